@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The one table of settings: it serves the environment, the command's help and the docs. */
+#ifndef BASE_SETTINGS_H
+#define BASE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+
+struct settings {
+	char dir[4096];            /* SEAMARK_DIR, default "seamark" (below the working directory) */
+	int64_t every_steps;       /* SEAMARK_EVERY in steps; 0: not by steps */
+	int64_t every_ns;          /* SEAMARK_EVERY as a time; 0: not by the clock */
+	uint64_t keep;             /* SEAMARK_KEEP; 0: all */
+	char restart[4096];        /* SEAMARK_RESTART: "newest", "none", a number, or a path */
+	int64_t timeout_ns;        /* SEAMARK_TIMEOUT, default 10min */
+	int64_t drain_ns;          /* SEAMARK_DRAIN, default 1s; 0: at once */
+	enum { MARKERS_AUTO, MARKERS_ALL, MARKERS_BUSY } markers; /* SEAMARK_MARKERS, default auto: all up to 32 ranks, then busy */
+	int signal;                /* SEAMARK_SIGNAL, default SIGUSR1; 0: none */
+	int stop_signal;           /* SEAMARK_STOP_SIGNAL, default 0: none */
+	enum log_level log;        /* SEAMARK_LOG, default notice */
+	bool off;                  /* SEAMARK_OFF=1 */
+};
+
+/* One row of the table, for help and docs. */
+struct settings_row {
+	const char *name;          /* "SEAMARK_EVERY" */
+	const char *type;          /* "steps or time" */
+	const char *range;         /* what is allowed, in words */
+	const char *fallback;      /* the default, as it would be written */
+	const char *help;          /* one sentence */
+};
+/* The table; *count rows. */
+const struct settings_row *settings_table(size_t *count);
+
+/* Reads the settings from an environment (a null-ended list of "NAME=value"). A value that cannot be is SEAMARK_E_SETTING, naming the variable, the value and
+ * what is allowed. A SEAMARK_ name that is none of these is told through log_say with the nearest name, and is no error. */
+int settings_load(struct settings *settings, char *const *environment, struct fault *fault);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The store, as the hall sees it: a folder of checkpoints, the image of this rank, the manifest, the lock of a life.
+ * docs/format.md specifies the files. Nothing here knows MPI. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+
+/* What an image and its manifest agree on. */
+struct store_identity {
+	uint8_t run[16];     /* made at the run's first life, kept through its restarts */
+	uint32_t life;       /* 1, 2, ... : the start of the run that took it */
+	uint64_t number;     /* of the checkpoint; an attempt has one of its own */
+	uint64_t nonce;      /* of the attempt */
+	uint32_t rank;
+	uint32_t ranks;
+	int64_t step;        /* or SEAMARK_ANY_STEP */
+};
+
+struct store_region {
+	const char *name;
+	const void *data;    /* read by the writer's thread until the image is durable, failed or abandoned */
+	uint64_t bytes;
+};
+
+/* A communicator that was alive at the cut, in order of making; streams and messages name it by its index here. */
+struct store_comm {
+	char name[256];      /* the same on every member and after a restart */
+	uint64_t key;        /* hash of the name */
+	uint32_t kind;       /* enum ledger_comm_kind */
+	uint32_t size;       /* of the group, or of the remote group */
+	uint64_t members;    /* hash of the world ranks in order */
+	uint64_t begun;      /* collectives begun at the cut */
+	bool freed;          /* a tombstone: freed before the cut with messages unseen */
+};
+
+/* One stream of the ledger at the cut. Outgoing: sent, synchronous. Incoming: carried, seen, recorded, highest. */
+struct store_stream {
+	uint32_t comm;       /* index of a store_comm */
+	uint32_t peer;       /* world rank */
+	uint32_t tag;
+	bool outgoing;
+	bool abandoned;      /* owed on a communicator that the receiver had freed */
+	int64_t sent;        /* since the base */
+	int64_t synchronous; /* the highest position whose synchronous send was known to be complete */
+	int64_t carried;     /* unseen when the base moved, or from a restart */
+	int64_t seen;        /* since the base, carried ones among them */
+	int64_t recorded;
+	int64_t highest;     /* position seen before the cut */
+};
+
+/* An in-flight message. */
+struct store_message {
+	uint32_t comm;       /* index of a store_comm */
+	uint32_t source;     /* rank in the communicator (remote group of an intercommunicator) */
+	uint32_t source_world;
+	uint32_t tag;
+	uint64_t turn;       /* its place in the rank's one sequence of taking */
+	int64_t position;    /* in its stream, from the base */
+	const void *data;    /* packed, as MPI_PACKED */
+	uint64_t bytes;
+};
+
+/* What is known when the channels are closed. Messages in ascending turn. */
+struct store_record {
+	const struct store_comm *comms;
+	size_t comm_count;
+	const struct store_stream *streams;
+	size_t stream_count;
+	const struct store_message *messages;
+	size_t message_count;
+};
+
+/* --- the folder ---------------------------------------------------------------------------------------------- */
+
+struct store; /* one per process */
+
+/* Opens (and on rank 0 makes) the folder. Local. */
+int store_open(struct store **store, const char *folder, uint32_t rank, uint32_t ranks, struct fault *fault);
+void store_close(struct store *store);
+/* The folder's absolute path, for messages. */
+const char *store_folder(const struct store *store);
+
+/* Rank 0 only: takes the folder's lock, waiting up to `patience_s` for an old life to end; numbers this life; makes or reads the
+ * run's id; removes what void attempts of ended lives left. next: the first number that no checkpoint or leaving has.
+ * SEAMARK_E_BUSY names host and process of the holder. */
+int store_begin_life(struct store *store, double patience_s, uint8_t run[16], uint32_t *life, uint64_t *next, struct fault *fault);
+/* Every rank, told by rank 0: the life that its images belong to. */
+void store_set_life(struct store *store, const uint8_t run[16], uint32_t life);
+/* Rank 0 only: whether this process still holds the newest life; if not, nothing may be committed any more. */
+bool store_is_newest_life(struct store *store);
+/* Rank 0 only: a file `stop` lies in the folder. Cheap enough once a second from the writer's thread; see store_stop_seen. */
+void store_clear_stop(struct store *store);
+
+/* --- writing --------------------------------------------------------------------------------------------------- */
+
+/* Starts the writer's thread. `place` (may be null) is called once in the new thread, to bind it. */
+int store_start_writer(struct store *store, void (*place)(void *context), void *context, struct fault *fault);
+
+/* Begins the image: makes the attempt's folder and file, and writes the regions while the program goes on. Returns at once. One
+ * image is under way at most. */
+int store_begin_image(struct store *store, const struct store_identity *identity, const struct store_region *regions,
+		      size_t count, struct fault *fault);
+/* Hands over the rest; everything in it is copied or written before the call returns, and the image becomes durable in the background. */
+int store_finish_image(struct store *store, const struct store_record *record, struct fault *fault);
+/* Gives the image up, whatever its state, and removes its file; regions may be reused when store_image_state says IDLE. */
+void store_abandon_image(struct store *store);
+
+enum store_state { STORE_IDLE, STORE_WORKING, STORE_DURABLE, STORE_FAILED };
+
+struct store_image_result {
+	uint64_t bytes;        /* of the file */
+	uint64_t table_hash;   /* of the image's chunk table */
+	struct fault fault;    /* when failed */
+	int64_t progress_ns;   /* CLOCK_MONOTONIC when the last write was finished */
+	bool regions_written;  /* the regions' memory is no longer read */
+};
+/* Asked often from the program's thread: a few loads. */
+enum store_state store_image_state(struct store *store, struct store_image_result *result);
+
+/* Rank 0 only. What the verdict sums up. */
+struct store_commit {
+	struct store_identity identity; /* rank is ignored */
+	uint64_t table_sum;    /* sum over ranks, modulo 2^64, of mix64_pair(rank, table_hash) */
+	uint64_t messages;     /* in flight, over all ranks */
+	uint64_t message_bytes;
+	uint64_t bytes;        /* of all images */
+	double held_s;         /* maximum over ranks */
+	int64_t requested_ns;  /* CLOCK_REALTIME of the announcement, for `taken` in the manifest */
+};
+/* Writes the manifest, publishes it, fsyncs, then retires old checkpoints: all but the newest `keep` (0: all) and pinned ones. In the background;
+ * store_commit_state tells. A failed fsync of the folder takes the manifest away again and is FAILED. */
+int store_begin_commit(struct store *store, const struct store_commit *commit, uint64_t keep, struct fault *fault);
+enum store_state store_commit_state(struct store *store, struct fault *fault);
+/* Rank 0 only: removes the folder of a void attempt, as far as it is empty, now or with the next commit. */
+void store_drop_attempt(struct store *store, uint64_t number);
+/* Rank 0 only: a file `stop` was seen in the folder by the writer's thread (which looks every second). */
+bool store_stop_seen(struct store *store);
+
+/* --- reading --------------------------------------------------------------------------------------------------- */
+
+/* A checkpoint that a manifest says exists. */
+struct store_checkpoint {
+	char path[4096];
+	uint64_t number;
+	uint32_t life;
+	uint32_t ranks;
+	int64_t step;
+	struct store_identity identity; /* of its images; rank is 0 */
+};
+
+/* Rank 0: the newest checkpoint with a manifest whose number is below `below` (UINT64_MAX: the newest at all). SEAMARK_E_NOT_FOUND: none. A manifest that
+ * is garbled is SEAMARK_E_DAMAGED, with the number filled in, so that the caller can name it and go on below it. */
+int store_newest(struct store *store, uint64_t below, struct store_checkpoint *found, struct fault *fault);
+/* The checkpoint at a path (its folder), or with a number in this folder. */
+int store_at(struct store *store, const char *number_or_path, struct store_checkpoint *found, struct fault *fault);
+
+struct store_image; /* an image open for reading */
+
+/* Opens this rank's image in a checkpoint and checks header, identity and all tables (not the regions' content). */
+int store_open_image(struct store_image **image, const struct store_checkpoint *checkpoint, uint32_t rank, struct fault *fault);
+void store_close_image(struct store_image *image);
+const struct store_identity *store_image_identity(const struct store_image *image);
+uint64_t store_image_table_hash(const struct store_image *image);
+size_t store_image_region_count(const struct store_image *image);
+/* name stays valid until the image is closed. */
+void store_image_region(const struct store_image *image, size_t index, const char **name, uint64_t *bytes);
+/* SIZE_MAX if there is none. */
+size_t store_image_find_region(const struct store_image *image, const char *name);
+/* Reads a region's bytes, checked; `data` null: check only. On failure `data` is undefined. */
+int store_image_load_region(struct store_image *image, size_t index, void *data, struct fault *fault);
+/* Ledger and messages; everything in it belongs to the image. */
+int store_image_record(struct store_image *image, struct store_record *record, struct fault *fault);
+
+#endif

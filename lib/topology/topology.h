@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The machine, by hwloc: which core the writer's thread may have. Knows no MPI: the caller gathers the ranks' masks of a node. */
+#ifndef TOPOLOGY_TOPOLOGY_H
+#define TOPOLOGY_TOPOLOGY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fault.h"
+
+struct topology;
+
+int topology_open(struct topology **topology, struct fault *fault);
+void topology_close(struct topology *topology);
+
+/* This process's binding, as a list that the other ranks of the node can be given ("0-3,8"). text holds `room` bytes. */
+int topology_own_binding(struct topology *topology, char *text, size_t room, struct fault *fault);
+
+/* Looks for a core that is allowed to this process and its parent, and to which none of the node's ranks is bound; with fewer ranks' CPUs than
+ * the CPU quota of the cgroup leaves. bindings: `count` texts of topology_own_binding, one per rank of the node; `turn`: this rank's place
+ * among them, so that writers spread over the free cores. */
+bool topology_find_free_core(struct topology *topology, const char *const *bindings, size_t count, size_t turn);
+/* Binds the calling thread to the core found, or, when none was, leaves it where it is. Given to store_start_writer. */
+void topology_bind_writer(void *topology);
+/* In words, for the log: "core 3, free of ranks" or "no free core, shares core 0-1". Valid until topology_close. */
+const char *topology_writer_place(const struct topology *topology);
+
+#endif
