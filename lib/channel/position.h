@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Positions: which message of its stream a receive gets.
+ *
+ * Everything that takes a message (a posted receive, a draining) joins one sequence per rank when it is posted. The i-th message
+ * of a stream belongs to the i-th of those that took from the stream. An exact receive is given the next position when it is posted,
+ * provisionally; an earlier pending wildcard that takes from the stream adds one, an earlier receive that is cancelled subtracts
+ * one. A position is final when everything posted before it that could take from its stream is decided. What completes before
+ * that is put aside, and comes out of position_settle(). Pure. */
+#ifndef CHANNEL_POSITION_H
+#define CHANNEL_POSITION_H
+
+#include "channel/shadow.h"
+#include "snapshot/ledger.h"
+
+/* A message that was taken: told to the application, found complete in the buffer of a pending receive, or drained. */
+struct taking {
+	uint64_t key;
+	uint64_t turn;
+	int64_t position;
+	uint64_t token;      /* the caller's: a copy of the content, or 0 */
+	bool told;           /* to be counted as seen when decided */
+	bool before_cut;     /* told before this rank's cut */
+};
+
+struct sequence {
+	struct shadow_table shadows;
+	uint64_t turn;              /* the last one drawn */
+	uint32_t uncertain;         /* pending wildcards and cancelling receives */
+	struct taking *aside;       /* taken, position not final; in order of taking */
+	size_t aside_count;
+	size_t aside_room;
+	bool broken;                /* no memory: a position was lost, no snapshot can be right any more */
+};
+
+bool position_open(struct sequence *sequence);
+void position_close(struct sequence *sequence);
+
+/* Whether told receives may skip the general path: nothing pending that could move a position. */
+static inline bool position_is_plain(const struct sequence *sequence)
+{
+	return likely(sequence->uncertain == 0 && sequence->aside_count == 0);
+}
+
+/* Joins the sequence: draws turn and, if exact, position. key, flags are set; the kind is SHADOW_RECEIVE. */
+static inline void position_post(struct sequence *sequence, struct ledger *ledger, struct shadow *shadow)
+{
+	shadow->turn = ++sequence->turn;
+	if (unlikely(shadow->flags & (SHADOW_ANY_SOURCE | SHADOW_ANY_TAG)))
+		sequence->uncertain++;
+	else
+		shadow->position = ++ledger_stream(&ledger->seen, shadow->key)->total;
+}
+
+/* The common case of a receive that was told: positions plain, in order. false: use position_tell(). */
+static inline bool position_told_in_order(struct sequence *sequence, struct ledger_stream *stream, int64_t position)
+{
+	if (unlikely(!position_is_plain(sequence) || stream->seen + 1 != position))
+		return false;
+	stream->seen++;
+	return true;
+}
+
+/* A pending wildcard is complete, and its message is of the stream `key`: it takes its place there, and is SHADOW_LEARNED. */
+void position_learn(struct sequence *sequence, struct ledger *ledger, struct shadow *shadow, uint64_t key);
+
+/* Whether the position of something that joined at `turn` and takes from stream `key` can no longer change. */
+bool position_is_final(const struct sequence *sequence, uint64_t key, uint64_t turn);
+
+/* The application was told of a receive (exact, or learned). Fills `taking` with token 0. true: decided, and counted as seen; false: put
+ * aside with `token`, to come out of position_settle(). The caller drops the shadow in either case, after this call. */
+bool position_tell(struct sequence *sequence, struct ledger *ledger, const struct shadow *shadow, uint64_t token,
+		   struct taking *taking);
+
+/* Draws turn and position for a message that was drained from stream `key`: it is taken, and not told. */
+void position_drain(struct sequence *sequence, struct ledger *ledger, uint64_t key, struct taking *taking);
+
+/* A cancelled receive: cancelling says that the outcome is not known yet, cancelled that it took nothing (the caller drops the shadow),
+ * not_cancelled that it stays as it was. */
+void position_cancelling(struct sequence *sequence, struct shadow *shadow);
+void position_cancelled(struct sequence *sequence, struct ledger *ledger, struct shadow *shadow);
+void position_not_cancelled(struct sequence *sequence, struct shadow *shadow);
+
+/* Takes one taking whose position has become final from those put aside; told ones are counted as seen. false: there is none. */
+bool position_settle(struct sequence *sequence, struct ledger *ledger, struct taking *taking);
+
+/* This rank's cut is made: what was told and put aside so far was told before it. */
+void position_mark_cut(struct sequence *sequence);
+
+/* The base of a stream moves by `count`: so do the positions of what is pending and put aside on it. */
+void position_rebase(struct sequence *sequence, uint64_t key, int64_t count);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The shadow of a request: what Seamark must know of it that MPI does not tell. One slot per request, found by the C handle, in a
+ * table of 64-byte slots with open addressing. Requests that need none (ordinary sends) miss at the first compare. Pure. */
+#ifndef CHANNEL_SHADOW_H
+#define CHANNEL_SHADOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/likely.h"
+
+enum shadow_kind {
+	SHADOW_RECEIVE,      /* a posted receive: draws a position */
+	SHADOW_DELIVERY,     /* a receive served from the mailbox: `extra` is its struct mail */
+	SHADOW_SYNCHRONOUS,  /* a synchronous send under way: `key` its stream, `position` its place in it */
+	SHADOW_COLLECTIVE,   /* a non-blocking collective under way */
+	SHADOW_OTHER         /* bookkeeping of a door, in `extra` */
+};
+
+enum {
+	SHADOW_ANY_SOURCE = 1, /* the source is not known yet: the key's peer is 0 and means nothing */
+	SHADOW_ANY_TAG = 2,
+	SHADOW_FREED = 4,      /* the application freed the handle: Seamark keeps and tests the request */
+	SHADOW_CANCELLING = 8, /* cancelled, and not yet known whether in time */
+	SHADOW_LEARNED = 16,   /* was a wildcard; complete, not told; key and position are its real ones */
+	SHADOW_RECORDED = 32   /* recorded in this window while untold: not again when told */
+};
+
+struct shadow {
+	uint64_t handle;       /* 0: never used; 1: dropped */
+	uint64_t key;          /* ledger_key of its stream or pattern */
+	uint64_t turn;         /* place in the rank's one sequence of taking; 0: none */
+	int64_t position;      /* in its stream, provisional while an earlier wildcard is pending */
+	void *buffer;
+	uint64_t type;         /* the C handle of its datatype */
+	uint64_t extra;
+	int32_t count;
+	uint8_t kind;
+	uint8_t flags;
+	uint16_t spare;
+};
+
+struct shadow_table {
+	struct shadow *slots;
+	unsigned shift;
+	size_t used;           /* live ones */
+	size_t filled;         /* live ones and dropped ones */
+};
+
+bool shadow_open(struct shadow_table *table);
+void shadow_close(struct shadow_table *table);
+
+/* The slow half of shadow_find(). */
+struct shadow *shadow_probe(const struct shadow_table *table, uint64_t handle);
+
+static inline size_t shadow_home(const struct shadow_table *table, uint64_t handle)
+{
+	return (handle * UINT64_C(0x9E3779B97F4A7C15)) >> table->shift;
+}
+
+/* The shadow of a handle, or null. Valid until the next shadow_add. */
+static inline struct shadow *shadow_find(const struct shadow_table *table, uint64_t handle)
+{
+	struct shadow *shadow = &table->slots[shadow_home(table, handle)];
+	if (likely(shadow->handle == handle))
+		return shadow;
+	return likely(shadow->handle == 0) ? NULL : shadow_probe(table, handle);
+}
+
+/* A new zeroed shadow with this handle (which has none); null: no memory. Moves the others. */
+struct shadow *shadow_add(struct shadow_table *table, uint64_t handle);
+void shadow_drop(struct shadow_table *table, struct shadow *shadow);
+/* Walks the live ones: start with null; null at the end. Shadows may be dropped on the way, not added. */
+struct shadow *shadow_next(const struct shadow_table *table, struct shadow *previous);
+
+#endif
