@@ -14,11 +14,15 @@ struct fault {
 
 #define FAULT_NONE ((struct fault){0})
 
-/* Sets code and text and returns the code. A fault that is already set is kept: the first error is the one to tell. */
+/* Sets code and text and returns the code. A fault that is already set is kept: the first error is the one to tell.
+ * fault may be null: only the code is wanted. */
 int fault_set(struct fault *fault, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* As fault_set for a failed system call: the code is made from errno (SPACE, PERMISSION, NOT_FOUND, MEMORY, else IO) and the
  * text ends with ": " and strerror(errno). */
 int fault_errno(struct fault *fault, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The text of a code, from the one table: what seamark_strerror() says. Never null. */
+const char *fault_text(int code);
 
 #endif
