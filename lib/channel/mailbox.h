@@ -41,7 +41,7 @@ struct mail *mailbox_find(const struct mailbox *mailbox, unsigned comm, int64_t 
 void mailbox_remove(struct mailbox *mailbox, struct mail *mail);
 /* The communicator with this name was made, and is `comm`: its mail becomes findable. Returns how many. */
 size_t mailbox_adopt(struct mailbox *mailbox, uint64_t comm_name, unsigned comm);
-/* The base of a stream moves. */
-void mailbox_rebase(struct mailbox *mailbox, uint64_t key, int64_t count);
+/* The base moves: `moved` says by how much for a stream's key, and so do the positions of its mail. */
+void mailbox_rebase(struct mailbox *mailbox, int64_t (*moved)(void *context, uint64_t key), void *context);
 
 #endif

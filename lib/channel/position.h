@@ -86,7 +86,7 @@ bool position_settle(struct sequence *sequence, struct ledger *ledger, struct ta
 /* This rank's cut is made: what was told and put aside so far was told before it. */
 void position_mark_cut(struct sequence *sequence);
 
-/* The base of a stream moves by `count`: so do the positions of what is pending and put aside on it. */
-void position_rebase(struct sequence *sequence, uint64_t key, int64_t count);
+/* The base moves: `moved` says by how much for a stream's key (0: not), and so do the positions of what is pending and put aside. */
+void position_rebase(struct sequence *sequence, int64_t (*moved)(void *context, uint64_t key), void *context);
 
 #endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The hall: one session per process. Doors tell it what the application does; it takes that to the protocol and carries out what
+ * the protocol orders. Everything here runs in the thread that calls MPI. */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "base/likely.h"
+#include "base/settings.h"
+#include "channel/mailbox.h"
+#include "channel/position.h"
+#include "snapshot/ledger.h"
+
+struct snapshot;
+struct state;
+struct store;
+
+/* What the doors see of the session. Read and written inline in the hot path. */
+struct session {
+	bool counting;      /* wrappers count: from the end of MPI_Init to the end of MPI_Finalize, unless off or unable */
+	bool watching;      /* a snapshot is under way on this rank: every call looks for orders, everything told is placed */
+	bool open;          /* the safepoint of an event program is open */
+	uint32_t countdown; /* calls until the time-stamp counter is looked at */
+	uint32_t synchronous_pending; /* synchronous sends that the application has not been told are complete */
+	uint32_t collectives_pending; /* non-blocking collectives likewise */
+	uint32_t spins;     /* turns of a waiting loop without success: session_spin yields the core after a while */
+	struct ledger ledger;
+	struct sequence sequence;
+	struct mailbox mailbox;
+};
+extern struct session session;
+
+/* --- from the door interpose ------------------------------------------------------------------------------------------ */
+
+/* Around PMPI_Init_thread: begin is called after it succeeded (collective; also sets the finalize callback), with the level granted. Failures are
+ * logged, and leave the session off: the program runs as without Seamark. */
+void session_begin(int thread_level);
+/* MPI_Finalize was called: the wrapper calls this, then PMPI_Finalize, whose delete callback on MPI_COMM_SELF finishes what is under way. */
+void session_finalizing(void);
+
+/* The slow half of session_turn. May make the cut of an event program whose safepoint is open. Never sends or receives for the application. */
+void session_poll(void);
+/* A clock look every 16 calls; in a snapshot, always a poll. */
+void session_look(void);
+
+/* Begins every intercepted call that communicates (send, receive, probe, wait, test, collective), before anything is counted. */
+static inline void session_turn(void)
+{
+	if (unlikely(--session.countdown == 0))
+		session_look();
+}
+
+/* The safepoint ends here: in calls that send or begin a collective, after session_turn and before counting; in completions, after they were told; in
+ * calls that found nothing, before returning. */
+static inline void session_close_safepoint(void)
+{
+	session.open = false;
+}
+
+/* A turn of a waiting loop (blocking receive, probe, wait) that found nothing: polls and, after a while, yields the core. */
+void session_spin(void);
+
+/* A receive has completed in MPI and the application is not told yet. In a snapshot, looks once more for orders and markers, and may cut in an open
+ * safepoint. Call it before session_told, once per call that will tell something. */
+void session_before_telling_slow(void);
+static inline void session_before_telling(void)
+{
+	if (unlikely(session.watching))
+		session_before_telling_slow();
+}
+
+/* The general path of telling the application about a receive, as it is about to return: `shadow` is of kind SHADOW_RECEIVE; `status` must be real. Learns a
+ * wildcard's stream, places the message, in a window copies what is late. The shadow is dropped. */
+void session_told(struct shadow *shadow, const MPI_Status *status);
+/* A receive that was served from the mailbox is told: counts, and frees the mail. */
+void session_told_mail(struct mail *mail);
+/* A synchronous send is known to be complete: key and position as counted when it was begun. */
+void session_synchronous_done(uint64_t key, int64_t position);
+/* A receive that the application cancelled and that took nothing is told so. The shadow is dropped. */
+void session_told_cancelled(struct shadow *shadow);
+/* The application freed a pending receive's handle (see DESIGN): Seamark keeps the request and tests it. */
+void session_adopt_freed(struct shadow *shadow, MPI_Request request);
+/* A probe is about to tell the application of a message from the MPI library (not from the mailbox). */
+void session_probed(int comm_index, const MPI_Status *status);
+/* Before MPI_Comm_free: in a window, drains what is owed on it. Collectives' counts and streams become a tombstone. */
+void session_comm_freeing(MPI_Comm comm);
+
+/* From now on every snapshot is void: a function that Seamark does not carry was used (its name), or another reason in words. Said in the log once per function. */
+void session_unable(const char *function, const char *why);
+
+/* --- from the door api ------------------------------------------------------------------------------------------------- */
+
+int session_protect(const char *name, void *data, size_t bytes);
+int session_protect_with(const char *name, int (*save)(seamark_writer *, void *), int (*load)(seamark_reader *, void *), void *context);
+int session_unprotect(const char *name);
+int session_restore(int64_t *step);
+int session_saved_bytes(const char *name, size_t *bytes);
+int session_safepoint(int64_t step);
+int session_request(void);
+int session_wait(double timeout_s);
+int session_checkpoint(int64_t step, double timeout_s);
+int session_committed(int64_t *number, int64_t *step);
+int session_stopping(void);
+
+#endif
