@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# How tests are added. Each runs in a folder of its own, emptied before it starts.
+
+set(SEAMARK_FRESH ${CMAKE_CURRENT_LIST_DIR}/fresh.sh)
+set(SEAMARK_TEST_ENVIRONMENT
+	OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+	# More ranks than cores: they take turns, and no two worlds are bound to the same core.
+	OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
+	"MPIEXEC=${MPIEXEC_EXECUTABLE}"
+	"UBSAN_OPTIONS=print_stacktrace=1"
+	# Children of mpirun's own find this build's tools without knowing where it is.
+	"SEAMARK_BUILD=${PROJECT_BINARY_DIR}" "SEAMARK_SOURCE=${PROJECT_SOURCE_DIR}")
+
+# seamark_test(NAME COMMAND command... [LABELS label...] [TIMEOUT seconds] [PROCESSORS n] [ENVIRONMENT name=value...] [SERIAL])
+# The command may be a target's name. For scripts: $MPIEXEC is mpirun, $SEAMARK_BUILD and $SEAMARK_SOURCE are the trees.
+function(seamark_test name)
+	cmake_parse_arguments(TEST "SERIAL" "TIMEOUT;PROCESSORS" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
+	list(POP_FRONT TEST_COMMAND first)
+	if(TARGET ${first})
+		set(first $<TARGET_FILE:${first}>)
+	endif()
+	if(NOT TEST_TIMEOUT)
+		set(TEST_TIMEOUT 120)
+	endif()
+	if(NOT TEST_PROCESSORS)
+		set(TEST_PROCESSORS 1)
+	endif()
+	add_test(NAME ${name} COMMAND sh ${SEAMARK_FRESH} ${CMAKE_CURRENT_BINARY_DIR}/run/${name} ${first} ${TEST_COMMAND})
+	set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} PROCESSORS ${TEST_PROCESSORS}
+		ENVIRONMENT "${SEAMARK_TEST_ENVIRONMENT};${TEST_ENVIRONMENT}" LABELS "${TEST_LABELS}")
+	if(TEST_SERIAL)
+		set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
+	endif()
+endfunction()
+
+# seamark_mpi_test(NAME RANKS n COMMAND command... [PRELOAD] and as seamark_test): the command on n ranks. PRELOAD: libseamark.so is
+# preloaded into the ranks, for programs that are not linked with it. ENVIRONMENT reaches mpirun and the ranks.
+function(seamark_mpi_test name)
+	cmake_parse_arguments(TEST "PRELOAD;SERIAL" "RANKS;TIMEOUT" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
+	list(POP_FRONT TEST_COMMAND first)
+	if(TARGET ${first})
+		set(first $<TARGET_FILE:${first}>)
+	endif()
+	set(preload)
+	if(TEST_PRELOAD)
+		set(preload env LD_PRELOAD=$<TARGET_FILE:seamark>)
+	endif()
+	set(serial)
+	if(TEST_SERIAL)
+		set(serial SERIAL)
+	endif()
+	seamark_test(${name} ${serial} PROCESSORS ${TEST_RANKS} TIMEOUT ${TEST_TIMEOUT} LABELS mpi ${TEST_LABELS}
+		ENVIRONMENT ${TEST_ENVIRONMENT}
+		COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${TEST_RANKS} ${preload} ${first} ${TEST_COMMAND})
+endfunction()
