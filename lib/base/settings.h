@@ -32,12 +32,19 @@ struct settings_row {
 	const char *range;         /* what is allowed, in words */
 	const char *fallback;      /* the default, as it would be written */
 	const char *help;          /* one sentence */
+	bool (*read)(struct settings *settings, const char *value); /* false: it cannot be, nothing was changed */
 };
 /* The table; *count rows. */
 const struct settings_row *settings_table(size_t *count);
 
-/* Reads the settings from an environment (a null-ended list of "NAME=value"). A value that cannot be is SEAMARK_E_SETTING, naming the variable, the value and
- * what is allowed. A SEAMARK_ name that is none of these is told through log_say with the nearest name, and is no error. */
+/* Reads the settings from an environment (a null-ended list of "NAME=value"). An empty value is no value; blanks around one do
+ * not matter, but in paths. A value that cannot be is SEAMARK_E_SETTING, naming the variable, the value and what is allowed;
+ * *settings then holds what could be read, and the default for the rest. SEAMARK_OFF is read first: when it is on, nothing
+ * else can be wrong. */
 int settings_load(struct settings *settings, char *const *environment, struct fault *fault);
+
+/* Tells, through log_say, of each SEAMARK_ name in the environment that is no setting, with the nearest that is. For one rank, in
+ * MPI_Init: the library may be preloaded into shells and launchers that have nothing to say. */
+void settings_tell_unknown(char *const *environment);
 
 #endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Settings: what each value means, what is refused and in which words, which slips of the pen are told. */
+#include <CUnit/Basic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/settings.h"
+
+#define MS INT64_C(1000000)
+#define S (1000 * MS)
+#define MIN (60 * S)
+#define H (60 * MIN)
+
+static struct settings settings;
+static struct fault fault;
+
+static int load(const char *first, const char *second)
+{
+	char *environment[] = { (char *)"PATH=/bin", (char *)first, (char *)second, NULL };
+
+	fault = FAULT_NONE;
+	return settings_load(&settings, environment, &fault);
+}
+
+static void the_defaults_are_those_of_the_table(void)
+{
+	CU_ASSERT_EQUAL(load(NULL, NULL), 0);
+	CU_ASSERT_STRING_EQUAL(settings.dir, "seamark");
+	CU_ASSERT_EQUAL(settings.every_steps, 0);
+	CU_ASSERT_EQUAL(settings.every_ns, 0);
+	CU_ASSERT_EQUAL(settings.keep, 2);
+	CU_ASSERT_STRING_EQUAL(settings.restart, "newest");
+	CU_ASSERT_EQUAL(settings.timeout_ns, 10 * MIN);
+	CU_ASSERT_EQUAL(settings.drain_ns, 1 * S);
+	CU_ASSERT_EQUAL(settings.markers, MARKERS_AUTO);
+	CU_ASSERT_EQUAL(settings.signal, SIGUSR1);
+	CU_ASSERT_EQUAL(settings.stop_signal, 0);
+	CU_ASSERT_EQUAL(settings.log, LOG_NOTICE);
+	CU_ASSERT_FALSE(settings.off);
+}
+
+static void every_row_can_read_its_own_default_and_has_words(void)
+{
+	size_t count;
+	const struct settings_row *rows = settings_table(&count);
+
+	CU_ASSERT_EQUAL(count, 11);
+	for (size_t i = 0; i < count; i++) {
+		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
+		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
+		for (size_t j = 0; j < i; j++)
+			CU_ASSERT_STRING_NOT_EQUAL(rows[i].name, rows[j].name);
+	}
+}
+
+static void an_interval_is_steps_or_a_time(void)
+{
+	static const struct { const char *value; int64_t steps, ns; } cases[] = {
+		{ "500 steps", 500, 0 },   { "500steps", 500, 0 },  { "1 step", 1, 0 },      { "  7\tSteps ", 7, 0 },
+		{ "50ms", 0, 50 * MS },    { "30s", 0, 30 * S },    { "10min", 0, 10 * MIN }, { "2h", 0, 2 * H },
+		{ "2 h", 0, 2 * H },       { "1.5h", 0, 90 * MIN }, { "0.1s", 0, 100 * MS },  { "0.05 ms", 0, 50000 },
+		{ "0.000000001s", 0, 1 },  { "87600h", 0, 87600 * H }, { "none", 0, 0 },      { "None", 0, 0 },
+		{ "1000000000000000 steps", INT64_C(1000000000000000), 0 }, { "1.00000000000000000000000001s", 0, S },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char entry[100];
+
+		snprintf(entry, sizeof entry, "SEAMARK_EVERY=%s", cases[i].value);
+		CU_ASSERT_EQUAL(load(entry, NULL), 0);
+		CU_ASSERT_EQUAL(settings.every_steps, cases[i].steps);
+		CU_ASSERT_EQUAL(settings.every_ns, cases[i].ns);
+	}
+}
+
+static void values_that_can_be_are_taken(void)
+{
+	CU_ASSERT_EQUAL(load("SEAMARK_DIR=/scratch/my run ", NULL), 0);
+	CU_ASSERT_STRING_EQUAL(settings.dir, "/scratch/my run ");
+	CU_ASSERT_EQUAL(load("SEAMARK_KEEP=all", NULL), 0);
+	CU_ASSERT_EQUAL(settings.keep, 0);
+	CU_ASSERT_EQUAL(load("SEAMARK_KEEP=1", NULL), 0);
+	CU_ASSERT_EQUAL(settings.keep, 1);
+	CU_ASSERT_EQUAL(load("SEAMARK_RESTART= 17 ", NULL), 0);
+	CU_ASSERT_STRING_EQUAL(settings.restart, "17");
+	CU_ASSERT_EQUAL(load("SEAMARK_RESTART=none", NULL), 0);
+	CU_ASSERT_STRING_EQUAL(settings.restart, "none");
+	CU_ASSERT_EQUAL(load("SEAMARK_RESTART=./Old/0000013.L02", NULL), 0);
+	CU_ASSERT_STRING_EQUAL(settings.restart, "./Old/0000013.L02");
+	CU_ASSERT_EQUAL(load("SEAMARK_TIMEOUT=0.5s", "SEAMARK_DRAIN=0s"), 0);
+	CU_ASSERT_EQUAL(settings.timeout_ns, 500 * MS);
+	CU_ASSERT_EQUAL(settings.drain_ns, 0);
+	CU_ASSERT_EQUAL(load("SEAMARK_DRAIN=0", NULL), 0);
+	CU_ASSERT_EQUAL(settings.drain_ns, 0);
+	CU_ASSERT_EQUAL(load("SEAMARK_MARKERS=busy", "SEAMARK_LOG=debug"), 0);
+	CU_ASSERT_EQUAL(settings.markers, MARKERS_BUSY);
+	CU_ASSERT_EQUAL(settings.log, LOG_DEBUG);
+	CU_ASSERT_EQUAL(load("SEAMARK_MARKERS=all", "SEAMARK_LOG=quiet"), 0);
+	CU_ASSERT_EQUAL(settings.markers, MARKERS_ALL);
+	CU_ASSERT_EQUAL(settings.log, LOG_QUIET);
+	CU_ASSERT_EQUAL(load("SEAMARK_DIR=", "SEAMARK_KEEP="), 0);
+	CU_ASSERT_STRING_EQUAL(settings.dir, "seamark");
+	CU_ASSERT_EQUAL(settings.keep, 2);
+	CU_ASSERT_EQUAL(load("SEAMARK_KEEP=3", "SEAMARK_KEEP=4"), 0);
+	CU_ASSERT_EQUAL(settings.keep, 3);
+}
+
+static void signals_go_by_name_or_number(void)
+{
+	char entry[40];
+
+	CU_ASSERT_EQUAL(load("SEAMARK_SIGNAL=SIGUSR2", "SEAMARK_STOP_SIGNAL=USR1"), 0);
+	CU_ASSERT_EQUAL(settings.signal, SIGUSR2);
+	CU_ASSERT_EQUAL(settings.stop_signal, SIGUSR1);
+	CU_ASSERT_EQUAL(load("SEAMARK_SIGNAL=none", "SEAMARK_STOP_SIGNAL=term"), 0);
+	CU_ASSERT_EQUAL(settings.signal, 0);
+	CU_ASSERT_EQUAL(settings.stop_signal, SIGTERM);
+	snprintf(entry, sizeof entry, "SEAMARK_SIGNAL=%d", SIGRTMIN + 2);
+	CU_ASSERT_EQUAL(load(entry, NULL), 0);
+	CU_ASSERT_EQUAL(settings.signal, SIGRTMIN + 2);
+	CU_ASSERT_EQUAL(load("SEAMARK_SIGNAL=none", "SEAMARK_STOP_SIGNAL=none"), 0);
+	CU_ASSERT_EQUAL(settings.signal | settings.stop_signal, 0);
+}
+
+static void off_in_all_its_words(void)
+{
+	static const char *const on[] = { "1", "yes", "true", "TRUE", " 1 " }, *const out[] = { "0", "no", "false" };
+	char entry[40];
+
+	for (size_t i = 0; i < sizeof on / sizeof on[0]; i++) {
+		snprintf(entry, sizeof entry, "SEAMARK_OFF=%s", on[i]);
+		CU_ASSERT_EQUAL(load(entry, "SEAMARK_KEEP=rubbish"), 0); /* off: nothing else can be wrong */
+		CU_ASSERT_TRUE(settings.off);
+		CU_ASSERT_EQUAL(settings.keep, 2);
+	}
+	for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
+		snprintf(entry, sizeof entry, "SEAMARK_OFF=%s", out[i]);
+		CU_ASSERT_EQUAL(load(entry, NULL), 0);
+		CU_ASSERT_FALSE(settings.off);
+	}
+}
+
+static void what_cannot_be_is_refused_with_name_value_and_range(void)
+{
+	static const char *const cases[] = {
+		"SEAMARK_EVERY=0", "SEAMARK_EVERY=500", "SEAMARK_EVERY=0s", "SEAMARK_EVERY=0 steps", "SEAMARK_EVERY=-1s",
+		"SEAMARK_EVERY=-5 steps", "SEAMARK_EVERY=+5s", "SEAMARK_EVERY=1.5 steps", "SEAMARK_EVERY=10m",
+		"SEAMARK_EVERY=1.s", "SEAMARK_EVERY=.5s", "SEAMARK_EVERY=1,5h", "SEAMARK_EVERY=1e3s", "SEAMARK_EVERY=s",
+		"SEAMARK_EVERY=steps", "SEAMARK_EVERY= ", "SEAMARK_EVERY=87601h", "SEAMARK_EVERY=87600.0001h",
+		"SEAMARK_EVERY=99999999999999999999999999s", "SEAMARK_EVERY=1000000000000001 steps",
+		"SEAMARK_EVERY=18446744073709551617 steps", "SEAMARK_EVERY=0.0000000001s", "SEAMARK_EVERY=5s 5s",
+		"SEAMARK_EVERY=0x10s", "SEAMARK_EVERY=nan s", "SEAMARK_EVERY=inf s", "SEAMARK_KEEP=0", "SEAMARK_KEEP=-1",
+		"SEAMARK_KEEP=2.5", "SEAMARK_KEEP=two", "SEAMARK_KEEP=1000000001", "SEAMARK_KEEP=2 3",
+		"SEAMARK_RESTART=newset", "SEAMARK_RESTART=-1", "SEAMARK_RESTART=9223372036854775808",
+		"SEAMARK_RESTART=13.L02", "SEAMARK_TIMEOUT=0s", "SEAMARK_TIMEOUT=0", "SEAMARK_TIMEOUT=none", "SEAMARK_TIMEOUT=10",
+		"SEAMARK_DRAIN=-1s", "SEAMARK_DRAIN=1", "SEAMARK_DRAIN=0.0", "SEAMARK_MARKERS=some", "SEAMARK_SIGNAL=KILL",
+		"SEAMARK_SIGNAL=SIGSTOP", "SEAMARK_SIGNAL=9", "SEAMARK_SIGNAL=19", "SEAMARK_SIGNAL=0", "SEAMARK_SIGNAL=SEGV",
+		"SEAMARK_SIGNAL=11", "SEAMARK_SIGNAL=32", "SEAMARK_SIGNAL=65", "SEAMARK_SIGNAL=-10",
+		"SEAMARK_SIGNAL=4294967306", "SEAMARK_SIGNAL=USR3", "SEAMARK_SIGNAL=SIG", "SEAMARK_STOP_SIGNAL=kill",
+		"SEAMARK_STOP_SIGNAL=USR1" /* the default of the other */, "SEAMARK_LOG=loud", "SEAMARK_LOG=3",
+		"SEAMARK_OFF=2", "SEAMARK_OFF=maybe",
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const char *value = strchr(cases[i], '=') + 1;
+		char start[200];
+		size_t count;
+		const struct settings_row *rows = settings_table(&count);
+
+		if (load(cases[i], NULL) != SEAMARK_E_SETTING)
+			CU_FAIL("taken, but cannot be");
+		snprintf(start, sizeof start, "%.*s='%s' cannot be; allowed: ", (int)(value - 1 - cases[i]), cases[i], value);
+		CU_ASSERT_EQUAL(strncmp(fault.text, start, strlen(start)), 0);
+		for (size_t row = 0; row < count; row++)
+			if (!strncmp(cases[i], rows[row].name, strlen(rows[row].name)) &&
+			    cases[i][strlen(rows[row].name)] == '=')
+				CU_ASSERT_STRING_EQUAL(fault.text + strlen(start), rows[row].range);
+	}
+}
+
+static void the_two_signals_must_differ(void)
+{
+	CU_ASSERT_EQUAL(load("SEAMARK_SIGNAL=TERM", "SEAMARK_STOP_SIGNAL=15"), SEAMARK_E_SETTING);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "SEAMARK_STOP_SIGNAL='15'"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "another than SEAMARK_SIGNAL"));
+	CU_ASSERT_EQUAL(settings.stop_signal, 0);
+}
+
+static void the_first_error_is_told_and_the_rest_is_read(void)
+{
+	CU_ASSERT_EQUAL(load("SEAMARK_KEEP=7", "SEAMARK_EVERY=often"), SEAMARK_E_SETTING);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "SEAMARK_EVERY"));
+	CU_ASSERT_EQUAL(settings.keep, 7);
+	CU_ASSERT_EQUAL(settings.every_ns, 0);
+}
+
+static void a_path_too_long_is_refused_and_quoted_in_part(void)
+{
+	static char entry[6000];
+	const size_t start = strlen("SEAMARK_DIR=");
+
+	memcpy(entry, "SEAMARK_DIR=", start);
+	memset(entry + start, 'd', 4096);
+	CU_ASSERT_EQUAL(load(entry, NULL), SEAMARK_E_SETTING);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "ddd...' cannot be; allowed: a path of at most 4095 bytes"));
+	entry[start + 4095] = 0;
+	CU_ASSERT_EQUAL(load(entry, NULL), 0);
+	CU_ASSERT_EQUAL(strlen(settings.dir), 4095);
+}
+
+static void told(char *const *environment, char *text, size_t room)
+{
+	int ends[2], old = dup(STDERR_FILENO);
+	ssize_t size;
+
+	if (old < 0 || pipe(ends)) {
+		CU_FAIL("no pipe");
+		return;
+	}
+	dup2(ends[1], STDERR_FILENO);
+	settings_tell_unknown(environment);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	close(ends[1]);
+	size = read(ends[0], text, room - 1);
+	text[size > 0 ? size : 0] = 0;
+	close(ends[0]);
+}
+
+static void an_unknown_name_is_told_with_the_nearest(void)
+{
+	char *slips[] = { (char *)"SEAMARK_EVRY=5s", (char *)"SEAMARK_STOPSIGNAL=USR2", (char *)"SEAMARKS=1",
+			  (char *)"SEAMARK_KEEP=2", (char *)"HOME=/", (char *)"SEAMARK_Dir", NULL };
+	char *fine[] = { (char *)"SEAMARK_OFF=1", (char *)"SEAMARK=1", NULL };
+	char text[2000];
+
+	told(slips, text, sizeof text);
+	CU_ASSERT_STRING_EQUAL(text,
+		"seamark: 'SEAMARK_EVRY' is no setting and does nothing; the nearest is SEAMARK_EVERY\n"
+		"seamark: 'SEAMARK_STOPSIGNAL' is no setting and does nothing; the nearest is SEAMARK_STOP_SIGNAL\n"
+		"seamark: 'SEAMARK_Dir' is no setting and does nothing; the nearest is SEAMARK_DIR\n");
+	told(fine, text, sizeof text);
+	CU_ASSERT_STRING_EQUAL(text, "");
+}
+
+static void a_name_of_any_length_is_told(void)
+{
+	static char entry[5000];
+	char *environment[] = { entry, NULL };
+	char text[2000];
+
+	memset(entry, 'X', sizeof entry - 1);
+	memcpy(entry, "SEAMARK_", 8);
+	told(environment, text, sizeof text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "' is no setting"));
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{ "the defaults are those of the table", the_defaults_are_those_of_the_table },
+		{ "every row can read its own default and has words", every_row_can_read_its_own_default_and_has_words },
+		{ "an interval is steps or a time", an_interval_is_steps_or_a_time },
+		{ "values that can be are taken", values_that_can_be_are_taken },
+		{ "signals go by name or number", signals_go_by_name_or_number },
+		{ "off in all its words", off_in_all_its_words },
+		{ "what cannot be is refused with name, value and range", what_cannot_be_is_refused_with_name_value_and_range },
+		{ "the two signals must differ", the_two_signals_must_differ },
+		{ "the first error is told and the rest is read", the_first_error_is_told_and_the_rest_is_read },
+		{ "a path too long is refused and quoted in part", a_path_too_long_is_refused_and_quoted_in_part },
+		{ "an unknown name is told with the nearest", an_unknown_name_is_told_with_the_nearest },
+		{ "a name of any length is told", a_name_of_any_length_is_told },
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = { { "settings", NULL, NULL, NULL, NULL, tests }, CU_SUITE_INFO_NULL };
+	unsigned failures;
+
+	if (CU_initialize_registry() || CU_register_suites(suites))
+		return 2;
+	CU_basic_set_mode(CU_BRM_NORMAL);
+	CU_basic_run_tests();
+	failures = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failures ? 1 : 0;
+}
