@@ -1,0 +1,110 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# includes.sh [--self | LIB]: includes in lib/ go one way: doors (api, interpose) -> hall (session) -> rooms -> base; no room knows another,
+# but the channel uses the ledger, and interpose the channel's and the ledger's headers on the hot path. MPI begins at the channel;
+# what is pure knows no files, clock or threads. --self shows that each rule can fail.
+set -eu
+
+# Prints "file: include: why" for each include that breaks a rule.
+check() {
+	(cd "$1" && find . -name '*.[ch]' | sort | sed 's|^\./||' | while read -r file; do
+		sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*\(["<][^">]*\)[">].*/\1/p' "$file" |
+			sed "s|^|$file |"
+	done) | awk '
+	function room_of(path) { return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : "" }
+	function is_pure(path) { return path ~ /^snapshot\// || path ~ /^channel\/(shadow|position|mailbox)\.[ch]$/ }
+	function may(room, what, other) {
+		if (other == room || other == "base") return 1
+		if (room == "channel") return what == "snapshot/ledger.h"
+		if (room == "session") return other ~ /^(snapshot|channel|state|store|topology)$/
+		if (room == "interpose") return other == "session" || other == "channel" || what == "snapshot/ledger.h"
+		if (room == "api") return other == "session"
+		return 0
+	}
+	function complain(why) { print $1 ": " substr($2, 2) ": " why }
+	{
+		room = room_of($1); what = substr($2, 2)
+		if (room == "") {
+			if (what == "mpi.h") complain("the public headers need no MPI")
+			if (substr($2, 1, 1) == "\"") complain("the public headers stand alone")
+		} else if (room !~ /^(base|snapshot|channel|state|store|topology|session|interpose|api)$/) {
+			complain("there is no such room")
+		} else if (substr($2, 1, 1) == "\"") {
+			if (what == "seamark.h" || what == "seamark_files.h") next
+			if (what !~ /^[a-z]+\/[a-z_0-9]+\.h$/) complain("not a path from lib/")
+			else if (!may(room, what, room_of(what))) complain(room " may not know this")
+			else if (is_pure($1) && !is_pure(what) && room_of(what) != "base") complain("a pure file uses one that is not")
+		} else if (what == "mpi.h") {
+			if (room !~ /^(channel|session|interpose|api)$/ || is_pure($1)) complain("MPI begins at the channel")
+		} else if (is_pure($1) && what ~ /^(unistd|pthread|time|stdio|fcntl|threads|signal|sys\/.*)\.h$/) {
+			complain("a pure file knows no files, clock or threads")
+		}
+	}'
+}
+
+# broken FILE INCLUDE: a tree with this one include must be complained about.
+broken() {
+	rm -rf "$tree" && mkdir -p "$tree/$(dirname "$1")"
+	printf '#include %s\n' "$2" > "$tree/$1"
+	if [ -z "$(check "$tree")" ]; then
+		echo "not noticed: $1 includes $2"
+		status=1
+	fi
+}
+
+# sound FILE INCLUDE: and this is allowed.
+sound() {
+	rm -rf "$tree" && mkdir -p "$tree/$(dirname "$1")"
+	printf '#include %s\n' "$2" > "$tree/$1"
+	if [ -n "$(check "$tree")" ]; then
+		echo "wrongly noticed: $1 includes $2"
+		status=1
+	fi
+}
+
+self() {
+	tree=$(mktemp -d)
+	trap 'rm -rf "$tree"' EXIT
+	status=0
+	broken base/log.c '"store/store.h"'
+	broken store/image.c '"state/state.h"'
+	broken store/image.c '"snapshot/ledger.h"'
+	broken channel/comms.c '"snapshot/snapshot.h"'
+	broken channel/comms.c '"session/session.h"'
+	broken session/session.c '"interpose/wrap.h"'
+	broken interpose/send.c '"snapshot/snapshot.h"'
+	broken interpose/send.c '"store/store.h"'
+	broken api/api.c '"state/state.h"'
+	broken state/state.c '<mpi.h>'
+	broken channel/mailbox.h '<mpi.h>'
+	broken channel/position.c '"channel/recorder.h"'
+	broken channel/position.c '<time.h>'
+	broken snapshot/step.c '<unistd.h>'
+	broken snapshot/step.c '<stdio.h>'
+	broken snapshot/step.c '  "step.h"'
+	broken store/image.c '"../base/fault.h"'
+	broken cellar/x.c '<stdio.h>'
+	broken seamark.h '<mpi.h>'
+	sound base/log.c '"base/log.h"'
+	sound store/image.c '"base/log.h"'
+	sound channel/position.h '"snapshot/ledger.h"'
+	sound channel/comms.c '<mpi.h>'
+	sound session/session.c '"store/store.h"'
+	sound interpose/send.c '"channel/position.h"'
+	sound api/api.c '"session/session.h"'
+	sound api/version.c '"seamark.h"'
+	sound snapshot/step.c '<string.h>'
+	return $status
+}
+
+case ${1-} in
+--self)
+	self
+	;;
+*)
+	lib=${1-$(dirname "$0")/../lib}
+	[ -d "$lib/base" ] || { echo "includes.sh: '$lib' is not the library's folder" >&2; exit 2; }
+	wrong=$(check "$lib")
+	[ -z "$wrong" ] || { printf '%s\n' "$wrong"; exit 1; }
+	;;
+esac
