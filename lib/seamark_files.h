@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * @file seamark_files.h
+ * Reads Seamark's checkpoints without MPI: which there are, the state of every rank, the messages that were in flight, and the proof
+ * that nothing was lost. Link with `-lseamark-files`.
+ *
+ *     seamark_files *files;
+ *     if (seamark_files_open(&files, "seamark"))
+ *             complain(seamark_files_error());
+ *     for (size_t i = 0; i < seamark_files_count(files); i++) {
+ *             struct seamark_files_entry entry;
+ *             seamark_files_checkpoint *checkpoint;
+ *             seamark_files_entry_at(files, i, &entry);
+ *             if (seamark_files_checkpoint_open(&checkpoint, entry.path))
+ *                     continue;
+ *             for (uint32_t rank = 0; rank < entry.ranks; rank++) {
+ *                     seamark_files_image *image;
+ *                     if (!seamark_files_image_open(&image, checkpoint, rank)) {
+ *                             seamark_files_read(image, "temperature", grid, sizeof grid);
+ *                             seamark_files_image_close(image);
+ *                     }
+ *             }
+ *             seamark_files_checkpoint_close(checkpoint);
+ *     }
+ *     seamark_files_close(files);
+ *
+ * Contracts that hold for every function here, so that only exceptions are told below:
+ *
+ * - The result is 0 for success and a negative SEAMARK_E_... (seamark.h) for failure; seamark_files_error() then has the details.
+ *   A failure changes nothing and leaves every output as it was, but for memory that bytes were being read into.
+ * - Files are trusted in nothing: every count, offset and length is checked before it is used, every byte that is returned was
+ *   covered by a checksum that held. SEAMARK_E_DAMAGED names the file and what is wrong in it; SEAMARK_E_VERSION: a newer Seamark
+ *   wrote it; SEAMARK_E_PERMISSION, SEAMARK_E_IO, SEAMARK_E_MEMORY: as they say.
+ * - Nothing here writes, locks or waits, except seamark_files_pin(). A program may be writing new checkpoints meanwhile, and may retire one that
+ *   is being read, which is then SEAMARK_E_DAMAGED or SEAMARK_E_NOT_FOUND.
+ * - What a pointer in an output points to belongs to the object it was asked from and lives until that is closed.
+ * - Objects are used by one thread at a time; different objects by any threads. Close functions take null.
+ * - Sizes are in bytes, times in seconds or (named so) nanoseconds. Ranks count from 0.
+ */
+#ifndef SEAMARK_FILES_H
+#define SEAMARK_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "seamark.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What the last failure in this thread was, in words. Never null; valid until the next call here in this thread. */
+SEAMARK_PUBLIC const char *seamark_files_error(void);
+
+/* --- a folder of checkpoints ------------------------------------------------------------------------------------- */
+
+/** A folder (SEAMARK_DIR) as it was when it was opened. */
+typedef struct seamark_files seamark_files;
+
+/** A checkpoint as its manifest describes it. */
+struct seamark_files_entry {
+	const char *path;       /**< its folder */
+	int status;             /**< 0, or why its manifest cannot be used (then only path, number, life and pinned mean anything) */
+	const char *problem;    /**< the status in words; null if it is 0 */
+	uint64_t number;
+	uint32_t life;          /**< the start of the run, 1, 2, ..., that took it */
+	int pinned;             /**< 1 if `seamark keep` keeps it from being retired */
+	uint8_t run[16];        /**< the run's identity */
+	uint32_t ranks;
+	int64_t step;           /**< or SEAMARK_ANY_STEP */
+	uint64_t messages;      /**< in flight, over all ranks */
+	uint64_t message_bytes;
+	uint64_t bytes;         /**< of all images */
+	double held_s;          /**< the longest time that a rank was held for its cut */
+	int64_t taken_ns;       /**< when it was asked for, since 1970-01-01 UTC */
+};
+
+/** Reads a folder's catalogue. @return 0; SEAMARK_E_NOT_FOUND: no such folder */
+SEAMARK_PUBLIC int seamark_files_open(seamark_files **files, const char *folder);
+SEAMARK_PUBLIC void seamark_files_close(seamark_files *files);
+/** How many checkpoints have a manifest, whole or garbled. */
+SEAMARK_PUBLIC size_t seamark_files_count(const seamark_files *files);
+/** The index-th checkpoint, oldest number first. @return 0; SEAMARK_E_ARGUMENT: there are not so many */
+SEAMARK_PUBLIC int seamark_files_entry_at(const seamark_files *files, size_t index, struct seamark_files_entry *entry);
+/** The checkpoint with a number. @return 0; SEAMARK_E_NOT_FOUND */
+SEAMARK_PUBLIC int seamark_files_entry_of(const seamark_files *files, uint64_t number, struct seamark_files_entry *entry);
+/** Keeps a checkpoint (by its folder) from being retired, or with pinned 0 lets it go again. @return 0; SEAMARK_E_NOT_FOUND */
+SEAMARK_PUBLIC int seamark_files_pin(const char *path, int pinned);
+
+/* --- a checkpoint ------------------------------------------------------------------------------------------------ */
+
+typedef struct seamark_files_checkpoint seamark_files_checkpoint;
+
+/** Opens the checkpoint in a folder (entry.path) by its manifest. @return 0; SEAMARK_E_NOT_FOUND: it has none */
+SEAMARK_PUBLIC int seamark_files_checkpoint_open(seamark_files_checkpoint **checkpoint, const char *path);
+SEAMARK_PUBLIC void seamark_files_checkpoint_close(seamark_files_checkpoint *checkpoint);
+/** What the manifest says of it. */
+SEAMARK_PUBLIC void seamark_files_checkpoint_entry(const seamark_files_checkpoint *checkpoint, struct seamark_files_entry *entry);
+
+/* --- what one rank saved ----------------------------------------------------------------------------------------- */
+
+/** The image of one rank. */
+typedef struct seamark_files_image seamark_files_image;
+
+/** Opens a rank's image and checks its header, its identity and its tables. @return 0; SEAMARK_E_ARGUMENT: no such rank;
+ * SEAMARK_E_RUN: the file belongs to another run or attempt */
+SEAMARK_PUBLIC int seamark_files_image_open(seamark_files_image **image, const seamark_files_checkpoint *checkpoint, uint32_t rank);
+/** May be called before or after the checkpoint is closed. */
+SEAMARK_PUBLIC void seamark_files_image_close(seamark_files_image *image);
+
+/** What the elements of a region are. */
+enum seamark_files_type {
+	SEAMARK_FILES_BYTES = 0,
+	SEAMARK_FILES_INT8, SEAMARK_FILES_UINT8, SEAMARK_FILES_INT16, SEAMARK_FILES_UINT16,
+	SEAMARK_FILES_INT32, SEAMARK_FILES_UINT32, SEAMARK_FILES_INT64, SEAMARK_FILES_UINT64,
+	SEAMARK_FILES_FLOAT32, SEAMARK_FILES_FLOAT64, SEAMARK_FILES_COMPLEX64, SEAMARK_FILES_COMPLEX128
+};
+
+/** Where a region lies in one dimension of the global array. */
+struct seamark_files_extent {
+	uint64_t global;        /**< the array's extent */
+	uint64_t first;         /**< the region's first index in it */
+	uint64_t local;         /**< the region's extent */
+};
+
+/** A protected region. */
+struct seamark_files_region {
+	const char *name;
+	uint64_t bytes;
+	uint64_t chunks;        /**< pieces it is stored in */
+	enum seamark_files_type type;
+	uint32_t dimensions;    /**< 0: it has no shape */
+	const struct seamark_files_extent *extents; /**< one per dimension, slowest first */
+};
+
+SEAMARK_PUBLIC size_t seamark_files_region_count(const seamark_files_image *image);
+/** The index-th region. @return 0; SEAMARK_E_ARGUMENT */
+SEAMARK_PUBLIC int seamark_files_region_at(const seamark_files_image *image, size_t index, struct seamark_files_region *region);
+/** The region with a name. @return 0; SEAMARK_E_NOT_FOUND */
+SEAMARK_PUBLIC int seamark_files_region_of(const seamark_files_image *image, const char *name, struct seamark_files_region *region);
+/** Reads a whole region into `data`, which has exactly the region's size. @return 0; SEAMARK_E_NOT_FOUND; SEAMARK_E_REGION: it
+ * has another size; SEAMARK_E_DAMAGED: what `data` holds is undefined */
+SEAMARK_PUBLIC int seamark_files_read(seamark_files_image *image, const char *name, void *data, uint64_t bytes);
+
+/** A message that was in flight to this rank when its cut was made: sent before its sender's cut, not received before this one. */
+struct seamark_files_message {
+	const char *communicator; /**< its name in the run; the world is "world" */
+	uint32_t source;        /**< rank in the communicator (in the remote group of an intercommunicator) */
+	uint32_t source_world;  /**< rank in MPI_COMM_WORLD */
+	uint32_t tag;
+	uint64_t turn;          /**< its place in the order in which messages reached this rank; messages come sorted by it */
+	int64_t position;       /**< its place in its stream */
+	const void *data;       /**< as MPI_Pack wrote it: for one contiguous basic type, the elements themselves; aligned to 16 bytes */
+	uint64_t bytes;
+};
+
+/** How many messages were in flight to this rank. Reads them when first asked. @return 0, or why they cannot be had */
+SEAMARK_PUBLIC int seamark_files_message_count(seamark_files_image *image, size_t *count);
+/** The index-th message, in the order in which they came. @return 0; SEAMARK_E_ARGUMENT */
+SEAMARK_PUBLIC int seamark_files_message_at(seamark_files_image *image, size_t index, struct seamark_files_message *message);
+
+/** One line of the ledger: a stream is what one rank sends another with one communicator and one tag. Counts run from the stream's base. */
+struct seamark_files_stream {
+	const char *communicator;
+	uint32_t peer;          /**< rank in MPI_COMM_WORLD at the other end */
+	uint32_t tag;
+	int outgoing;           /**< 1: this rank sends, 0: it receives */
+	int abandoned;          /**< 1: its messages were never asked for before the communicator was freed */
+	int64_t sent;           /**< outgoing: messages sent */
+	int64_t synchronous;    /**< outgoing: the highest position whose synchronous send was known to be complete */
+	int64_t carried;        /**< incoming: recorded messages from before the base */
+	int64_t seen;           /**< incoming: messages received before the cut */
+	int64_t recorded;       /**< incoming: messages in flight */
+	int64_t highest;        /**< incoming: the highest position received before the cut */
+};
+
+SEAMARK_PUBLIC size_t seamark_files_stream_count(const seamark_files_image *image);
+/** The index-th stream. @return 0; SEAMARK_E_ARGUMENT */
+SEAMARK_PUBLIC int seamark_files_stream_at(const seamark_files_image *image, size_t index, struct seamark_files_stream *stream);
+
+/* --- the proof ----------------------------------------------------------------------------------------------------- */
+
+/** One thing that is wrong with a checkpoint, or worth knowing. */
+struct seamark_files_problem {
+	int code;               /**< SEAMARK_E_...; 0: no problem, worth knowing (abandoned messages) */
+	int64_t rank;           /**< whose image it concerns; -1: the checkpoint as a whole */
+	const char *text;       /**< in words; valid during the callback */
+};
+
+/** What a verification covered. */
+struct seamark_files_proof {
+	uint64_t problems;      /**< how many were told with a code other than 0 */
+	uint64_t images;        /**< read whole and unhurt */
+	uint64_t regions;
+	uint64_t bytes;         /**< of all files read */
+	uint64_t streams;       /**< balanced, position by position */
+	uint64_t messages;      /**< in flight */
+	uint64_t abandoned;     /**< messages nobody can ask for any more */
+};
+
+/**
+ * Checks every byte of every image, that together they are what the manifest says, and the certificate: for every stream
+ * sent + carried = seen + recorded, position by position, the sender's ledger against the receiver's. So no message was lost, none is
+ * there twice, and none was received that had not been sent.
+ *
+ * @param told     called for each problem, in the order of ranks; may be null
+ * @param context  handed to it
+ * @param proof    out, may be null: what was covered
+ * @return 0: everything holds; SEAMARK_E_DAMAGED: there are problems; another error: the verification could not be done
+ */
+SEAMARK_PUBLIC int seamark_files_verify(const seamark_files_checkpoint *checkpoint,
+					void (*told)(const struct seamark_files_problem *problem, void *context), void *context,
+					struct seamark_files_proof *proof);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
