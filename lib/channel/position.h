@@ -71,8 +71,8 @@ bool position_is_final(const struct sequence *sequence, uint64_t key, uint64_t t
 bool position_tell(struct sequence *sequence, struct ledger *ledger, const struct shadow *shadow, uint64_t token,
 		   struct taking *taking);
 
-/* Draws turn and position for a message that was drained from stream `key`: it is taken, and not told. */
-void position_drain(struct sequence *sequence, struct ledger *ledger, uint64_t key, struct taking *taking);
+/* Draws turn and position for a message that was drained from stream `key`: it is taken, and not told. true: decided; false: put aside with `token`. */
+bool position_drain(struct sequence *sequence, struct ledger *ledger, uint64_t key, uint64_t token, struct taking *taking);
 
 /* A cancelled receive: cancelling says that the outcome is not known yet, cancelled that it took nothing (the caller drops the shadow),
  * not_cancelled that it stays as it was. */

@@ -91,6 +91,7 @@ struct ledger_comm {
 	bool first;          /* this rank adds the members' sum (below); on an intercommunicator one rank of both groups */
 	uint64_t name;       /* hash of its name: the same on every member */
 	uint64_t making;     /* 1, 2, ... : order of making on this rank */
+	int32_t own;         /* this rank's number in it (in its own group of an intercommunicator): what its peers call it */
 	int32_t peers;       /* size of the (remote) group: the ranks that can be named in a send */
 	int32_t members;     /* how many ranks count its collectives: both groups of an intercommunicator */
 	int32_t *world;      /* world rank of each peer; null: the same number */
@@ -111,8 +112,8 @@ bool ledger_open(struct ledger *ledger);
 void ledger_close(struct ledger *ledger);
 
 /* Enters a communicator and gives its index, or LEDGER_NO_COMM (then overflow is set). world is copied; null for the world itself. */
-int ledger_add_comm(struct ledger *ledger, enum ledger_comm_kind kind, uint64_t name, int32_t peers, int32_t members,
-		    const int32_t *world, bool first);
+int ledger_add_comm(struct ledger *ledger, enum ledger_comm_kind kind, uint64_t name, int32_t own, int32_t peers,
+		    int32_t members, const int32_t *world, bool first);
 /* The communicator was freed: its counts stay, as a tombstone, until the base has moved past them. */
 void ledger_free_comm(struct ledger *ledger, int comm);
 /* The index of the communicator with a name, live or freed; LEDGER_NO_COMM. Of several, the live one. */
@@ -123,8 +124,6 @@ static inline int32_t ledger_world_of(const struct ledger *ledger, uint64_t key)
 	const struct ledger_comm *comm = &ledger->comms[ledger_key_comm(key)];
 	return comm->world ? comm->world[ledger_key_peer(key)] : (int32_t)ledger_key_peer(key);
 }
-/* The rank that a world rank has as a peer in a communicator, or -1. */
-int32_t ledger_peer_of(const struct ledger *ledger, int comm, int32_t world);
 
 /* This rank's share of the collectives' sum: zero over all ranks, modulo 2^64, if every communicator's members have begun the same number. */
 uint64_t ledger_collective_sum(const struct ledger *ledger);
