@@ -8,11 +8,11 @@ set(SEAMARK_TEST_ENVIRONMENT
 	OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
 	"MPIEXEC=${MPIEXEC_EXECUTABLE}"
 	"UBSAN_OPTIONS=print_stacktrace=1"
-	# Children of mpirun's own find this build's tools without knowing where it is.
-	"SEAMARK_BUILD=${PROJECT_BINARY_DIR}" "SEAMARK_SOURCE=${PROJECT_SOURCE_DIR}")
+	# Not SEAMARK_...: the library would warn of names that are no settings.
+	"TEST_BUILD=${PROJECT_BINARY_DIR}" "TEST_SOURCE=${PROJECT_SOURCE_DIR}")
 
 # seamark_test(NAME COMMAND command... [LABELS label...] [TIMEOUT seconds] [PROCESSORS n] [ENVIRONMENT name=value...] [SERIAL])
-# The command may be a target's name. For scripts: $MPIEXEC is mpirun, $SEAMARK_BUILD and $SEAMARK_SOURCE are the trees.
+# The command may be a target's name. For scripts: $MPIEXEC is mpirun, $TEST_BUILD and $TEST_SOURCE are the trees.
 function(seamark_test name)
 	cmake_parse_arguments(TEST "SERIAL" "TIMEOUT;PROCESSORS" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
 	list(POP_FRONT TEST_COMMAND first)

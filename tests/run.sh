@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # run.sh: installs what is missing, builds, and runs the tests; then the unit tests again with the sanitizers. Its last line is
-# "N passed, N failed"; the exit status is 0 only if tests ran and all passed. SEAMARK_TEST_DEEP=1 runs the long tests too.
+# "N passed, N failed"; the exit status is 0 only if tests ran and all passed. TEST_DEEP=1 runs the long tests too.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -30,11 +30,11 @@ run() {
 	preset=$1
 	shift
 	echo "== tests of build/$preset"
-	{ ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$jobs" "$@" 2>&1; echo "status $?"; } |
+	{ ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$jobs" "$@" 2>&1; echo $? >"$log.status"; } |
 		tee "$log"
+	status=$(cat "$log.status")
 	# "97% tests passed, 2 tests failed out of 71"
 	counts=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests\{0,1\} failed out of \([0-9]*\)$/\1 \2/p' "$log" | tail -n 1)
-	status=$(sed -n 's/^status \([0-9]*\)$/\1/p' "$log" | tail -n 1)
 	[ -n "$counts" ] || give_up "no test of '$preset' ran"
 	bad=${counts% *}
 	passed=$((passed + ${counts#* } - bad))
@@ -43,14 +43,14 @@ run() {
 }
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$log.status"' EXIT
 jobs=$(nproc 2>/dev/null || echo 2)
 
 sh cmake/packages.sh build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhwloc-dev libjansson-dev \
 	libxxhash-dev libcunit1-dev python3 || give_up "packages are missing"
 
 build ci
-if [ "${SEAMARK_TEST_DEEP-0}" = 1 ]; then
+if [ "${TEST_DEEP-0}" = 1 ]; then
 	run ci
 else
 	run ci -LE '^deep$'

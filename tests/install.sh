@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# install.sh: what `cmake --install` puts in place is enough to build programs against, by pkg-config and by find_package, with and without
+# MPI; and the installed command runs from wherever the prefix is moved to. $TEST_BUILD is the build tree; works in an empty folder.
+set -eu
+
+fail() {
+	echo "install.sh: $1" >&2
+	exit 1
+}
+
+cmake --install "$TEST_BUILD" --prefix "$PWD/first" >install.log || { cat install.log; fail "cannot install"; }
+mv first moved # nothing installed may know where it was put, but for the .pc files, which pkg-config tells
+prefix=$PWD/moved
+pc=$(dirname "$(find "$prefix" -name seamark.pc)")
+lib=$(dirname "$pc")
+
+cat >saved.c <<'C'
+#include <seamark.h>
+#include <mpi.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+	int bad;
+
+	MPI_Init(&argc, &argv);
+	bad = strcmp(seamark_version(), SEAMARK_VERSION) != 0;
+	MPI_Finalize();
+	return bad;
+}
+C
+cat >reader.c <<'C'
+#include <seamark.h>
+#include <seamark_files.h>
+#include <string.h>
+
+int main(void)
+{
+	return strcmp(seamark_strerror(0), "success") != 0;
+}
+C
+cat >CMakeLists.txt <<'C'
+cmake_minimum_required(VERSION 3.25)
+project(Outside LANGUAGES C)
+find_package(Seamark 0.1 REQUIRED)
+find_package(MPI REQUIRED COMPONENTS C)
+add_executable(saved saved.c)
+target_link_libraries(saved PRIVATE Seamark::seamark MPI::MPI_C)
+add_executable(reader reader.c)
+target_link_libraries(reader PRIVATE Seamark::files)
+C
+
+flags() {
+	PKG_CONFIG_PATH=$pc pkg-config --define-variable=prefix="$prefix" --define-variable=libdir="$lib" \
+		--define-variable=includedir="$prefix/include" --cflags --libs "$1"
+}
+mpicc -o pkg-saved saved.c $(flags seamark) -Wl,-rpath,"$lib"
+cc -o pkg-reader reader.c $(flags seamark-files) -Wl,-rpath,"$lib"
+cmake -S . -B out -DCMAKE_PREFIX_PATH="$prefix" >cmake.log 2>&1 || { cat cmake.log; fail "find_package does not find it"; }
+cmake --build out >cmake.log 2>&1 || { cat cmake.log; fail "cannot build with the exported targets"; }
+
+# Seamark's wrappers are found before the MPI library's.
+for program in pkg-saved out/saved; do
+	order=$(readelf -d $program | sed -n 's/.*(NEEDED).*\[lib\(seamark\|mpi\)\.so.*/\1/p' | tr '\n' ' ')
+	[ "$order" = "seamark mpi " ] || fail "$program is linked in the order '$order'"
+	SEAMARK_LOG=quiet "$MPIEXEC" -n 1 $program || fail "$program does not run"
+done
+for program in pkg-reader out/reader; do
+	if ldd $program | grep -q libmpi; then fail "$program, which only reads, needs MPI"; fi
+	$program || fail "$program does not run"
+done
+"$prefix/bin/seamark" -h >help.txt || fail "the installed command does not run"
