@@ -30,7 +30,9 @@ struct store_region {
 /* A communicator that was alive at the cut, in order of making; streams and messages name it by its index here. */
 struct store_comm {
 	char name[256];      /* the same on every member and after a restart */
+	char label[128];     /* what the program gave it by MPI_Comm_set_name; empty: nothing */
 	uint64_t key;        /* hash of the name */
+	bool nameless;       /* made after the first safepoint */
 	uint32_t kind;       /* enum ledger_comm_kind */
 	uint32_t size;       /* of the group, or of the remote group */
 	uint64_t members;    /* hash of the world ranks in order */
@@ -143,7 +145,17 @@ bool store_stop_seen(struct store *store);
 
 /* --- reading --------------------------------------------------------------------------------------------------- */
 
-/* A checkpoint that a manifest says exists. */
+/* Like file groups that follow each other: which ranks, how many to a file, and the file's name with a `*` for its first rank. */
+struct store_locator {
+	uint32_t first_rank;
+	uint32_t ranks;
+	uint32_t ranks_each;
+	char pattern[48];
+};
+
+enum { STORE_LOCATORS_MAX = 16 };
+
+/* A checkpoint that a manifest says exists. Without pointers: it may be sent to other ranks as it is. */
 struct store_checkpoint {
 	char path[4096];
 	uint64_t number;
@@ -151,12 +163,21 @@ struct store_checkpoint {
 	uint32_t ranks;
 	int64_t step;
 	struct store_identity identity; /* of its images; rank is 0 */
+	uint64_t table_sum;             /* as in struct store_commit */
+	uint64_t messages;
+	uint64_t message_bytes;
+	uint64_t bytes;
+	double held_s;
+	int64_t taken_ns;               /* CLOCK_REALTIME */
+	bool pinned;
+	uint32_t locator_count;
+	struct store_locator locators[STORE_LOCATORS_MAX];
 };
 
 /* Rank 0: the newest checkpoint with a manifest whose number is below `below` (UINT64_MAX: the newest at all). SEAMARK_E_NOT_FOUND: none. A manifest that
  * is garbled is SEAMARK_E_DAMAGED, with the number filled in, so that the caller can name it and go on below it. */
 int store_newest(struct store *store, uint64_t below, struct store_checkpoint *found, struct fault *fault);
-/* The checkpoint at a path (its folder), or with a number in this folder. */
+/* The checkpoint at a path (its folder; anything with a slash or that is no number), or with a number in this folder. */
 int store_at(struct store *store, const char *number_or_path, struct store_checkpoint *found, struct fault *fault);
 
 struct store_image; /* an image open for reading */

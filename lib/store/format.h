@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The coding of an image's header and index, as docs/format.md has them. Knows no files: bytes in, structures out. */
+#ifndef STORE_FORMAT_H
+#define STORE_FORMAT_H
+
+#include "base/bytes.h"
+#include "store/store.h"
+
+enum {
+	FORMAT_VERSION = 1,
+	FORMAT_ALIGN = 4096,           /* every block begins at a multiple */
+	FORMAT_HEADER_SIZE = 4096,
+	FORMAT_RANKS_MAX = 62,         /* in one file */
+	FORMAT_CHUNK_SIZE = 4 << 20,   /* what is written; any is read */
+	FORMAT_DIMENSIONS_MAX = 32,
+	FORMAT_NAME_MAX = 255,
+	FORMAT_REGION_ENTRY = 48,
+	FORMAT_CHUNK_ENTRY = 96,
+	FORMAT_MESSAGE_ALIGN = 16
+};
+
+enum format_kind { FORMAT_PROTECTED, FORMAT_RECORD, FORMAT_MESSAGES };
+enum format_codec { FORMAT_PLAIN };
+
+struct format_rank {
+	uint32_t rank;
+	uint64_t index_offset;
+	uint64_t index_size;
+	uint64_t table_hash;
+	uint64_t content;              /* bytes of all regions */
+};
+
+struct format_header {
+	struct store_identity identity; /* rank is not in the header: it is 0 */
+	uint32_t group;
+	uint64_t file_size;
+	uint32_t rank_count;
+	struct format_rank ranks[FORMAT_RANKS_MAX];
+};
+
+struct format_extent {
+	uint64_t global;
+	uint64_t first;
+	uint64_t local;
+};
+
+struct format_region {
+	enum format_kind kind;
+	uint32_t type;
+	uint64_t bytes;
+	uint64_t first_chunk;
+	uint64_t chunk_count;
+	uint32_t dimensions;
+	struct format_extent *extents;
+	char *name;
+};
+
+struct format_chunk {
+	uint32_t region;
+	uint64_t logical;
+	uint64_t length;
+	uint64_t stored;
+	uint64_t checksum;
+	uint64_t content_hash[2];      /* low, high */
+	uint64_t offset;
+};
+
+struct format_index {
+	struct format_region *regions;
+	size_t region_count;
+	struct format_chunk *chunks;
+	size_t chunk_count;
+	size_t *by_name;               /* protected regions, sorted */
+	size_t protected_count;        /* they come first */
+	void *memory;                  /* names and extents */
+};
+
+/* What follows a block up to the next one. */
+static inline uint64_t format_padded(uint64_t size)
+{
+	return (size + FORMAT_ALIGN - 1) / FORMAT_ALIGN * FORMAT_ALIGN;
+}
+
+void format_put_header(uint8_t page[FORMAT_HEADER_SIZE], const struct format_header *header);
+/* file_size: what the file system says. `what` names the file in faults. */
+int format_get_header(struct format_header *header, const uint8_t page[FORMAT_HEADER_SIZE], uint64_t file_size, const char *what,
+		      struct fault *fault);
+
+/* own: number, life, and as rank the image's own. */
+void format_put_index(struct bytes_out *out, const struct format_index *index, const struct store_identity *own, uint32_t group);
+/* Free with format_free_index, also after a failure. */
+int format_get_index(struct format_index *index, const void *data, size_t size, const struct format_header *header,
+		     const struct format_rank *rank, const char *what, struct fault *fault);
+void format_free_index(struct format_index *index);
+/* The protected region with a name, SIZE_MAX: none. */
+size_t format_find_region(const struct format_index *index, const char *name);
+
+/* The record, without the messages' bytes; these are laid out by format_message_offset. */
+void format_put_record(struct bytes_out *out, const struct store_record *record);
+/* Decodes a record for an image of a scope of `ranks`; data of messages is null. *message_size: how long the region of their bytes must be. The
+ * arrays belong to the record: format_free_record, also after a failure. */
+int format_get_record(struct store_record *record, uint64_t *message_size, const void *data, size_t size, uint32_t ranks,
+		      const char *what, struct fault *fault);
+void format_free_record(struct store_record *record);
+
+static inline uint64_t format_message_offset(uint64_t end_of_last)
+{
+	return (end_of_last + FORMAT_MESSAGE_ALIGN - 1) / FORMAT_MESSAGE_ALIGN * FORMAT_MESSAGE_ALIGN;
+}
+
+#endif

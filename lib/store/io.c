@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Linux writes no more than 2 GiB - 4 KiB at once. */
+#define AT_ONCE (UINT64_C(1) << 30)
+
+struct io_path io_path(const char *format, ...)
+{
+	struct io_path path;
+	va_list list;
+	int length;
+
+	va_start(list, format);
+	length = vsnprintf(path.text, sizeof path.text, format, list);
+	va_end(list);
+	if (length < 0 || (size_t)length >= sizeof path.text)
+		path.text[0] = 0;
+	return path;
+}
+
+int io_write(int fd, const void *data, uint64_t size, uint64_t offset, const char *what, struct fault *fault)
+{
+	const uint8_t *at = data;
+
+	while (size) {
+		ssize_t done = pwrite(fd, at, size < AT_ONCE ? size : AT_ONCE, (off_t)offset);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (!done)
+			errno = EIO;
+		if (done <= 0)
+			return fault_errno(fault, "cannot write '%s'", what);
+		at += done;
+		size -= (uint64_t)done;
+		offset += (uint64_t)done;
+	}
+	return 0;
+}
+
+int io_read(int fd, void *data, uint64_t size, uint64_t offset, const char *what, struct fault *fault)
+{
+	uint8_t *at = data;
+
+	while (size) {
+		ssize_t done = pread(fd, at, size < AT_ONCE ? size : AT_ONCE, (off_t)offset);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return fault_errno(fault, "cannot read '%s'", what);
+		if (!done)
+			return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is cut short", what);
+		at += done;
+		size -= (uint64_t)done;
+		offset += (uint64_t)done;
+	}
+	return 0;
+}
+
+int io_read_file(const char *path, size_t most, char **data, size_t *size, struct fault *fault)
+{
+	struct stat status;
+	char *text = NULL;
+	int code = 0;
+	/* Whatever lies there instead of a file must not make us wait. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return fault_errno(fault, "cannot open '%s'", path);
+	if (fstat(fd, &status))
+		code = fault_errno(fault, "cannot read '%s'", path);
+	else if (!S_ISREG(status.st_mode))
+		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is not a file", path);
+	else if ((uint64_t)status.st_size > most)
+		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is too large", path);
+	else if (!(text = malloc((size_t)status.st_size + 1)))
+		code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", path);
+	else
+		code = io_read(fd, text, (uint64_t)status.st_size, 0, path, fault);
+	close(fd);
+	if (code) {
+		free(text);
+		return code;
+	}
+	text[status.st_size] = 0;
+	*data = text;
+	*size = (size_t)status.st_size;
+	return 0;
+}
+
+int io_publish(const char *path, const void *data, size_t size, struct fault *fault)
+{
+	struct io_path temporary = io_path("%s.tmp", path);
+	int fd = open(temporary.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+	int code;
+
+	if (fd < 0)
+		return fault_errno(fault, "cannot make '%s'", temporary.text);
+	code = io_write(fd, data, size, 0, temporary.text, fault);
+	/* Once only: the kernel may have dropped the pages that it failed to write, and a second fsync would then succeed. */
+	if (!code && fsync(fd))
+		code = fault_errno(fault, "cannot make '%s' durable", temporary.text);
+	if (close(fd) && !code)
+		code = fault_errno(fault, "cannot write '%s'", temporary.text);
+	if (!code && rename(temporary.text, path))
+		code = fault_errno(fault, "cannot rename '%s' to '%s'", temporary.text, path);
+	if (code)
+		unlink(temporary.text);
+	return code;
+}
+
+int io_sync_folder(const char *path, struct fault *fault)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int code = 0;
+
+	if (fd < 0)
+		return fault_errno(fault, "cannot open folder '%s'", path);
+	if (fsync(fd))
+		code = fault_errno(fault, "cannot make folder '%s' durable", path);
+	close(fd);
+	return code;
+}
+
+static int make_folder(const char *path, struct fault *fault)
+{
+	struct io_path above;
+	char *slash;
+
+	if (mkdir(path, 0777))
+		return errno == EEXIST ? 0 : fault_errno(fault, "cannot make folder '%s'", path);
+	above = io_path("%s", path);
+	slash = strrchr(above.text, '/');
+	if (!slash)
+		return 0;
+	slash[slash == above.text] = 0;
+	return io_sync_folder(above.text, fault);
+}
+
+int io_make_folders(const char *path, struct fault *fault)
+{
+	struct io_path part = io_path("%s", path);
+	struct stat status;
+
+	if (!part.text[0])
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "the name of folder '%s' is too long", path);
+	/* Folders above may exist and yet refuse to be asked for their making. */
+	if (!stat(path, &status) && S_ISDIR(status.st_mode))
+		return 0;
+	for (char *at = part.text + 1; *at; at++) {
+		int code;
+
+		if (*at != '/')
+			continue;
+		*at = 0;
+		code = stat(part.text, &status) ? make_folder(part.text, fault) : 0;
+		*at = '/';
+		if (code)
+			return code;
+	}
+	if (make_folder(part.text, fault))
+		return fault ? fault->code : SEAMARK_E_IO;
+	if (stat(path, &status) || !S_ISDIR(status.st_mode))
+		return fault_set(fault, SEAMARK_E_IO, "'%s' is not a folder", path);
+	return 0;
+}
+
+int64_t io_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* File operations with their faults: whole writes, small files read and published, folders. */
+#ifndef STORE_IO_H
+#define STORE_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+
+struct io_path {
+	char text[4096];
+};
+
+/* A path from a format; one that is too long becomes one that names no file, so that the operation on it fails. */
+struct io_path io_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes all at an offset; interrupted and short writes go on. */
+int io_write(int fd, const void *data, uint64_t size, uint64_t offset, const char *what, struct fault *fault);
+/* Reads exactly so many bytes; SEAMARK_E_DAMAGED if the file ends before. */
+int io_read(int fd, void *data, uint64_t size, uint64_t offset, const char *what, struct fault *fault);
+/* A whole file of at most `most` bytes, ended by a NUL that is not counted. The caller frees *data. */
+int io_read_file(const char *path, size_t most, char **data, size_t *size, struct fault *fault);
+/* Makes or replaces a file: temporary file beside it, fsync, rename. The folder's fsync is the caller's: what its failure means differs. */
+int io_publish(const char *path, const void *data, size_t size, struct fault *fault);
+int io_sync_folder(const char *path, struct fault *fault);
+/* Makes a folder with those above it. */
+int io_make_folders(const char *path, struct fault *fault);
+int64_t io_now_ns(void);
+
+#endif

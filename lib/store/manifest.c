@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/manifest.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "store/io.h"
+
+enum { FORMAT = 1, SIZE_MOST = 16 << 20 };
+
+/* The last bytes of a manifest: the digits are the hash of everything before. */
+static const char tail_before[] = ",\n  \"xxh3\": \"";
+static const char tail_after[] = "\"\n}\n";
+enum { TAIL_SIZE = sizeof tail_before - 1 + 16 + sizeof tail_after - 1 };
+
+/* --- writing ------------------------------------------------------------------------------------------------------- */
+
+static json_t *hex(uint64_t value)
+{
+	char text[17];
+
+	snprintf(text, sizeof text, "%016" PRIx64, value);
+	return json_string(text);
+}
+
+static json_t *hex_bytes(const uint8_t *data, size_t size)
+{
+	char text[65] = "";
+
+	for (size_t i = 0; i < size && i < 32; i++)
+		sprintf(text + 2 * i, "%02x", data[i]);
+	return json_string(text);
+}
+
+static json_t *taken(int64_t ns)
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	struct tm utc;
+	char text[64], whole[96];
+
+	if (ns < 0 || !gmtime_r(&seconds, &utc) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc))
+		return json_string("1970-01-01T00:00:00.000000000Z");
+	snprintf(whole, sizeof whole, "%s.%09dZ", text, (int)(ns % 1000000000));
+	return json_string(whole);
+}
+
+/* A json_int_t has a sign; larger counts than it holds do not exist. */
+static json_t *count(uint64_t value)
+{
+	return json_integer((json_int_t)(value > INT64_MAX ? INT64_MAX : value));
+}
+
+static json_t *one_rank_each(uint32_t ranks)
+{
+	return json_pack("[{s:i, s:I, s:i, s:s, s:s, s:{s:s, s:i}}]", "first_rank", 0, "ranks", (json_int_t)ranks, "ranks_each", 1,
+			 "locator", "rank-*.smk", "level", "folder", "redundancy", "scheme", "none", "group", 1);
+}
+
+char *manifest_text(const struct store_commit *commit)
+{
+	const struct store_identity *identity = &commit->identity;
+	char *body = NULL, *text = NULL;
+	size_t size;
+	json_t *root = json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:s, s:I, s:I, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:[]}",
+		"format", FORMAT, "writer", "seamark " SEAMARK_VERSION, "must_understand", hex(0), "may_ignore", hex(0),
+		"run", hex_bytes(identity->run, sizeof identity->run), "number", count(identity->number),
+		"life", (json_int_t)identity->life, "nonce", hex(identity->nonce), "scope", "world",
+		"ranks", (json_int_t)identity->ranks, "step", (json_int_t)identity->step, "taken", taken(commit->requested_ns),
+		"held_s", isfinite(commit->held_s) ? commit->held_s : 0.0, "bytes", count(commit->bytes),
+		"messages", count(commit->messages), "message_bytes", count(commit->message_bytes),
+		"table_sum", hex(commit->table_sum), "groups", one_rank_each(identity->ranks), "parents");
+
+	if (root)
+		body = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+	json_decref(root);
+	/* It ends with a newline and a brace, in whose place the hash goes. */
+	size = body ? strlen(body) : 0;
+	if (size > 2 && (text = malloc(size - 2 + TAIL_SIZE + 1)))
+		sprintf(text, "%.*s%s%016" PRIx64 "%s", (int)(size - 2), body, tail_before, (uint64_t)XXH3_64bits(body, size - 2), tail_after);
+	free(body);
+	return text;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------- */
+
+struct reading {
+	const char *what;
+	struct fault *fault;
+	int code;            /* the first thing that was wrong */
+};
+
+static void refuse(struct reading *r, int code, const char *member, const char *why)
+{
+	if (!r->code)
+		r->code = fault_set(r->fault, code, "'%s': %s %s%s", r->what, member, why,
+				    code == SEAMARK_E_VERSION ? ": use a newer Seamark" : "");
+}
+
+static const char *get_text(struct reading *r, json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	if (!text)
+		refuse(r, SEAMARK_E_DAMAGED, member, "is missing or no text");
+	return text ? text : "";
+}
+
+static uint64_t get_number(struct reading *r, json_t *object, const char *member, int64_t least, uint64_t most)
+{
+	json_t *value = json_object_get(object, member);
+	json_int_t number = json_integer_value(value);
+
+	if (json_is_integer(value) && number >= least && (number < 0 || (uint64_t)number <= most))
+		return (uint64_t)number;
+	refuse(r, SEAMARK_E_DAMAGED, member, "is missing or a number that cannot be");
+	return 0;
+}
+
+static void get_bytes(struct reading *r, json_t *object, const char *member, uint8_t *data, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *text = get_text(r, object, member);
+
+	memset(data, 0, size);
+	for (size_t i = 0; i < 2 * size || text[i]; i++) {
+		const char *digit = i < 2 * size && text[i] ? strchr(digits, text[i]) : NULL;
+
+		if (!digit) {
+			refuse(r, SEAMARK_E_DAMAGED, member, "is not in hexadecimal digits");
+			return;
+		}
+		data[i / 2] = (uint8_t)(data[i / 2] << 4 | (digit - digits));
+	}
+}
+
+static uint64_t get_hex(struct reading *r, json_t *object, const char *member)
+{
+	uint8_t data[8];
+	uint64_t value = 0;
+
+	get_bytes(r, object, member, data, sizeof data);
+	for (size_t i = 0; i < sizeof data; i++)
+		value = value << 8 | data[i];
+	return value;
+}
+
+static int64_t get_taken(struct reading *r, json_t *object)
+{
+	const char *text = get_text(r, object, "taken"), *rest;
+	struct tm utc = {0};
+	unsigned ns;
+	int end = 0;
+
+	rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+	if (!rest || strlen(rest) != 11 || sscanf(rest, ".%9uZ%n", &ns, &end) != 1 || end != 11 || utc.tm_year < 70 || utc.tm_year > 300) {
+		refuse(r, SEAMARK_E_DAMAGED, "taken", "is no time");
+		return 0;
+	}
+	return (int64_t)timegm(&utc) * 1000000000 + ns;
+}
+
+static void get_known(struct reading *r, json_t *object, const char *member, const char *known)
+{
+	if (strcmp(get_text(r, object, member), known))
+		refuse(r, SEAMARK_E_VERSION, member, "is of a kind that this Seamark does not know");
+}
+
+/* A name below the checkpoint's folder, whoever wrote it. */
+static bool is_pattern(const char *text)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_*";
+	const char *star = strchr(text, '*');
+
+	return star && !strchr(star + 1, '*') && text[0] != '.' && strspn(text, allowed) == strlen(text) &&
+	       strlen(text) < sizeof ((struct store_locator *)0)->pattern;
+}
+
+static void get_locator(struct reading *r, json_t *group, struct store_checkpoint *found, uint32_t first)
+{
+	struct store_locator *locator = &found->locators[found->locator_count++];
+	json_t *redundancy = json_object_get(group, "redundancy");
+	const char *pattern = get_text(r, group, "locator");
+
+	locator->first_rank = (uint32_t)get_number(r, group, "first_rank", first, first);
+	locator->ranks = (uint32_t)get_number(r, group, "ranks", 1, found->ranks - first);
+	locator->ranks_each = (uint32_t)get_number(r, group, "ranks_each", 1, UINT32_MAX);
+	get_known(r, group, "level", "folder");
+	get_known(r, redundancy, "scheme", "none");
+	get_number(r, redundancy, "group", 1, 1);
+	if (!is_pattern(pattern))
+		refuse(r, SEAMARK_E_DAMAGED, "locator", "names no file in the folder");
+	else
+		strcpy(locator->pattern, pattern);
+}
+
+static void get_groups(struct reading *r, json_t *root, struct store_checkpoint *found)
+{
+	json_t *groups = json_object_get(root, "groups"), *group;
+	uint32_t covered = 0;
+	size_t i;
+
+	if (json_array_size(groups) > STORE_LOCATORS_MAX)
+		refuse(r, SEAMARK_E_VERSION, "groups", "are more than this Seamark knows");
+	json_array_foreach(groups, i, group) {
+		if (r->code)
+			return;
+		if (covered == found->ranks)
+			refuse(r, SEAMARK_E_DAMAGED, "groups", "do not cover the ranks");
+		else
+			get_locator(r, group, found, covered);
+		covered += r->code ? 0 : found->locators[found->locator_count - 1].ranks;
+	}
+	if (covered != found->ranks)
+		refuse(r, SEAMARK_E_DAMAGED, "groups", "do not cover the ranks");
+}
+
+static void get_identity(struct reading *r, json_t *root, struct store_checkpoint *found)
+{
+	struct store_identity *identity = &found->identity;
+
+	get_bytes(r, root, "run", identity->run, sizeof identity->run);
+	found->number = identity->number = get_number(r, root, "number", 0, INT64_MAX);
+	found->life = identity->life = (uint32_t)get_number(r, root, "life", 1, UINT32_MAX);
+	found->ranks = identity->ranks = (uint32_t)get_number(r, root, "ranks", 1, INT32_MAX);
+	found->step = identity->step = (int64_t)get_number(r, root, "step", SEAMARK_ANY_STEP, INT64_MAX);
+	identity->nonce = get_hex(r, root, "nonce");
+}
+
+static void get_rest(struct reading *r, json_t *root, struct store_checkpoint *found)
+{
+	json_t *held = json_object_get(root, "held_s"), *parents = json_object_get(root, "parents");
+
+	get_text(r, root, "writer");
+	get_hex(r, root, "may_ignore");
+	get_known(r, root, "scope", "world");
+	found->taken_ns = get_taken(r, root);
+	found->held_s = json_number_value(held);
+	if (!json_is_number(held) || !(found->held_s >= 0))
+		refuse(r, SEAMARK_E_DAMAGED, "held_s", "is missing or a number that cannot be");
+	found->bytes = get_number(r, root, "bytes", 0, INT64_MAX);
+	found->messages = get_number(r, root, "messages", 0, INT64_MAX);
+	found->message_bytes = get_number(r, root, "message_bytes", 0, INT64_MAX);
+	found->table_sum = get_hex(r, root, "table_sum");
+	if (!json_is_array(parents))
+		refuse(r, SEAMARK_E_DAMAGED, "parents", "are missing");
+	else if (json_array_size(parents))
+		refuse(r, SEAMARK_E_VERSION, "parents", "are not known to this Seamark");
+	get_groups(r, root, found);
+}
+
+static bool hash_holds(const char *text, size_t size)
+{
+	char digits[17];
+
+	if (size <= TAIL_SIZE || memcmp(text + size - TAIL_SIZE, tail_before, sizeof tail_before - 1) ||
+	    memcmp(text + size - (sizeof tail_after - 1), tail_after, sizeof tail_after - 1))
+		return false;
+	snprintf(digits, sizeof digits, "%016" PRIx64, (uint64_t)XXH3_64bits(text, size - TAIL_SIZE));
+	return !memcmp(text + size - TAIL_SIZE + sizeof tail_before - 1, digits, 16);
+}
+
+int manifest_decode(struct store_checkpoint *found, const char *text, size_t size, const char *what, struct fault *fault)
+{
+	struct reading r = { .what = what, .fault = fault };
+	json_error_t error;
+	json_t *root;
+
+	if (!hash_holds(text, size))
+		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is garbled: its checksum does not hold", what);
+	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	if (!json_is_object(root))
+		refuse(&r, SEAMARK_E_DAMAGED, "the text", "is no JSON object");
+	else if (get_number(&r, root, "format", 1, INT64_MAX) > FORMAT)
+		refuse(&r, SEAMARK_E_VERSION, "format", "is newer than this Seamark");
+	else if (get_hex(&r, root, "must_understand") && !r.code)
+		refuse(&r, SEAMARK_E_VERSION, "must_understand", "names features that this Seamark does not have");
+	if (!r.code) {
+		found->locator_count = 0;
+		get_identity(&r, root, found);
+	}
+	if (!r.code)
+		get_rest(&r, root, found);
+	json_decref(root);
+	return r.code;
+}
+
+int manifest_read(struct store_checkpoint *found, const char *folder, struct fault *fault)
+{
+	struct io_path path = io_path("%s/" MANIFEST_NAME, folder), pinned = io_path("%s/" MANIFEST_PINNED, folder);
+	char *text;
+	size_t size;
+	int code = io_read_file(path.text, SIZE_MOST, &text, &size, fault);
+
+	if (code)
+		return code;
+	code = manifest_decode(found, text, size, path.text, fault);
+	free(text);
+	found->pinned = !access(pinned.text, F_OK);
+	return code;
+}
+
+bool manifest_locate(const struct store_checkpoint *checkpoint, uint32_t rank, char *name, size_t room, uint32_t *group)
+{
+	*group = 0;
+	for (uint32_t i = 0; i < checkpoint->locator_count; i++) {
+		const struct store_locator *locator = &checkpoint->locators[i];
+		uint32_t inside = rank - locator->first_rank;
+		int before;
+
+		if (rank < locator->first_rank || inside >= locator->ranks) {
+			*group += (uint32_t)(((uint64_t)locator->ranks + locator->ranks_each - 1) / locator->ranks_each);
+			continue;
+		}
+		*group += inside / locator->ranks_each;
+		before = (int)strcspn(locator->pattern, "*");
+		return snprintf(name, room, "%.*s%05u%s", before, locator->pattern, rank - inside % locator->ranks_each,
+				locator->pattern + before + 1) < (int)room;
+	}
+	return false;
+}
