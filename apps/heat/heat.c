@@ -214,6 +214,7 @@ int main(int argc, char **argv)
 	struct field field;
 	int rank, status = TROUBLE;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* a killed run has said what it had to say */
 	argp_err_exit_status = ARGUMENTS_STATUS;
 	argp_parse(&parser, argc, argv, 0, NULL, &options);
 	MPI_Init(&argc, &argv);
