@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "state/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/inside.h"
+#include "state/probe.h"
+
+struct state *state_new(void)
+{
+	return calloc(1, sizeof(struct state));
+}
+
+void state_free(struct state *state)
+{
+	if (!state)
+		return;
+	copies_free(state);
+	for (size_t i = 0; i < state->count; i++)
+		free(state->regions[i]);
+	free(state->regions);
+	free(state);
+}
+
+size_t state_count(const struct state *state)
+{
+	return state->count;
+}
+
+void state_view(const struct state *state, size_t index, struct state_region_view *view)
+{
+	const struct region *region = state->regions[index];
+
+	*view = (struct state_region_view){ region->name, region->data, region->bytes, region->save != NULL };
+}
+
+size_t state_find(const struct state *state, const char *name)
+{
+	for (size_t i = 0; i < state->count; i++)
+		if (!strcmp(state->regions[i]->name, name))
+			return i;
+	return SIZE_MAX;
+}
+
+/* --- naming regions -------------------------------------------------------------------------------------------- */
+
+static int check_call(const struct state *state, const char *name, struct fault *fault)
+{
+	if (state->busy)
+		return fault_set(fault, SEAMARK_E_ORDER, "regions cannot be named or forgotten inside a save or load callback");
+	if (!name || !*name)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "a region needs a name");
+	if (strnlen(name, NAME_ROOM) == NAME_ROOM)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "the name '%.40s...' of a region is longer than %d bytes", name,
+				 NAME_ROOM - 1);
+	return 0;
+}
+
+/* The region of that name, or a new one behind the others. */
+static struct region *region_of(struct state *state, const char *name)
+{
+	size_t index = state_find(state, name);
+	struct region *region;
+
+	if (index != SIZE_MAX)
+		return state->regions[index];
+	if (state->count == state->room) {
+		size_t room = state->room ? 2 * state->room : 16;
+		struct region **regions = realloc(state->regions, room * sizeof *regions);
+
+		if (!regions)
+			return NULL;
+		state->regions = regions;
+		state->room = room;
+	}
+	region = calloc(1, sizeof *region);
+	if (!region)
+		return NULL;
+	strcpy(region->name, name);
+	state->regions[state->count++] = region;
+	state->prepared = false;
+	return region;
+}
+
+static bool is_known(const struct region *region, const void *data, size_t bytes)
+{
+	for (int i = 0; i < 2; i++) {
+		const struct known *known = &region->known[i];
+		uintptr_t start = (uintptr_t)known->data, from = (uintptr_t)data;
+
+		if (known->bytes >= bytes && from >= start && from - start <= known->bytes - bytes)
+			return true;
+	}
+	return false;
+}
+
+static int check_readable(const char *name, const void *data, size_t bytes, struct fault *fault)
+{
+	bool readable;
+	int result = probe_readable(data, bytes, &readable, fault);
+
+	if (!result && !readable)
+		result = fault_set(fault, SEAMARK_E_DEVICE,
+				   "region '%s': the host cannot read all of the %zu bytes at %p; copy a device's memory to "
+				   "the host and protect the copy", name, bytes, data);
+	return result;
+}
+
+int state_protect(struct state *state, const char *name, void *data, size_t bytes, struct fault *fault)
+{
+	int result = check_call(state, name, fault);
+	struct region *region;
+	size_t index;
+	bool known;
+
+	if (result)
+		return result;
+	if (bytes && !data)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "region '%s': %zu bytes at a null pointer", name, bytes);
+	index = state_find(state, name);
+	known = !bytes || (index != SIZE_MAX && is_known(state->regions[index], data, bytes));
+	if (!known) {
+		result = check_readable(name, data, bytes, fault);
+		if (result)
+			return result;
+	}
+	region = region_of(state, name);
+	if (!region)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for region '%s'", name);
+	if (!known) {
+		region->known[1] = region->known[0];
+		region->known[0] = (struct known){ data, bytes };
+	}
+	if (region->bytes != bytes || region->save)
+		state->prepared = false;
+	region->data = data;
+	region->bytes = bytes;
+	region->save = NULL;
+	region->load = NULL;
+	region->context = NULL;
+	return 0;
+}
+
+int state_protect_with(struct state *state, const char *name, int (*save)(seamark_writer *, void *),
+		       int (*load)(seamark_reader *, void *), void *context, struct fault *fault)
+{
+	int result = check_call(state, name, fault);
+	struct region *region;
+
+	if (result)
+		return result;
+	if (!save || !load)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "region '%s' needs both a save and a load callback", name);
+	region = region_of(state, name);
+	if (!region)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for region '%s'", name);
+	if (!region->save)
+		state->prepared = false;
+	region->data = NULL;
+	region->bytes = 0;
+	region->save = save;
+	region->load = load;
+	region->context = context;
+	return 0;
+}
+
+int state_unprotect(struct state *state, const char *name, struct fault *fault)
+{
+	int result = check_call(state, name, fault);
+	size_t index;
+
+	if (result)
+		return result;
+	index = state_find(state, name);
+	if (index == SIZE_MAX)
+		return fault_set(fault, SEAMARK_E_NOT_FOUND, "no region '%s' is protected", name);
+	free(state->regions[index]);
+	state->count--;
+	memmove(state->regions + index, state->regions + index + 1, (state->count - index) * sizeof *state->regions);
+	state->prepared = false;
+	return 0;
+}
+
+/* --- loading ----------------------------------------------------------------------------------------------------- */
+
+static int call_load(struct state *state, struct region *region, const void *data, uint64_t bytes, struct fault *fault)
+{
+	int result;
+
+	state->reader = (seamark_reader){ data, bytes, true };
+	state->busy = true;
+	result = region->load(&state->reader, region->context);
+	state->busy = false;
+	state->reader.open = false;
+	if (result)
+		return fault_set(fault, SEAMARK_E_REGION, "region '%s': its load callback failed with %d", region->name, result);
+	return 0;
+}
+
+int state_load(struct state *state, size_t index, const void *data, uint64_t bytes, struct fault *fault)
+{
+	struct region *region = state->regions[index];
+
+	if (state->busy)
+		return fault_set(fault, SEAMARK_E_ORDER, "region '%s' cannot be loaded inside a save or load callback",
+				 region->name);
+	if (region->save)
+		return call_load(state, region, data, bytes, fault);
+	if (bytes != region->bytes)
+		return fault_set(fault, SEAMARK_E_REGION, "region '%s' has %zu bytes, not the %llu that were saved", region->name,
+				 region->bytes, (unsigned long long)bytes);
+	if (bytes)
+		memcpy(region->data, data, bytes);
+	return 0;
+}
