@@ -14,6 +14,10 @@
 int recorder_open(struct fault *fault);
 void recorder_close(void);
 
+/* PMPI_Request_get_status that raises no error: MPICH calls the error handler of MPI_COMM_WORLD for a truncated receive, whatever its communicator.
+ * Returns what MPI does; a request that is complete with an error has *complete set. */
+int recorder_ask(MPI_Request request, int *complete, MPI_Status *status);
+
 /* Bytes of the message of a complete receive (or probe), or -1 if the status does not say. */
 int64_t recorder_bytes(const MPI_Status *status);
 
@@ -23,6 +27,11 @@ int recorder_pack(const void *buffer, int count, MPI_Datatype type, int64_t byte
 
 /* Packs the whole of (buffer, count, type), as a send would. */
 int recorder_pack_all(const void *buffer, int count, MPI_Datatype type, void **data, int64_t *bytes, struct fault *fault);
+
+/* How packed bytes are named in a send or a receive: count items of a type, which recorder_unname frees. MPI_PACKED as far as an int counts, then blocks and a rest. */
+struct recorder_named { MPI_Datatype type; int count; };
+int recorder_name(int64_t bytes, struct recorder_named *named);
+void recorder_unname(struct recorder_named *named);
 
 /* Puts a mail into (buffer, count, type) and makes up the status of its receive: source, tag, count, elements, not cancelled. What does not fit is cut and the result
  * is MPI_ERR_TRUNCATE, which the caller hands to the communicator's error handler; else an MPI error code. status may be MPI_STATUS_IGNORE. */
