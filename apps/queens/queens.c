@@ -105,7 +105,9 @@ static bool receive(struct message *message, bool wait)
 
 /* Leaving before the end, all together, with nothing unreceived: each tells each, and takes what comes until all have told. (The
  * messages of one rank are received in the order in which it sent them, so nothing comes after its WORK_STOP.) What is taken here was
- * in flight when the checkpoint was made, or was sent after it: nothing is lost by forgetting it. */
+ * in flight when the checkpoint was made, or was sent after it: nothing is lost by forgetting it.
+ *
+ * Only a rank that has not reported its count begins to leave: until it has, no other one can be over and gone. */
 static void leave(struct place *place, int told)
 {
 	struct message message;
@@ -129,7 +131,7 @@ static bool search_together(struct work *work, struct place *place)
 
 		if (result < 0)
 			fail("safepoint", result);
-		if (seamark_stopping()) {
+		if (seamark_stopping() && work->phase < WORK_COUNTED) {
 			leave(place, 0);
 			return false;
 		}
