@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/catalogue.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/manifest.h"
+
+/* Only the one way in which we would write it, so that a folder has one name and a name one folder. */
+static bool parse_name(const char *name, struct catalogue_entry *entry)
+{
+	char *end;
+
+	if (strlen(name) >= sizeof entry->name || name[0] < '0' || name[0] > '9')
+		return false;
+	errno = 0;
+	entry->number = strtoull(name, &end, 10);
+	if (errno || entry->number > INT64_MAX || strncmp(end, ".L", 2) || end[2] < '0' || end[2] > '9')
+		return false;
+	entry->life = (uint32_t)strtoul(end + 2, &end, 10);
+	snprintf(entry->name, sizeof entry->name, "%07" PRIu64 ".L%02" PRIu32, entry->number, entry->life);
+	return entry->life && !strcmp(entry->name, name);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct catalogue_entry *left = a, *right = b;
+
+	if (left->number != right->number)
+		return left->number < right->number ? -1 : 1;
+	return (left->life > right->life) - (left->life < right->life);
+}
+
+static bool append(struct catalogue_entry **list, size_t *count, size_t *room, const struct catalogue_entry *entry)
+{
+	if (*count == *room) {
+		struct catalogue_entry *grown = realloc(*list, (*room ? 2 * *room : 32) * sizeof **list);
+
+		if (!grown)
+			return false;
+		*list = grown;
+		*room = *room ? 2 * *room : 32;
+	}
+	(*list)[(*count)++] = *entry;
+	return true;
+}
+
+int catalogue_list(const char *folder, struct catalogue_entry **list, size_t *count, struct fault *fault)
+{
+	DIR *open = opendir(folder);
+	struct dirent *file;
+	size_t room = 0;
+	int code = 0;
+
+	*list = NULL;
+	*count = 0;
+	if (!open)
+		return fault_errno(fault, "cannot open folder '%s'", folder);
+	while (!code && (errno = 0, file = readdir(open))) {
+		struct catalogue_entry entry;
+		char manifest[64];
+
+		if (!parse_name(file->d_name, &entry))
+			continue;
+		snprintf(manifest, sizeof manifest, "%s/" MANIFEST_NAME, entry.name);
+		/* What may not be looked at is not known to be absent. */
+		entry.committed = !faccessat(dirfd(open), manifest, F_OK, AT_SYMLINK_NOFOLLOW) || (errno != ENOENT && errno != ENOTDIR);
+		if (!append(list, count, &room, &entry))
+			code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to list folder '%s'", folder);
+	}
+	if (!code && errno)
+		code = fault_errno(fault, "cannot list folder '%s'", folder);
+	closedir(open);
+	if (code) {
+		free(*list);
+		*list = NULL;
+		*count = 0;
+		return code;
+	}
+	if (*count)
+		qsort(*list, *count, sizeof **list, compare_entries);
+	return 0;
+}
+
+struct io_path catalogue_path(const char *folder, uint64_t number, uint32_t life)
+{
+	return io_path("%s/%07" PRIu64 ".L%02" PRIu32, folder, number, life);
+}
+
+int catalogue_read(const char *folder, const struct catalogue_entry *entry, struct store_checkpoint *found, struct fault *fault)
+{
+	struct io_path path = catalogue_path(folder, entry->number, entry->life);
+	int code;
+
+	memset(found, 0, sizeof *found);
+	strcpy(found->path, path.text);
+	code = manifest_read(found, path.text, fault);
+	if (!code && (found->number != entry->number || found->life != entry->life))
+		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' holds the manifest of checkpoint %" PRIu64 ", life %" PRIu32, path.text,
+				 found->number, found->life);
+	found->number = entry->number;
+	found->life = entry->life;
+	return code;
+}
+
+static bool ends_with(const char *name, const char *ending)
+{
+	size_t length = strlen(name), end = strlen(ending);
+
+	return length >= end && !strcmp(name + length - end, ending);
+}
+
+static bool is_ours(const char *name)
+{
+	return (!strncmp(name, "rank-", 5) && ends_with(name, ".smk")) || !strcmp(name, MANIFEST_RETIRED) || !strcmp(name, MANIFEST_PINNED) ||
+	       ends_with(name, ".tmp");
+}
+
+static int take_manifest_away(const char *path, struct fault *fault)
+{
+	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path), retired = io_path("%s/" MANIFEST_RETIRED, path);
+
+	if (rename(manifest.text, retired.text))
+		return errno == ENOENT ? 0 : fault_errno(fault, "cannot retire '%s'", manifest.text);
+	return io_sync_folder(path, fault);
+}
+
+int catalogue_remove(const char *path, struct fault *fault)
+{
+	int code = take_manifest_away(path, fault);
+	struct dirent *file;
+	DIR *open;
+
+	if (code)
+		return code;
+	open = opendir(path);
+	if (!open)
+		return errno == ENOENT ? 0 : fault_errno(fault, "cannot open folder '%s'", path);
+	while ((file = readdir(open)))
+		if (is_ours(file->d_name) && unlinkat(dirfd(open), file->d_name, 0) && errno != ENOENT)
+			code = fault_errno(fault, "cannot remove '%s/%s'", path, file->d_name);
+	closedir(open);
+	/* What a person has put there stays, and the folder with it. */
+	if (!code && rmdir(path) && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
+		code = fault_errno(fault, "cannot remove folder '%s'", path);
+	return code;
+}
+
+static int find_newest(const char *folder, const struct catalogue_entry *list, size_t count, uint64_t below,
+		       struct store_checkpoint *found, struct fault *fault)
+{
+	size_t newest = SIZE_MAX;
+
+	/* A number may be there for two lives, if a life was killed and its successor did not see its folder. */
+	for (size_t i = count; i--;) {
+		if (list[i].number >= below || !list[i].committed)
+			continue;
+		if (newest != SIZE_MAX && list[i].number != list[newest].number)
+			break;
+		if (!catalogue_read(folder, &list[i], found, NULL))
+			return 0;
+		if (newest == SIZE_MAX)
+			newest = i;
+	}
+	if (newest == SIZE_MAX)
+		return fault_set(fault, SEAMARK_E_NOT_FOUND, "no checkpoint in '%s'", folder);
+	return catalogue_read(folder, &list[newest], found, fault);
+}
+
+int catalogue_newest(const char *folder, uint64_t below, struct store_checkpoint *found, struct fault *fault)
+{
+	struct catalogue_entry *list;
+	size_t count;
+	int code = catalogue_list(folder, &list, &count, fault);
+
+	if (code)
+		return code;
+	code = find_newest(folder, list, count, below, found, fault);
+	free(list);
+	return code;
+}
+
+int catalogue_at_path(const char *path, struct store_checkpoint *found, struct fault *fault)
+{
+	memset(found, 0, sizeof *found);
+	if (strlen(path) >= sizeof found->path)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "the path '%s' is too long", path);
+	strcpy(found->path, path);
+	return manifest_read(found, path, fault);
+}
+
+int catalogue_at_number(const char *folder, uint64_t number, struct store_checkpoint *found, struct fault *fault)
+{
+	struct fault own = FAULT_NONE;
+	int code = number == UINT64_MAX ? SEAMARK_E_NOT_FOUND : catalogue_newest(folder, number + 1, found, &own);
+
+	if (code == SEAMARK_E_NOT_FOUND || ((!code || own.code) && found->number != number))
+		return fault_set(fault, SEAMARK_E_NOT_FOUND, "no checkpoint %" PRIu64 " in '%s'", number, folder);
+	return code ? fault_set(fault, code, "%s", own.text) : 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of this room share. */
+#ifndef STORE_INTERNAL_H
+#define STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store/io.h"
+#include "store/store.h"
+
+struct image;
+struct writer;
+
+struct store {
+	char folder[4096];       /* absolute */
+	uint32_t rank;
+	uint32_t ranks;
+	uint8_t run[16];
+	uint32_t life;           /* 0: not known yet */
+	int lock;                /* the locked file; -1: not held */
+	struct writer *writer;   /* null: not started */
+};
+
+/* Rank 0: whether run.json still has this life. Any thread. */
+bool lives_is_newest(const struct store *store);
+void lives_release_lock(struct store *store);
+
+/* Ends the thread, giving up what is not durable. false: it did not end in time and still uses the store. */
+bool writer_stop(struct store *store);
+
+#endif

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The writer's thread. The program's thread puts jobs into its queue and looks at a few atomics; everything that may wait for a disk is
+ * done here. Jobs are done in the order in which they came, so that giving an image up comes after the writing that it ends. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/catalogue.h"
+#include "store/image_write.h"
+#include "store/internal.h"
+#include "store/manifest.h"
+
+enum { DROPS_MAX = 64, END_PATIENCE_S = 10 };
+#define LOOK_EVERY_NS INT64_C(1000000000)
+
+struct job {
+	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP } kind;
+	struct image *image;
+	uint64_t number;           /* of the attempt to drop; this job is freed when it is done */
+	struct job *next;
+};
+
+struct image {
+	struct store *store;
+	struct store_identity identity;
+	struct store_region *regions;
+	size_t count;
+	char *names;
+	struct bytes_out record;
+	struct bytes_out messages;
+	struct image_writer file;  /* the thread's alone */
+	bool begun;                /* the thread's alone */
+	struct job write, finish, discard;
+	unsigned jobs;             /* queued or running; under the lock */
+	bool replaced;             /* freed after the last of its jobs; under the lock */
+	bool finishing;            /* the program's thread alone */
+
+	atomic_bool abandoned;
+	atomic_bool regions_written;
+	_Atomic int64_t progress_ns;
+	_Atomic int state;         /* the rest is written before it is durable or failed, and not after */
+	uint64_t bytes;
+	uint64_t table_hash;
+	struct fault fault;
+};
+
+struct writer {
+	struct store *store;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct job *first, *last;
+	bool closing;
+	void (*place)(void *context);
+	void *context;
+
+	struct image *image;       /* the program's thread alone */
+
+	struct job commit_job;
+	struct store_commit commit;
+	uint64_t keep;
+	_Atomic int commit_state;
+	struct fault commit_fault;
+
+	uint64_t drops[DROPS_MAX]; /* attempts whose folders were not empty; the thread's alone */
+	size_t drop_count;
+
+	int64_t next_look_ns;      /* the thread's alone */
+	atomic_bool stop_seen;
+	atomic_bool clear_stop;
+};
+
+/* --- the file `stop` ----------------------------------------------------------------------------------------------- */
+
+static void clear_stop_file(struct writer *writer)
+{
+	struct io_path path = io_path("%s/stop", writer->store->folder);
+
+	if (atomic_exchange(&writer->clear_stop, false) && unlink(path.text) && errno != ENOENT)
+		log_say(LOG_QUIET, "cannot remove '%s': %s", path.text, strerror(errno));
+}
+
+/* At most once a second, whatever the thread is doing. */
+static void look_for_stop(struct writer *writer)
+{
+	struct io_path path;
+	int64_t now = io_now_ns();
+
+	if (writer->store->rank || now < writer->next_look_ns)
+		return;
+	writer->next_look_ns = now + LOOK_EVERY_NS;
+	clear_stop_file(writer);
+	path = io_path("%s/stop", writer->store->folder);
+	if (!access(path.text, F_OK) && !atomic_load(&writer->clear_stop))
+		atomic_store(&writer->stop_seen, true);
+}
+
+/* --- the image, in the thread -------------------------------------------------------------------------------------- */
+
+static bool image_goes_on(void *context)
+{
+	struct image *image = context;
+
+	atomic_store(&image->progress_ns, io_now_ns());
+	look_for_stop(image->store->writer);
+	return !atomic_load(&image->abandoned);
+}
+
+/* A file that failed is of no use, and its space may be what the program needs. */
+static void image_failed(struct image *image)
+{
+	image_discard(&image->file, true);
+	image->begun = false;
+	atomic_store(&image->regions_written, true);
+	atomic_store(&image->state, STORE_FAILED);
+}
+
+static void run_write(struct image *image)
+{
+	int code;
+
+	if (atomic_load(&image->abandoned))
+		return;
+	image->file.go_on = image_goes_on;
+	image->file.context = image;
+	image->begun = true;
+	code = image_begin(&image->file, image->store->folder, &image->identity, &image->fault);
+	for (size_t i = 0; !code && i < image->count; i++)
+		code = image_put(&image->file, FORMAT_PROTECTED, image->regions[i].name, image->regions[i].data, image->regions[i].bytes,
+				 &image->fault);
+	if (code)
+		image_failed(image);
+	atomic_store(&image->regions_written, true);
+}
+
+static void run_finish(struct image *image)
+{
+	int code;
+
+	if (atomic_load(&image->abandoned) || atomic_load(&image->state) == STORE_FAILED)
+		return;
+	code = image_put(&image->file, FORMAT_RECORD, "", image->record.data, image->record.size, &image->fault);
+	if (!code)
+		code = image_put(&image->file, FORMAT_MESSAGES, "", image->messages.data, image->messages.size, &image->fault);
+	if (!code)
+		code = image_end(&image->file, &image->fault);
+	if (code) {
+		image_failed(image);
+		return;
+	}
+	image->bytes = image->file.offset;
+	image->table_hash = image->file.table_hash;
+	atomic_store(&image->progress_ns, io_now_ns());
+	image_discard(&image->file, false);
+	atomic_store(&image->state, STORE_DURABLE);
+}
+
+static void run_discard(struct image *image)
+{
+	if (image->begun)
+		image_discard(&image->file, true);
+	image->begun = false;
+	atomic_store(&image->regions_written, true);
+	atomic_store(&image->state, STORE_IDLE);
+}
+
+/* --- the commit, in the thread ------------------------------------------------------------------------------------- */
+
+static int publish(struct writer *writer, const char *path, struct fault *fault)
+{
+	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path);
+	char *text;
+	int code;
+
+	if (!lives_is_newest(writer->store))
+		return fault_set(fault, SEAMARK_E_BUSY, "a newer life of this run uses folder '%s': this one commits nothing any more",
+				 writer->store->folder);
+	/* The attempt's folder itself must be there after a crash, before its manifest says that it is whole. */
+	code = io_sync_folder(writer->store->folder, fault);
+	if (code)
+		return code;
+	text = manifest_text(&writer->commit);
+	if (!text)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for '%s'", manifest.text);
+	code = io_publish(manifest.text, text, strlen(text), fault);
+	free(text);
+	if (code)
+		return code;
+	code = io_sync_folder(path, fault);
+	if (code && unlink(manifest.text))
+		log_say(LOG_QUIET, "cannot take '%s' away again: %s: remove it, it may not survive a crash", manifest.text, strerror(errno));
+	return code;
+}
+
+static bool try_drop(struct writer *writer, uint64_t number)
+{
+	struct io_path path = catalogue_path(writer->store->folder, number, writer->store->life);
+
+	return !rmdir(path.text) || errno == ENOENT;
+}
+
+/* Other ranks may not have removed their files yet; the next life removes what is left in the end. */
+static void run_drop(struct writer *writer, uint64_t number)
+{
+	if (!try_drop(writer, number) && writer->drop_count < DROPS_MAX)
+		writer->drops[writer->drop_count++] = number;
+}
+
+static void retry_drops(struct writer *writer)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < writer->drop_count; i++)
+		if (!try_drop(writer, writer->drops[i]))
+			writer->drops[left++] = writer->drops[i];
+	writer->drop_count = left;
+}
+
+static void run_commit(struct writer *writer)
+{
+	struct io_path path = catalogue_path(writer->store->folder, writer->commit.identity.number, writer->commit.identity.life);
+	uint64_t keep = writer->keep;
+	int code = publish(writer, path.text, &writer->commit_fault);
+
+	/* From here on the next commit may be asked for, and nothing of this one is read any more. */
+	atomic_store(&writer->commit_state, code ? STORE_FAILED : STORE_DURABLE);
+	retry_drops(writer);
+	if (!code)
+		retention_retire(writer->store->folder, keep);
+}
+
+/* --- the queue ----------------------------------------------------------------------------------------------------- */
+
+static void put_job(struct writer *writer, struct job *job)
+{
+	pthread_mutex_lock(&writer->lock);
+	job->next = NULL;
+	if (writer->last)
+		writer->last->next = job;
+	else
+		writer->first = job;
+	writer->last = job;
+	if (job->image)
+		job->image->jobs++;
+	pthread_cond_signal(&writer->wake);
+	pthread_mutex_unlock(&writer->lock);
+}
+
+static void free_image(struct image *image)
+{
+	image_discard(&image->file, false);
+	bytes_free(&image->record);
+	bytes_free(&image->messages);
+	free(image->regions);
+	free(image->names);
+	free(image);
+}
+
+static void run_job(struct writer *writer, struct job *job)
+{
+	struct image *image = job->image;
+	bool done = false;
+
+	switch (job->kind) {
+	case JOB_WRITE:
+		run_write(image);
+		break;
+	case JOB_FINISH:
+		run_finish(image);
+		break;
+	case JOB_DISCARD:
+		run_discard(image);
+		break;
+	case JOB_COMMIT:
+		run_commit(writer);
+		break;
+	case JOB_DROP:
+		run_drop(writer, job->number);
+		free(job);
+		break;
+	}
+	if (!image)
+		return;
+	pthread_mutex_lock(&writer->lock);
+	done = !--image->jobs && image->replaced;
+	pthread_mutex_unlock(&writer->lock);
+	if (done)
+		free_image(image);
+}
+
+/* Waits for a job; null: it is time to look for the file `stop`, or *ended. */
+static struct job *next_job(struct writer *writer, bool *ended)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&writer->lock);
+	while (!writer->first && !writer->closing) {
+		struct timespec until = { .tv_sec = writer->next_look_ns / 1000000000, .tv_nsec = writer->next_look_ns % 1000000000 };
+
+		if (writer->store->rank)
+			pthread_cond_wait(&writer->wake, &writer->lock);
+		else if (pthread_cond_timedwait(&writer->wake, &writer->lock, &until) == ETIMEDOUT)
+			break;
+	}
+	job = writer->first;
+	if (job) {
+		writer->first = job->next;
+		if (!writer->first)
+			writer->last = NULL;
+	}
+	*ended = !job && writer->closing;
+	pthread_mutex_unlock(&writer->lock);
+	return job;
+}
+
+static void *write_on(void *argument)
+{
+	struct writer *writer = argument;
+	bool ended = false;
+
+	if (writer->place)
+		writer->place(writer->context);
+	while (!ended) {
+		struct job *job = next_job(writer, &ended);
+
+		if (job)
+			run_job(writer, job);
+		look_for_stop(writer);
+	}
+	clear_stop_file(writer);
+	return NULL;
+}
+
+/* --- start and end ------------------------------------------------------------------------------------------------- */
+
+/* No handler of the program's shall ever run here, and no write over a limit end it. */
+static int start_thread(struct writer *writer)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&writer->thread, NULL, write_on, writer);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!error)
+		pthread_setname_np(writer->thread, "seamark-writer");
+	return error;
+}
+
+int store_start_writer(struct store *store, void (*place)(void *context), void *context, struct fault *fault)
+{
+	pthread_condattr_t clock;
+	struct writer *writer;
+	int error;
+
+	if (store->writer)
+		return fault_set(fault, SEAMARK_E_ORDER, "the writer's thread is started once");
+	writer = calloc(1, sizeof *writer);
+	if (!writer)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the writer's thread");
+	writer->store = store;
+	writer->place = place;
+	writer->context = context;
+	pthread_mutex_init(&writer->lock, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&writer->wake, &clock);
+	pthread_condattr_destroy(&clock);
+	store->writer = writer;
+	error = start_thread(writer);
+	if (error) {
+		store->writer = NULL;
+		free(writer);
+		errno = error;
+		return fault_errno(fault, "cannot start the writer's thread");
+	}
+	return 0;
+}
+
+/* Jobs that came before are still done, as far as that goes in a reasonable time: a disk that hangs must not hold up the end of a program. */
+bool writer_stop(struct store *store)
+{
+	struct writer *writer = store->writer;
+	struct timespec until;
+
+	if (!writer)
+		return true;
+	if (writer->image && atomic_load(&writer->image->state) == STORE_WORKING)
+		store_abandon_image(store);
+	pthread_mutex_lock(&writer->lock);
+	writer->closing = true;
+	pthread_cond_signal(&writer->wake);
+	pthread_mutex_unlock(&writer->lock);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_PATIENCE_S;
+	if (pthread_timedjoin_np(writer->thread, NULL, &until)) {
+		log_say(LOG_QUIET, "the writer's thread hangs in '%s' and is left behind", store->folder);
+		return false;
+	}
+	if (writer->image)
+		free_image(writer->image);
+	pthread_cond_destroy(&writer->wake);
+	pthread_mutex_destroy(&writer->lock);
+	free(writer);
+	store->writer = NULL;
+	return true;
+}
+
+/* --- what the program's thread calls ------------------------------------------------------------------------------- */
+
+static int copy_regions(struct image *image, const struct store_region *regions, size_t count, struct fault *fault)
+{
+	size_t room = 1;
+	char *name;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t length = strlen(regions[i].name);
+
+		if (!length || length > FORMAT_NAME_MAX || (!regions[i].data && regions[i].bytes))
+			return fault_set(fault, SEAMARK_E_ARGUMENT, "region '%s' cannot be saved: it has no memory or a bad name", regions[i].name);
+		room += length + 1;
+	}
+	image->regions = calloc(count + 1, sizeof *image->regions);
+	image->names = name = malloc(room);
+	if (!image->regions || !image->names)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of regions");
+	for (size_t i = 0; i < count; i++) {
+		image->regions[i] = regions[i];
+		image->regions[i].name = name;
+		name = stpcpy(name, regions[i].name) + 1;
+	}
+	image->count = count;
+	return 0;
+}
+
+static void let_go_of_image(struct writer *writer)
+{
+	struct image *image = writer->image;
+	bool free_now;
+
+	writer->image = NULL;
+	if (!image)
+		return;
+	pthread_mutex_lock(&writer->lock);
+	image->replaced = true;
+	free_now = !image->jobs;
+	pthread_mutex_unlock(&writer->lock);
+	if (free_now)
+		free_image(image);
+}
+
+int store_begin_image(struct store *store, const struct store_identity *identity, const struct store_region *regions,
+		      size_t count, struct fault *fault)
+{
+	struct writer *writer = store->writer;
+	struct image *image;
+	int code;
+
+	if (!writer || (writer->image && atomic_load(&writer->image->state) == STORE_WORKING && !atomic_load(&writer->image->abandoned)))
+		return fault_set(fault, SEAMARK_E_ORDER, "an image is begun when the writer's thread runs and no other image is under way");
+	image = calloc(1, sizeof *image);
+	if (!image)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for an image");
+	image->file.fd = -1;
+	code = copy_regions(image, regions, count, fault);
+	if (code) {
+		free_image(image);
+		return code;
+	}
+	let_go_of_image(writer);
+	image->store = store;
+	image->identity = *identity;
+	image->write = (struct job){ .kind = JOB_WRITE, .image = image };
+	image->finish = (struct job){ .kind = JOB_FINISH, .image = image };
+	image->discard = (struct job){ .kind = JOB_DISCARD, .image = image };
+	atomic_store(&image->progress_ns, io_now_ns());
+	atomic_store(&image->state, STORE_WORKING);
+	writer->image = image;
+	put_job(writer, &image->write);
+	return 0;
+}
+
+/* What a reader would refuse is not written: the snapshot is void, with a reason. */
+static int check_record(const struct store_record *record, uint32_t ranks, struct fault *fault)
+{
+	const uint32_t tag_limit = UINT32_C(1) << 31;
+
+	for (size_t i = 0; i < record->comm_count; i++)
+		if (record->comms[i].kind > 1 || !record->comms[i].size || record->comms[i].size >= tag_limit)
+			return fault_set(fault, SEAMARK_E_ARGUMENT, "communicator '%s' cannot be recorded", record->comms[i].name);
+	for (size_t i = 0; i < record->stream_count; i++)
+		if (record->streams[i].comm >= record->comm_count || record->streams[i].peer >= ranks || record->streams[i].tag >= tag_limit)
+			return fault_set(fault, SEAMARK_E_ARGUMENT, "a stream with rank %u cannot be recorded", record->streams[i].peer);
+	for (size_t i = 0; i < record->message_count; i++) {
+		const struct store_message *message = &record->messages[i];
+
+		if (message->comm >= record->comm_count || message->source >= record->comms[message->comm].size ||
+		    message->source_world >= ranks || message->tag >= tag_limit || (i && message->turn < message[-1].turn))
+			return fault_set(fault, SEAMARK_E_ARGUMENT, "a message of rank %u cannot be recorded", message->source_world);
+	}
+	return 0;
+}
+
+int store_finish_image(struct store *store, const struct store_record *record, struct fault *fault)
+{
+	struct image *image = store->writer ? store->writer->image : NULL;
+	int code;
+
+	if (!image || image->finishing || atomic_load(&image->abandoned))
+		return fault_set(fault, SEAMARK_E_ORDER, "an image is finished once, after it was begun");
+	if (atomic_load(&image->state) == STORE_FAILED)
+		return fault_set(fault, image->fault.code, "%s", image->fault.text);
+	code = check_record(record, image->identity.ranks, fault);
+	if (code)
+		return code;
+	format_put_record(&image->record, record);
+	for (size_t i = 0; i < record->message_count; i++) {
+		bytes_put_zeros(&image->messages, (size_t)format_message_offset(image->messages.size) - image->messages.size);
+		bytes_put(&image->messages, record->messages[i].data, record->messages[i].bytes);
+	}
+	if (image->record.failed || image->messages.failed)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to keep the messages in flight");
+	image->finishing = true;
+	put_job(store->writer, &image->finish);
+	return 0;
+}
+
+void store_abandon_image(struct store *store)
+{
+	struct image *image = store->writer ? store->writer->image : NULL;
+
+	if (image && !atomic_exchange(&image->abandoned, true))
+		put_job(store->writer, &image->discard);
+}
+
+enum store_state store_image_state(struct store *store, struct store_image_result *result)
+{
+	const struct image *image = store->writer ? store->writer->image : NULL;
+	enum store_state state = STORE_IDLE;
+
+	if (image) {
+		state = (enum store_state)atomic_load(&image->state);
+		/* Its file is still there, or its memory still read. */
+		if (state != STORE_IDLE && atomic_load(&image->abandoned))
+			state = STORE_WORKING;
+	}
+	if (!result)
+		return state;
+	result->bytes = state == STORE_DURABLE ? image->bytes : 0;
+	result->table_hash = state == STORE_DURABLE ? image->table_hash : 0;
+	result->progress_ns = image ? atomic_load(&image->progress_ns) : 0;
+	result->regions_written = state == STORE_IDLE || atomic_load(&image->regions_written);
+	if (state == STORE_FAILED)
+		result->fault = image->fault;
+	else
+		result->fault = FAULT_NONE;
+	return state;
+}
+
+int store_begin_commit(struct store *store, const struct store_commit *commit, uint64_t keep, struct fault *fault)
+{
+	struct writer *writer = store->writer;
+
+	if (!writer || store->lock < 0 || atomic_load(&writer->commit_state) == STORE_WORKING)
+		return fault_set(fault, SEAMARK_E_ORDER, "a commit is begun by rank 0, in its life, and one at a time");
+	writer->commit = *commit;
+	writer->keep = keep;
+	writer->commit_fault = FAULT_NONE;
+	writer->commit_job = (struct job){ .kind = JOB_COMMIT };
+	atomic_store(&writer->commit_state, STORE_WORKING);
+	put_job(writer, &writer->commit_job);
+	return 0;
+}
+
+enum store_state store_commit_state(struct store *store, struct fault *fault)
+{
+	enum store_state state = store->writer ? (enum store_state)atomic_load(&store->writer->commit_state) : STORE_IDLE;
+
+	if (state == STORE_FAILED && fault)
+		*fault = store->writer->commit_fault;
+	return state;
+}
+
+void store_drop_attempt(struct store *store, uint64_t number)
+{
+	struct job *job = store->writer ? calloc(1, sizeof *job) : NULL;
+
+	if (!job)
+		return; /* the next life removes it */
+	job->kind = JOB_DROP;
+	job->number = number;
+	put_job(store->writer, job);
+}
+
+bool store_stop_seen(struct store *store)
+{
+	return store->writer && atomic_load(&store->writer->stop_seen);
+}
+
+void store_clear_stop(struct store *store)
+{
+	if (!store->writer)
+		return;
+	atomic_store(&store->writer->clear_stop, true);
+	atomic_store(&store->writer->stop_seen, false);
+}
