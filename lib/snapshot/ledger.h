@@ -87,6 +87,8 @@ enum ledger_comm_state { LEDGER_COMM_NONE, LEDGER_COMM_LIVE, LEDGER_COMM_FREED }
 struct ledger_comm {
 	enum ledger_comm_state state;
 	enum ledger_comm_kind kind;
+	bool freed_early;    /* freed before the cut of the snapshot under way */
+	uint8_t sweeps;      /* since it was freed: its peers may have freed it later, and still count messages on it */
 	bool nameless;       /* made after the first safepoint: it cannot be found again after a restart */
 	bool first;          /* this rank adds the members' sum (below); on an intercommunicator one rank of both groups */
 	uint64_t name;       /* hash of its name: the same on every member */
@@ -96,6 +98,7 @@ struct ledger_comm {
 	int32_t members;     /* how many ranks count its collectives: both groups of an intercommunicator */
 	int32_t *world;      /* world rank of each peer; null: the same number */
 	uint64_t begun;      /* collectives begun on it */
+	uint64_t ahead;      /* the most that a marker of the snapshot under way says another member had begun */
 };
 
 struct ledger {

@@ -47,8 +47,8 @@ struct wire_announce {
 	uint32_t root;        /* the initiator */
 	uint8_t want;
 	bool guided;          /* the order is to name a count of the world's collectives */
-	int64_t step;         /* the step to order, or -1: the initiator finds one */
-	int64_t lead;         /* safepoints beyond the highest known */
+	int64_t lead;         /* safepoints beyond the highest known, for the initiator */
+	int64_t every;        /* the ordered step is to be a multiple of this; 0: any */
 	struct wire_outcome last; /* in case it was overtaken; epoch 0: none yet */
 };
 
@@ -82,7 +82,7 @@ struct wire_head {
 	uint64_t world;       /* collectives begun on the world */
 };
 
-/* A marker's counts follow as: varint streams, then per stream the five fields; varint communicators, then name and begun. */
+/* A marker's counts follow as: varint epoch; varint streams, then per stream the five fields; varint communicators, then name and begun. */
 struct wire_stream {
 	uint64_t comm;        /* name */
 	uint32_t peer;        /* what the receiver calls the sender */

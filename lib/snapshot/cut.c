@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* When this rank makes its cut, and the markers that say so. State saved and markers sent are one act. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "snapshot/own.h"
+
+/* How long an event program may put its cut off for what is pending at its safepoints. */
+#define PUT_OFF_NS INT64_C(2000000000)
+
+/* --- orders --------------------------------------------------------------------------------------------------------- */
+
+void cut_order(struct snapshot *snapshot, int64_t step, int64_t world, bool mixed)
+{
+	if (!snapshot->ordered)
+		snapshot->ordered_ns = snapshot->now_ns;
+	snapshot->ordered = true;
+	if (world >= 0)
+		snapshot->order_world = world;
+	snapshot->order_mixed |= mixed;
+	if (step >= 0 && (snapshot->order_step < 0 || step < snapshot->order_step))
+		snapshot->order_step = step;
+	if (snapshot->phase != SNAPSHOT_ALERT || snapshot->kind != SNAPSHOT_KIND_STEP || snapshot->here || step < 0)
+		return;
+	/* The order came between safepoints: the last one is over. */
+	if (snapshot->last_step >= snapshot->order_step) {
+		snapshot->overshoot = snapshot->last_step - snapshot->order_step + 1;
+		snapshot_doom(snapshot, REASON_PASSED_STEP, "rank %" PRId32 " was at step %" PRId64 " when step %" PRId64
+			      " was ordered", snapshot->config.rank, snapshot->last_step, snapshot->order_step);
+	}
+}
+
+/* --- obstacles ------------------------------------------------------------------------------------------------------ */
+
+/* Why a cut here, at an open safepoint, would be wrong although one is ordered; REASON_NONE: nothing. */
+static enum reason pending(const struct snapshot *snapshot)
+{
+	if (snapshot->synchronous_pending != 0)
+		return REASON_SYNCHRONOUS_PENDING;
+	if (snapshot->collectives_pending != 0)
+		return REASON_COLLECTIVE_PENDING;
+	return REASON_NONE;
+}
+
+static uint64_t world_begun(const struct snapshot *snapshot)
+{
+	return snapshot->config.ledger->comms[snapshot->config.world].begun;
+}
+
+/* Whether a sender that has cut had begun more collectives than this rank. */
+static bool is_behind(const struct snapshot *snapshot)
+{
+	const struct ledger *ledger = snapshot->config.ledger;
+	for (size_t i = 0; i < ledger->comm_room; i++)
+		if (ledger->comms[i].state == LEDGER_COMM_LIVE && ledger->comms[i].ahead > ledger->comms[i].begun)
+			return true;
+	return false;
+}
+
+static bool had_inbound(const struct snapshot *snapshot)
+{
+	return snapshot->config.ledger->seen.used != 0;
+}
+
+static enum reason event_obstacle(struct snapshot *snapshot)
+{
+	if (snapshot->order_world >= 0) {
+		uint64_t ordered = (uint64_t)snapshot->order_world;
+		if (world_begun(snapshot) > ordered) {
+			snapshot_doom(snapshot, REASON_PASSED_COUNT, "rank %" PRId32 " had begun %" PRIu64
+				      " collectives on MPI_COMM_WORLD when a cut at %" PRIu64 " was ordered",
+				      snapshot->config.rank, world_begun(snapshot), ordered);
+			return REASON_NONE;
+		}
+		if (world_begun(snapshot) < ordered)
+			return REASON_BEHIND;
+	}
+	if (is_behind(snapshot))
+		return REASON_BEHIND;
+	return pending(snapshot);
+}
+
+/* --- the decision --------------------------------------------------------------------------------------------------- */
+
+static void cut(struct snapshot *snapshot)
+{
+	snapshot->phase = SNAPSHOT_CUTTING;
+	snapshot->attempt.cut_ns = snapshot->now_ns;
+	snapshot->attempt.cut_step = snapshot->here ? snapshot->here_step : snapshot->last_step;
+	if (snapshot->kind != SNAPSHOT_KIND_STEP)
+		snapshot->attempt.cut_step = -1;
+	if (snapshot->attempt.is_void)
+		cut_finish(snapshot); /* a void cut: no capture, markers and counts as usual */
+	else
+		snapshot_act(snapshot, SNAPSHOT_CAPTURE);
+}
+
+static int64_t later_of(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void consider_event(struct snapshot *snapshot)
+{
+	int64_t waited = snapshot->now_ns - snapshot->ordered_ns;
+	if (!snapshot->open) {
+		if (snapshot->finalizing)
+			snapshot_doom(snapshot, REASON_FINALIZING, "rank %" PRId32 " is in MPI_Finalize past its last safepoint",
+				      snapshot->config.rank);
+		return;
+	}
+	/* Beside step ranks a cut on the mere order would come too early: those cut when their step comes. */
+	if (snapshot->order_mixed && !snapshot->head_seen && had_inbound(snapshot))
+		return;
+	enum reason obstacle = event_obstacle(snapshot);
+	if (snapshot->attempt.is_void)
+		return;
+	int64_t put_off_ns = PUT_OFF_NS < snapshot->config.timeout_ns ? PUT_OFF_NS : snapshot->config.timeout_ns;
+	if (obstacle == REASON_NONE)
+		cut(snapshot);
+	else if (waited > put_off_ns)
+		snapshot_doom(snapshot, obstacle, "rank %" PRId32 ", for %.1f s of safepoints", snapshot->config.rank,
+			      (double)waited / 1e9);
+}
+
+static void consider_step(struct snapshot *snapshot)
+{
+	if (!snapshot->here && snapshot->order_step >= 0 && snapshot->last_step < snapshot->order_step)
+		return;
+	enum reason obstacle = pending(snapshot);
+	if (obstacle != REASON_NONE)
+		snapshot_doom(snapshot, obstacle, "rank %" PRId32 " at step %" PRId64, snapshot->config.rank,
+			      snapshot->last_step);
+	else
+		cut(snapshot);
+}
+
+void cut_consider(struct snapshot *snapshot, bool at_safepoint)
+{
+	if (snapshot->phase != SNAPSHOT_ALERT)
+		return;
+	if (!snapshot->attempt.is_void && snapshot->ordered) {
+		if (snapshot->kind == SNAPSHOT_KIND_STEP) {
+			if (at_safepoint || snapshot->here)
+				consider_step(snapshot);
+			else if (snapshot->finalizing)
+				snapshot_doom(snapshot, REASON_FINALIZING, "rank %" PRId32
+					      " ended after step %" PRId64 " when a cut at step %" PRId64 " was ordered",
+					      snapshot->config.rank, snapshot->last_step, snapshot->order_step);
+		} else if (snapshot->kind == SNAPSHOT_KIND_EVENT || snapshot->finalizing) {
+			consider_event(snapshot);
+		}
+	}
+	if (snapshot->phase != SNAPSHOT_ALERT)
+		return;
+	if (snapshot->ordered && !snapshot->attempt.is_void &&
+	    snapshot->now_ns - later_of(snapshot->ordered_ns, snapshot->last_safepoint_ns) > snapshot_time_allowed(snapshot))
+		snapshot_doom(snapshot, REASON_NO_SAFEPOINT, "rank %" PRId32 " came to none for %.1f s", snapshot->config.rank,
+			      (double)(snapshot->now_ns - later_of(snapshot->ordered_ns, snapshot->last_safepoint_ns)) / 1e9);
+	if (snapshot->attempt.is_void)
+		cut(snapshot);
+}
+
+/* --- markers -------------------------------------------------------------------------------------------------------- */
+
+/* Something a marker tells one rank: a stream, or a communicator's count of collectives. */
+struct entry {
+	int32_t to;
+	int32_t comm;          /* of a count; -1 for a stream */
+	const struct ledger_stream *stream;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	return x->to != y->to ? (x->to > y->to) - (x->to < y->to) : (x->comm > y->comm) - (x->comm < y->comm);
+}
+
+struct entries {
+	struct entry *list;
+	size_t count;
+	size_t room;
+	bool failed;
+};
+
+static void add_entry(struct entries *entries, struct entry entry)
+{
+	if (entries->count == entries->room) {
+		size_t room = entries->room ? entries->room * 2 : 256;
+		struct entry *list = realloc(entries->list, room * sizeof *list);
+		if (!list) {
+			entries->failed = true;
+			return;
+		}
+		entries->list = list;
+		entries->room = room;
+	}
+	entries->list[entries->count++] = entry;
+}
+
+static struct entries list_entries(struct snapshot *snapshot)
+{
+	const struct ledger *ledger = snapshot->config.ledger;
+	struct entries entries = {0};
+	for (size_t i = 0; i < (size_t)1 << (64 - snapshot->sent.shift); i++) {
+		const struct ledger_stream *stream = &snapshot->sent.slots[i];
+		if (stream->key != 0)
+			add_entry(&entries, (struct entry){ledger_world_of(ledger, stream->key), -1, stream});
+	}
+	/* Collectives are compared by event programs only: those of step programs agree by their steps, or the sum says so. */
+	for (size_t i = 0; snapshot->kind == SNAPSHOT_KIND_EVENT && i < ledger->comm_room; i++) {
+		const struct ledger_comm *comm = &ledger->comms[i];
+		if (comm->state != LEDGER_COMM_LIVE || comm->kind != LEDGER_COMM_INTRA || comm->begun == 0)
+			continue;
+		for (int32_t peer = 0; peer < comm->peers; peer++)
+			add_entry(&entries, (struct entry){comm->world ? comm->world[peer] : peer, (int32_t)i, NULL});
+	}
+	if (entries.count != 0)
+		qsort(entries.list, entries.count, sizeof *entries.list, by_rank);
+	return entries;
+}
+
+static void put_counts(struct snapshot *snapshot, struct bytes_out *out, const struct entry *first, size_t count)
+{
+	const struct ledger *ledger = snapshot->config.ledger;
+	size_t streams = 0;
+	while (streams < count && first[streams].comm < 0)
+		streams++;
+	bytes_put_varint(out, snapshot->attempt.epoch);
+	bytes_put_varint(out, streams);
+	for (size_t i = 0; i < streams; i++) {
+		const struct ledger_stream *stream = first[i].stream;
+		const struct ledger_comm *comm = &ledger->comms[ledger_key_comm(stream->key)];
+		wire_put_stream(out, &(struct wire_stream){
+			.comm = comm->name, .peer = (uint32_t)comm->own, .tag = ledger_key_tag(stream->key),
+			.sent = stream->total, .synchronous = stream->high, .had_synchronous = stream->seen != 0,
+		});
+	}
+	bytes_put_varint(out, count - streams);
+	for (size_t i = streams; i < count; i++)
+		wire_put_begun(out, &(struct wire_begun){
+			.comm = ledger->comms[first[i].comm].name, .begun = ledger->comms[first[i].comm].begun});
+}
+
+static void send_marker(struct snapshot *snapshot, int32_t to, const struct entry *first, size_t count)
+{
+	struct bytes_out head = {0}, counts = {0};
+	bool stepped = snapshot->kind == SNAPSHOT_KIND_STEP;
+	wire_put_head(&head, &(struct wire_head){
+		.epoch = snapshot->attempt.epoch, .number = snapshot->attempt.number, .nonce = snapshot->attempt.nonce,
+		.want = snapshot->attempt.want, .is_void = snapshot->attempt.is_void, .stepped = stepped,
+		.step = snapshot->attempt.cut_step, .world = world_begun(snapshot),
+	});
+	put_counts(snapshot, &counts, first, count);
+	struct snapshot_action *action = snapshot_act(snapshot, SNAPSHOT_SEND_MARKER);
+	action->peer = to;
+	action->data = head;
+	action->counts = counts;
+	if (head.failed || counts.failed)
+		snapshot->out->failed = true;
+}
+
+static void send_markers(struct snapshot *snapshot)
+{
+	struct entries entries = list_entries(snapshot);
+	if (entries.failed)
+		snapshot->out->failed = true;
+	size_t at = 0;
+	for (int32_t to = 0; to < snapshot->config.ranks; to++) {
+		size_t first = at;
+		while (at < entries.count && entries.list[at].to == to)
+			at++;
+		bool busy = at > first && entries.list[first].comm < 0;
+		if (to != snapshot->config.rank && (busy || snapshot->config.markers_all))
+			send_marker(snapshot, to, entries.list + first, at - first);
+	}
+	free(entries.list);
+}
+
+/* Outgoing totals as they are at the cut: what the markers say, and later by how much the base moves. */
+static bool note_sent(struct snapshot *snapshot)
+{
+	const struct ledger_table *sent = &snapshot->config.ledger->sent;
+	size_t room = (size_t)1 << (64 - sent->shift);
+	struct ledger_stream *slots = malloc(room * sizeof *slots);
+	if (!slots)
+		return false;
+	memcpy(slots, sent->slots, room * sizeof *slots);
+	free(snapshot->sent.slots);
+	snapshot->sent = *sent;
+	snapshot->sent.slots = slots;
+	return true;
+}
+
+void cut_finish(struct snapshot *snapshot)
+{
+	/* Without memory for the counts no marker can be right, and none can be left out: the last resort is to mark them all void. */
+	if (!note_sent(snapshot)) {
+		snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its counts", snapshot->config.rank);
+		snapshot->out->failed = true;
+		return;
+	}
+	snapshot->world_at_cut = world_begun(snapshot);
+	snapshot->phase = SNAPSHOT_WINDOW;
+	if (ledger_is_broken(snapshot->config.ledger) && !snapshot->attempt.is_void)
+		snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " ran out of keys or memory for its streams",
+			      snapshot->config.rank);
+	places_cut(snapshot);
+	snapshot->share.step = snapshot->attempt.cut_step;
+	snapshot->share.collectives = ledger_collective_sum(snapshot->config.ledger);
+	snapshot->share.world_most = (int64_t)snapshot->world_at_cut;
+	snapshot->share.world_least = -(int64_t)snapshot->world_at_cut;
+	snapshot_act(snapshot, SNAPSHOT_CUT);
+	send_markers(snapshot);
+	places_own_marker(snapshot);
+}

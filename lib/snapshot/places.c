@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The place of each message in the cut: markers come in, messages are told, found and drained; what is late is recorded, an orphan is
+ * noticed, and a channel is closed when its marker is here and all late messages of it are recorded. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "snapshot/own.h"
+
+static int32_t sender_of(const struct snapshot *snapshot, uint64_t key)
+{
+	return ledger_world_of(snapshot->config.ledger, key);
+}
+
+static bool has_cut(const struct snapshot *snapshot)
+{
+	return snapshot->phase == SNAPSHOT_WINDOW || snapshot->phase == SNAPSHOT_VERDICT_PHASE;
+}
+
+/* This stream's entry, chained to its channel. Null: no memory, and the snapshot is doomed. */
+static struct window_stream *entry_of(struct snapshot *snapshot, uint64_t key)
+{
+	bool made;
+	struct window_stream *stream = window_stream(&snapshot->window, key, &made);
+	if (!stream) {
+		snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window", snapshot->config.rank);
+		return NULL;
+	}
+	if (made) {
+		struct channel *channel = &snapshot->channels[sender_of(snapshot, key)];
+		stream->next = channel->first;
+		channel->first = stream - snapshot->window.streams;
+		stream->abandoned = snapshot->config.ledger->comms[ledger_key_comm(key)].freed_early;
+	}
+	return stream;
+}
+
+/* After a change of a stream whose debt was `owed`: keeps the number of streams in debt. */
+static void recount(struct snapshot *snapshot, const struct window_stream *stream, int64_t owed)
+{
+	if (!has_cut(snapshot))
+		return;
+	if (owed <= 0 && window_owed(stream) > 0)
+		snapshot->window.open++;
+	else if (owed > 0 && window_owed(stream) <= 0)
+		snapshot->window.open--;
+}
+
+static void doom_orphan(struct snapshot *snapshot, uint64_t key, int64_t position, int64_t limit)
+{
+	snapshot_doom(snapshot, REASON_ORPHAN, "rank %" PRId32 " had received message %" PRId64
+		      " from rank %" PRId32 " with tag %u, which had sent %" PRId64 " at its cut",
+		      snapshot->config.rank, position, sender_of(snapshot, key), ledger_key_tag(key), limit);
+}
+
+/* --- the decision about one message ----------------------------------------------------------------------------------- */
+
+static void keep_or_drop(struct snapshot *snapshot, uint64_t token, bool keep)
+{
+	if (token != 0 && !snapshot->image_abandoned)
+		snapshot_act(snapshot, keep ? SNAPSHOT_KEEP : SNAPSHOT_DROP)->token = token;
+}
+
+static void record(struct snapshot *snapshot, struct window_stream *stream, const struct snapshot_taking *taking)
+{
+	int64_t owed = window_owed(stream);
+	stream->recorded++;
+	recount(snapshot, stream, owed);
+	const struct ledger_comm *comm = &snapshot->config.ledger->comms[ledger_key_comm(taking->key)];
+	if (comm->nameless)
+		snapshot_doom(snapshot, REASON_NAMELESS, "rank %" PRId32 ", from rank %" PRId32 " with tag %u",
+			      snapshot->config.rank, sender_of(snapshot, taking->key), ledger_key_tag(taking->key));
+	if (stream->had_synchronous && taking->posted_after && taking->position <= stream->synchronous)
+		snapshot_doom(snapshot, REASON_SYNCHRONOUS_NEWS, "rank %" PRId32 ", from rank %" PRId32 " with tag %u",
+			      snapshot->config.rank, sender_of(snapshot, taking->key), ledger_key_tag(taking->key));
+	keep_or_drop(snapshot, taking->token, true);
+}
+
+static bool limit_is_known(const struct snapshot *snapshot, uint64_t key)
+{
+	return snapshot->channels[sender_of(snapshot, key)].marker == MARKER_COUNTS;
+}
+
+static void wait_for_marker(struct snapshot *snapshot, const struct snapshot_taking *taking)
+{
+	if (snapshot->unsure_count == snapshot->unsure_room) {
+		size_t room = snapshot->unsure_room ? snapshot->unsure_room * 2 : 64;
+		struct snapshot_taking *unsure = realloc(snapshot->unsure, room * sizeof *unsure);
+		if (!unsure) {
+			snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window",
+				      snapshot->config.rank);
+			return;
+		}
+		snapshot->unsure = unsure;
+		snapshot->unsure_room = room;
+	}
+	snapshot->unsure[snapshot->unsure_count++] = *taking;
+}
+
+static void place_after_cut(struct snapshot *snapshot, const struct snapshot_taking *taking)
+{
+	struct window_stream *stream = entry_of(snapshot, taking->key);
+	if (!stream)
+		return;
+	if (taking->from_mailbox)
+		record(snapshot, stream, taking);
+	else if (!limit_is_known(snapshot, taking->key))
+		wait_for_marker(snapshot, taking);
+	else if (taking->position <= stream->limit)
+		record(snapshot, stream, taking);
+	else
+		keep_or_drop(snapshot, taking->token, false);
+}
+
+/* Its position was not final at the cut, and is now. */
+static void place_before_cut(struct snapshot *snapshot, const struct snapshot_taking *taking)
+{
+	struct window_stream *stream = entry_of(snapshot, taking->key);
+	if (!stream)
+		return;
+	int64_t owed = window_owed(stream);
+	stream->seen++;
+	if (taking->position > stream->highest)
+		stream->highest = taking->position;
+	recount(snapshot, stream, owed);
+	if (limit_is_known(snapshot, taking->key) && taking->position > stream->limit)
+		doom_orphan(snapshot, taking->key, taking->position, stream->limit);
+}
+
+void snapshot_taken(struct snapshot *snapshot, const struct snapshot_taking *taking, int64_t now_ns,
+		    struct snapshot_actions *actions)
+{
+	snapshot->now_ns = now_ns;
+	snapshot->out = actions;
+	int64_t limit;
+	if (snapshot->phase == SNAPSHOT_WINDOW) {
+		if (taking->before_cut)
+			place_before_cut(snapshot, taking);
+		else
+			place_after_cut(snapshot, taking);
+	} else if (snapshot->phase == SNAPSHOT_ALERT) {
+		if (snapshot_limit(snapshot, taking->key, &limit) && taking->position > limit)
+			doom_orphan(snapshot, taking->key, taking->position, limit);
+	}
+	snapshot->out = NULL;
+}
+
+enum snapshot_place snapshot_place(const struct snapshot *snapshot, uint64_t key, int64_t position)
+{
+	int64_t limit;
+	if (snapshot->phase == SNAPSHOT_IDLE)
+		return SNAPSHOT_PLACE_NONE;
+	if (!has_cut(snapshot))
+		return SNAPSHOT_PLACE_EARLY;
+	if (!snapshot_limit(snapshot, key, &limit))
+		return SNAPSHOT_PLACE_UNSURE;
+	return position <= limit ? SNAPSHOT_PLACE_LATE : SNAPSHOT_PLACE_NEW;
+}
+
+bool snapshot_limit(const struct snapshot *snapshot, uint64_t key, int64_t *limit)
+{
+	if (snapshot->phase == SNAPSHOT_IDLE || !limit_is_known(snapshot, key))
+		return false;
+	const struct window_stream *stream = window_find(&snapshot->window, key);
+	*limit = stream ? stream->limit : 0;
+	return true;
+}
+
+/* --- markers in ------------------------------------------------------------------------------------------------------- */
+
+static void compare_steps(struct snapshot *snapshot, int32_t from)
+{
+	const struct wire_head *head = &snapshot->channels[from].head;
+	if (head->stepped && snapshot->kind == SNAPSHOT_KIND_STEP && !head->is_void && !snapshot->attempt.is_void &&
+	    head->step != snapshot->attempt.cut_step)
+		snapshot_doom(snapshot, REASON_UNEQUAL_STEPS, "rank %" PRId32 " at %" PRId64 ", rank %" PRId32 " at %" PRId64,
+			      snapshot->config.rank, snapshot->attempt.cut_step, from, head->step);
+}
+
+void places_head(struct snapshot *snapshot, int32_t from, const void *data, size_t size)
+{
+	struct wire_head head;
+	if (!wire_get_head(data, size, &head) || head.epoch < snapshot->attempt.epoch)
+		return;
+	if (head.epoch > snapshot->attempt.epoch) {
+		if (snapshot->phase != SNAPSHOT_IDLE) {
+			snapshot_stash(snapshot, SNAPSHOT_HEAD, from, data, size);
+			return;
+		}
+		snapshot_join(snapshot, head.epoch, head.number, head.nonce, head.want);
+	}
+	if (snapshot->phase == SNAPSHOT_IDLE || snapshot->phase == SNAPSHOT_VERDICT_PHASE)
+		return;
+	struct channel *channel = &snapshot->channels[from];
+	channel->head = head;
+	channel->marker = MARKER_HEAD;
+	snapshot->head_seen = true;
+	struct ledger_comm *world = &snapshot->config.ledger->comms[snapshot->config.world];
+	if (head.world > world->ahead)
+		world->ahead = head.world;
+	cut_order(snapshot, head.stepped && !head.is_void ? head.step : -1, -1, false);
+	if (snapshot->phase == SNAPSHOT_WINDOW)
+		compare_steps(snapshot, from);
+}
+
+/* Takes in what a marker says of one stream. */
+static void take_count(struct snapshot *snapshot, int32_t from, int comm, const struct wire_stream *said)
+{
+	struct ledger *ledger = snapshot->config.ledger;
+	uint64_t key = ledger_key((unsigned)comm, said->peer, said->tag);
+	if (said->peer >= (uint32_t)ledger->comms[comm].peers || ledger_world_of(ledger, key) != from)
+		return;
+	struct window_stream *stream = entry_of(snapshot, key);
+	if (!stream)
+		return;
+	int64_t owed = window_owed(stream);
+	stream->limit = said->sent;
+	stream->synchronous = said->synchronous;
+	stream->had_synchronous = said->had_synchronous;
+	recount(snapshot, stream, owed);
+	int64_t highest = stream->highest;
+	if (!has_cut(snapshot)) {
+		const struct ledger_stream *seen = ledger_find(&ledger->seen, key);
+		highest = !seen ? 0 : seen->seen > seen->high ? seen->seen : seen->high;
+	}
+	if (highest > said->sent && highest > 0)
+		doom_orphan(snapshot, key, highest, said->sent);
+	if (has_cut(snapshot) && ledger->comms[comm].state == LEDGER_COMM_FREED && window_owed(stream) > 0)
+		snapshot_doom(snapshot, REASON_OPEN_CHANNEL, "rank %" PRId32 " freed a communicator with a message from rank %" PRId32
+			      " under way", snapshot->config.rank, from);
+}
+
+static void add_stranger(struct snapshot *snapshot, int32_t from, const struct wire_stream *said)
+{
+	if (snapshot->stranger_count == snapshot->stranger_room) {
+		size_t room = snapshot->stranger_room ? snapshot->stranger_room * 2 : 16;
+		struct stranger *strangers = realloc(snapshot->strangers, room * sizeof *strangers);
+		if (!strangers) {
+			snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window",
+				      snapshot->config.rank);
+			return;
+		}
+		snapshot->strangers = strangers;
+		snapshot->stranger_room = room;
+	}
+	snapshot->strangers[snapshot->stranger_count++] = (struct stranger){from, *said};
+}
+
+/* The marker of a channel is whole: what it did not name is zero, and what waited for it is placed. */
+static void complete_marker(struct snapshot *snapshot, int32_t from)
+{
+	struct channel *channel = &snapshot->channels[from];
+	channel->marker = MARKER_COUNTS;
+	if (!has_cut(snapshot))
+		return;
+	for (int64_t i = channel->first; i >= 0; i = snapshot->window.streams[i].next) {
+		const struct window_stream *stream = &snapshot->window.streams[i];
+		if (stream->highest > stream->limit && stream->highest > 0)
+			doom_orphan(snapshot, stream->key, stream->highest, stream->limit);
+	}
+	size_t kept = 0;
+	size_t count = snapshot->unsure_count;
+	for (size_t i = 0; i < count; i++) {
+		struct snapshot_taking taking = snapshot->unsure[i];
+		if (sender_of(snapshot, taking.key) == from)
+			place_after_cut(snapshot, &taking);
+		else
+			snapshot->unsure[kept++] = taking;
+	}
+	/* An image that was given up meanwhile has emptied the list. */
+	if (snapshot->unsure_count == count)
+		snapshot->unsure_count = kept;
+}
+
+void places_counts(struct snapshot *snapshot, int32_t from, const void *data, size_t size)
+{
+	struct ledger *ledger = snapshot->config.ledger;
+	struct bytes_in in = bytes_from(data, size);
+	uint64_t epoch = bytes_get_varint(&in);
+	if (epoch > snapshot->attempt.epoch) {
+		snapshot_stash(snapshot, SNAPSHOT_COUNTS, from, data, size);
+		return;
+	}
+	if (epoch < snapshot->attempt.epoch || snapshot->channels[from].marker != MARKER_HEAD ||
+	    snapshot->phase == SNAPSHOT_IDLE || snapshot->phase == SNAPSHOT_VERDICT_PHASE)
+		return;
+	uint64_t streams = bytes_get_varint(&in);
+	for (uint64_t i = 0; i < streams && !in.bad; i++) {
+		struct wire_stream said;
+		wire_get_stream(&in, &said);
+		int comm = in.bad ? LEDGER_NO_COMM : ledger_comm_named(ledger, said.comm);
+		if (comm != LEDGER_NO_COMM)
+			take_count(snapshot, from, comm, &said);
+		else if (!in.bad)
+			add_stranger(snapshot, from, &said);
+	}
+	uint64_t begun = bytes_get_varint(&in);
+	for (uint64_t i = 0; i < begun && !in.bad; i++) {
+		struct wire_begun said;
+		wire_get_begun(&in, &said);
+		int comm = in.bad ? LEDGER_NO_COMM : ledger_comm_named(ledger, said.comm);
+		if (comm != LEDGER_NO_COMM && said.begun > ledger->comms[comm].ahead)
+			ledger->comms[comm].ahead = said.begun;
+	}
+	if (in.bad)
+		snapshot_doom(snapshot, REASON_COUNTS, "the marker from rank %" PRId32 " was garbled", from);
+	complete_marker(snapshot, from);
+	snapshot->markers_missing--;
+}
+
+void snapshot_comm_named(struct snapshot *snapshot, int comm, int64_t now_ns, struct snapshot_actions *actions)
+{
+	snapshot->now_ns = now_ns;
+	snapshot->out = actions;
+	size_t kept = 0;
+	for (size_t i = 0; i < snapshot->stranger_count; i++) {
+		struct stranger stranger = snapshot->strangers[i];
+		if (stranger.stream.comm == snapshot->config.ledger->comms[comm].name)
+			take_count(snapshot, stranger.from, comm, &stranger.stream);
+		else
+			snapshot->strangers[kept++] = stranger;
+	}
+	snapshot->stranger_count = kept;
+	snapshot->out = NULL;
+}
+
+void snapshot_comm_freed(struct snapshot *snapshot, int comm)
+{
+	if (snapshot->phase != SNAPSHOT_WINDOW)
+		return;
+	for (size_t i = 0; i < snapshot->window.count; i++) {
+		struct window_stream *stream = &snapshot->window.streams[i];
+		if (ledger_key_comm(stream->key) != (unsigned)comm || !limit_is_known(snapshot, stream->key))
+			continue;
+		int64_t owed = window_owed(stream);
+		stream->abandoned = true;
+		recount(snapshot, stream, owed);
+	}
+}
+
+/* --- the cut and the closing ------------------------------------------------------------------------------------------- */
+
+void places_cut(struct snapshot *snapshot)
+{
+	struct ledger *ledger = snapshot->config.ledger;
+	for (size_t i = 0; i < ledger->comm_room; i++)
+		ledger->comms[i].freed_early = ledger->comms[i].state == LEDGER_COMM_FREED;
+	for (size_t i = 0; i < (size_t)1 << (64 - ledger->seen.shift); i++) {
+		const struct ledger_stream *seen = &ledger->seen.slots[i];
+		if (seen->key == 0)
+			continue;
+		struct window_stream *stream = entry_of(snapshot, seen->key);
+		if (!stream)
+			return;
+		stream->seen = seen->seen;
+		stream->highest = seen->seen > seen->high ? seen->seen : seen->high;
+	}
+	snapshot->window.open = 0;
+	for (size_t i = 0; i < snapshot->window.count; i++) {
+		struct window_stream *stream = &snapshot->window.streams[i];
+		stream->abandoned = ledger->comms[ledger_key_comm(stream->key)].freed_early;
+		snapshot->window.open += window_owed(stream) > 0;
+		if (limit_is_known(snapshot, stream->key) && stream->highest > stream->limit && stream->highest > 0)
+			doom_orphan(snapshot, stream->key, stream->highest, stream->limit);
+	}
+	for (int32_t from = 0; from < snapshot->config.ranks; from++)
+		if (snapshot->channels[from].marker != MARKER_NONE)
+			compare_steps(snapshot, from);
+}
+
+void places_own_marker(struct snapshot *snapshot)
+{
+	int32_t own = snapshot->config.rank;
+	for (size_t i = 0; i < (size_t)1 << (64 - snapshot->sent.shift); i++) {
+		const struct ledger_stream *sent = &snapshot->sent.slots[i];
+		if (sent->key == 0 || sender_of(snapshot, sent->key) != own)
+			continue;
+		int comm = (int)ledger_key_comm(sent->key);
+		take_count(snapshot, own, comm, &(struct wire_stream){
+			.peer = ledger_key_peer(sent->key), .tag = ledger_key_tag(sent->key),
+			.sent = sent->total, .synchronous = sent->high, .had_synchronous = sent->seen != 0,
+		});
+	}
+	complete_marker(snapshot, own);
+}
+
+void places_absent(struct snapshot *snapshot)
+{
+	for (int32_t from = 0; from < snapshot->config.ranks; from++)
+		if (snapshot->channels[from].marker == MARKER_NONE) {
+			complete_marker(snapshot, from);
+			snapshot->markers_missing--;
+		}
+}
+
+bool places_closed(const struct snapshot *snapshot)
+{
+	return snapshot->phase != SNAPSHOT_ALERT && snapshot->markers_missing == 0 && snapshot->window.open == 0 &&
+	       snapshot->unsure_count == 0 && snapshot->stranger_count == 0 && snapshot->undecided == 0 &&
+	       !snapshot->window.failed;
+}
+
+void places_describe_open(const struct snapshot *snapshot, char *text, size_t room)
+{
+	for (size_t i = 0; i < snapshot->window.count; i++) {
+		const struct window_stream *stream = &snapshot->window.streams[i];
+		if (window_owed(stream) > 0) {
+			snprintf(text, room, "rank %" PRId32 " has not received %" PRId64 " messages from rank %" PRId32
+				 " with tag %u, and %zu more streams", snapshot->config.rank, window_owed(stream),
+				 sender_of(snapshot, stream->key), ledger_key_tag(stream->key), snapshot->window.open - 1);
+			return;
+		}
+	}
+	snprintf(text, room, "rank %" PRId32 ": %" PRId32 " markers, %zu messages and %zu communicators are not known",
+		 snapshot->config.rank, snapshot->markers_missing, snapshot->unsure_count + snapshot->undecided,
+		 snapshot->stranger_count);
+}
+
+/* --- draining ----------------------------------------------------------------------------------------------------------- */
+
+static bool may_drain(const struct snapshot *snapshot, const struct window_stream *stream, bool all)
+{
+	return window_owed(stream) > 0 && limit_is_known(snapshot, stream->key) && (all || !stream->had_synchronous);
+}
+
+bool snapshot_next_owed(const struct snapshot *snapshot, size_t *cursor, bool all, uint64_t *key, int64_t *limit)
+{
+	if (snapshot->phase != SNAPSHOT_WINDOW)
+		return false;
+	while (*cursor < snapshot->window.count) {
+		const struct window_stream *stream = &snapshot->window.streams[(*cursor)++];
+		if (!may_drain(snapshot, stream, all))
+			continue;
+		*key = stream->key;
+		*limit = stream->limit;
+		return true;
+	}
+	return false;
+}
+
+bool snapshot_owes(const struct snapshot *snapshot, uint64_t key, int64_t *limit)
+{
+	const struct window_stream *stream =
+		snapshot->phase == SNAPSHOT_WINDOW ? window_find(&snapshot->window, key) : NULL;
+	if (!stream || !may_drain(snapshot, stream, false))
+		return false;
+	*limit = stream->limit;
+	return true;
+}
+
+/* --- the ledger at the cut ---------------------------------------------------------------------------------------------- */
+
+int64_t snapshot_moved_incoming(const struct snapshot *snapshot, uint64_t key)
+{
+	const struct window_stream *stream = snapshot->moved ? window_find(&snapshot->window, key) : NULL;
+	return stream ? stream->limit : 0;
+}
+
+int64_t snapshot_moved_outgoing(const struct snapshot *snapshot, uint64_t key)
+{
+	struct ledger_table sent = snapshot->sent;
+	const struct ledger_stream *stream = snapshot->moved && sent.slots ? ledger_find(&sent, key) : NULL;
+	return stream ? stream->total : 0;
+}
+
+void snapshot_rebased(struct snapshot *snapshot)
+{
+	struct ledger *ledger = snapshot->config.ledger;
+	for (size_t i = 0; i < snapshot->window.count; i++) {
+		const struct window_stream *stream = &snapshot->window.streams[i];
+		struct ledger_stream *seen = ledger_find(&ledger->seen, stream->key);
+		if (seen && stream->abandoned)
+			seen->total = seen->seen = seen->high = 0; /* nobody will ask for what is owed */
+		else if (seen)
+			ledger_rebase(seen, stream->limit, true);
+	}
+	for (size_t i = 0; i < (size_t)1 << (64 - snapshot->sent.shift); i++) {
+		const struct ledger_stream *stream = &snapshot->sent.slots[i];
+		struct ledger_stream *sent = stream->key ? ledger_find(&ledger->sent, stream->key) : NULL;
+		if (!sent)
+			continue;
+		ledger_rebase(sent, stream->total, false);
+		if (sent->total == 0)
+			sent->seen = 0;
+	}
+	ledger_sweep(ledger);
+	snapshot->moved = false;
+}
+
+bool snapshot_next_outgoing(const struct snapshot *snapshot, size_t *cursor, struct snapshot_outgoing *stream)
+{
+	while (*cursor < (size_t)1 << (64 - snapshot->sent.shift)) {
+		const struct ledger_stream *sent = &snapshot->sent.slots[(*cursor)++];
+		if (sent->key == 0)
+			continue;
+		*stream = (struct snapshot_outgoing){sent->key, sent->total, sent->seen ? sent->high : 0};
+		return true;
+	}
+	return false;
+}
+
+bool snapshot_next_incoming(const struct snapshot *snapshot, size_t *cursor, struct snapshot_incoming *stream)
+{
+	if (*cursor >= snapshot->window.count)
+		return false;
+	const struct window_stream *own = &snapshot->window.streams[(*cursor)++];
+	*stream = (struct snapshot_incoming){
+		.key = own->key, .limit = own->limit, .seen = own->seen, .recorded = own->recorded,
+		.highest = own->highest, .abandoned = own->abandoned,
+	};
+	return true;
+}

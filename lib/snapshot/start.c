@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rank 0 starts attempts, one at a time: requests of any rank, step intervals, the clock; and tries again what was void for a
+ * matter of timing, soon and then less often. */
+#include "base/mix.h"
+#include "snapshot/own.h"
+
+enum {
+	LEAD_LEAST = 2,
+	LEAD_MOST = 1 << 16,
+	RESIGN_AFTER = 8,           /* voids in a row for the same reason */
+	PAUSE_DOUBLINGS = 10
+};
+
+#define PAUSE_FIRST_NS INT64_C(1000000) /* between the second and the third attempt; the second follows at once */
+
+static void want(struct snapshot *snapshot, uint8_t what, int32_t by)
+{
+	/* When several asked, rank 0 is the initiator. */
+	if (!(snapshot->wanted & (WANT_REQUEST | WANT_STOP | WANT_COLLECTIVE)))
+		snapshot->wanted_by = by;
+	else if (snapshot->wanted_by != by)
+		snapshot->wanted_by = 0;
+	if (what & (WANT_INTERVAL | WANT_EMPTY | WANT_COLLECTIVE))
+		snapshot->wanted_by = 0;
+	snapshot->wanted |= what;
+}
+
+void start_request(struct snapshot *snapshot, uint8_t what, int32_t by)
+{
+	if (by == snapshot->config.rank && !(what & WANT_EMPTY))
+		snapshot->asked = true;
+	if (snapshot->config.rank != 0) {
+		struct bytes_out data = {0};
+		wire_put_request(&data, &(struct wire_request){.want = what});
+		wave_send(snapshot, 0, &data);
+		return;
+	}
+	/* A plain request that comes before rank 0's cut is one with what is under way. */
+	bool joins = what == WANT_REQUEST && snapshot->under_way && snapshot->phase <= SNAPSHOT_ALERT &&
+		     !snapshot->awaiting && !(snapshot->attempt.want & WANT_EMPTY);
+	if (joins)
+		wave_hasten(snapshot);
+	else
+		want(snapshot, what, by);
+}
+
+/* Step intervals: an attempt is announced two leads before the multiple. */
+static void look_at_steps(struct snapshot *snapshot)
+{
+	int64_t every = snapshot->config.every_steps;
+	if (every == 0 || snapshot->kind != SNAPSHOT_KIND_STEP)
+		return;
+	int64_t multiple = (snapshot->last_step / every + 1) * every;
+	if (multiple == snapshot->last_multiple || multiple - snapshot->last_step > 2 * snapshot->lead)
+		return;
+	snapshot->last_multiple = multiple;
+	want(snapshot, WANT_INTERVAL, 0);
+}
+
+static void look_at_clock(struct snapshot *snapshot)
+{
+	int64_t every = snapshot->config.every_ns;
+	/* The clock starts with the first safepoint: before it nobody could cut. */
+	if (every == 0 || snapshot->kind == SNAPSHOT_KIND_NONE)
+		return;
+	if (snapshot->next_clock_ns == 0)
+		snapshot->next_clock_ns = snapshot->now_ns + every;
+	if (snapshot->now_ns < snapshot->next_clock_ns)
+		return;
+	snapshot->next_clock_ns = snapshot->now_ns + every;
+	want(snapshot, WANT_INTERVAL, 0);
+}
+
+static void begin(struct snapshot *snapshot)
+{
+	struct wire_announce announce = {
+		.epoch = snapshot->attempt.epoch + 1,
+		.want = snapshot->wanted,
+		.root = (uint32_t)snapshot->wanted_by,
+		.guided = snapshot->guided,
+		.lead = snapshot->lead,
+		.last = snapshot->told,
+	};
+	/* Counts are reset by a snapshot of their own, which takes no number. */
+	if ((announce.want & WANT_EMPTY) && announce.want != WANT_EMPTY)
+		announce.want &= (uint8_t)~WANT_EMPTY;
+	if (announce.want != WANT_EMPTY)
+		announce.number = snapshot->config.next_number++;
+	if (announce.want == WANT_INTERVAL)
+		announce.every = snapshot->config.every_steps;
+	announce.nonce = mix64_pair(snapshot->config.seed, announce.epoch);
+	snapshot->wanted &= (uint8_t)~announce.want;
+	snapshot->under_way = true;
+	snapshot->attempts++;
+	if (announce.root == 0) {
+		wave_announce(snapshot, &announce);
+		wave_go_on(snapshot);
+		cut_consider(snapshot, false);
+		return;
+	}
+	struct bytes_out data = {0};
+	wire_put_announce(&data, &announce);
+	wave_send(snapshot, (int32_t)announce.root, &data);
+}
+
+void start_if_due(struct snapshot *snapshot)
+{
+	if (!snapshot->finalizing) {
+		look_at_steps(snapshot);
+		look_at_clock(snapshot);
+	} else if (!snapshot->open) {
+		snapshot->wanted = 0; /* rank 0 cannot cut any more, and so nobody can */
+	} else {
+		snapshot->wanted &= (uint8_t)~(WANT_INTERVAL | WANT_EMPTY);
+	}
+	if (snapshot->under_way || snapshot->phase != SNAPSHOT_IDLE || snapshot->wanted == 0)
+		return;
+	if (snapshot->wanted & WANT_COLLECTIVE || snapshot->now_ns >= snapshot->not_before_ns)
+		begin(snapshot);
+}
+
+/* The order of a world count helps against sums that differ by the world's collectives, and against nothing else. */
+static bool world_differed(const struct snapshot_outcome *outcome)
+{
+	return outcome->reason == REASON_PASSED_COUNT ||
+	       (outcome->reason == REASON_COLLECTIVES && outcome->verdict.world_most != -outcome->verdict.world_least);
+}
+
+static void try_again(struct snapshot *snapshot, struct snapshot_outcome *outcome)
+{
+	snapshot->same_reason = outcome->reason == snapshot->last_reason ? snapshot->same_reason + 1 : 1;
+	snapshot->last_reason = outcome->reason;
+	snapshot->guided = world_differed(outcome);
+	if (outcome->reason == REASON_PASSED_STEP || outcome->reason == REASON_UNEQUAL_STEPS) {
+		snapshot->lead *= 2;
+		while (snapshot->lead < outcome->verdict.overshoot)
+			snapshot->lead *= 2;
+		if (snapshot->lead > LEAD_MOST)
+			snapshot->lead = LEAD_MOST;
+	}
+	if (outcome->want & WANT_COLLECTIVE)
+		return; /* its callers are told, and decide */
+	if (snapshot->same_reason >= RESIGN_AFTER) {
+		outcome->resigned = true;
+		snapshot->same_reason = 0;
+		return;
+	}
+	uint32_t doublings = snapshot->attempts < 2 ? 0 : snapshot->attempts - 2;
+	if (doublings > PAUSE_DOUBLINGS)
+		doublings = PAUSE_DOUBLINGS;
+	outcome->again = true;
+	outcome->again_ns = snapshot->attempts < 2 ? 0 : PAUSE_FIRST_NS << doublings;
+	snapshot->not_before_ns = snapshot->now_ns + outcome->again_ns;
+	want(snapshot, WANT_REQUEST | (outcome->want & WANT_STOP), (int32_t)snapshot->announce.root);
+}
+
+void start_learn(struct snapshot *snapshot, struct snapshot_outcome *outcome)
+{
+	snapshot->under_way = false;
+	outcome->again = false;
+	outcome->resigned = false;
+	outcome->attempts = snapshot->attempts;
+	if (outcome->want & WANT_EMPTY) {
+		snapshot->attempts--; /* not an attempt at a checkpoint */
+		return;
+	}
+	if (outcome->committed) {
+		snapshot->lead = snapshot->lead / 2 < LEAD_LEAST ? LEAD_LEAST : snapshot->lead / 2;
+		snapshot->guided = false;
+		snapshot->same_reason = 0;
+		snapshot->last_reason = REASON_NONE;
+	} else if (reason_cause(outcome->reason) == REASON_TIMING) {
+		try_again(snapshot, outcome);
+	}
+	if (!outcome->again) {
+		snapshot->attempts = 0;
+		snapshot->not_before_ns = 0;
+	}
+}
