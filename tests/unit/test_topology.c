@@ -102,8 +102,14 @@ static void parent_and_quota_take_cores_away(void)
 static void a_list_too_long_for_its_room_is_widened(void)
 {
 	static const char *const bindings[] = { "1" };
-	struct topology *topology = machine("core:2 pu:64(indexes=64*2:2*1)");
+	char description[1000], *at = description;
+	struct topology *topology;
 
+	at += sprintf(at, "core:2 pu:64(indexes=0");
+	for (int cpu = 1; cpu < 128; cpu++)
+		at += sprintf(at, ",%d", cpu < 64 ? 2 * cpu : 2 * (cpu - 64) + 1);
+	strcpy(at, ")");
+	topology = machine(description);
 	CU_ASSERT_STRING_EQUAL(place(topology, bindings, 1, 0, "0-127", 1e9), "CPU 0-126, free of ranks");
 	topology_close(topology);
 }
