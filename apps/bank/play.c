@@ -155,6 +155,8 @@ static void play_messages(struct play *play, bool send, bool receive)
 static void play_scenario(struct play *play)
 {
 	play_messages(play, true, !play->delay);
+	/* The snapshot starts after all of this, by everybody's clock. */
+	MPI_Allreduce(MPI_IN_PLACE, &play->last_time, 1, MPI_INT64_T, MPI_MAX, MPI_COMM_WORLD);
 	if (play->scenario.initiator == play->rank)
 		start_snapshot(play);
 	pass_safepoints(play, false);
