@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Communicators: from the C handle to the ledger's index, and names that mean the same on every member and after a restart.
  *
- * A name is a path: the parent's name, the world rank of the new one's leader, the leader's count of children of that parent: "world/0.3". The leader (rank 0;
- * of an intercommunicator the lower of both groups' rank 0) gives it to the members when the communicator is made. PMPI_ only. */
+ * Nobody sends anything for a name: what all members of a new communicator know alike is enough. A constructor is called by every member of
+ * its parent, in the same order, so that all know its number k among the parent's constructors; and the parts of a split differ in
+ * their leader (the member of rank 0; in an intercommunicator the rank 0 that is lower in MPI_COMM_WORLD). Hence the path
+ *
+ *     <parent's name>/<leader's world rank>.<k>                     "world/0.3"
+ *     <parent's name>/g<members>.<n>   MPI_Comm_create_group: the n-th of this parent with exactly these members
+ *     inter/<members>.<n>              MPI_Intercomm_create, whose two sides have different parents: the n-th of exactly these groups
+ *
+ * where members is a hash of the members' world ranks. PMPI_ only. */
 #ifndef CHANNEL_COMMS_H
 #define CHANNEL_COMMS_H
 
@@ -17,7 +24,7 @@
 
 enum { COMMS_NAME_BYTES = 256 };
 
-/* In MPI_Init: enters MPI_COMM_WORLD as "world" and MPI_COMM_SELF as "self.<rank>". */
+/* In MPI_Init: enters MPI_COMM_WORLD as "world" and MPI_COMM_SELF as "self.<rank>". Local. */
 int comms_open(struct ledger *ledger, struct fault *fault);
 void comms_close(void);
 
@@ -33,30 +40,45 @@ static inline int comms_index(MPI_Comm comm)
 	return likely(entry->comm == comm) ? entry->index : comms_probe(comm);
 }
 
-/* A new communicator: names it and enters it. Collective over its members, called directly after it was made; blocks no more than its making did. */
-int comms_made(MPI_Comm parent, MPI_Comm made, struct fault *fault);
-/* For MPI_Comm_idup: begins naming by a broadcast on the parent; done when `comms_idup_test` says so; both complete as one request. */
-struct comms_naming;
-int comms_idup_begin(MPI_Comm parent, struct comms_naming **naming, MPI_Request *request);
-int comms_idup_finish(struct comms_naming *naming, MPI_Comm made, struct fault *fault);
-/* Before MPI_Comm_free or MPI_Comm_disconnect frees the handle. */
+/* A new communicator in two steps: comms_making before the constructor is called (by every member of the parent, whatever becomes of the call), comms_made when
+ * the new communicator is there, if it is one (not MPI_COMM_NULL). Both local. */
+enum comms_way {
+	COMMS_BY_ALL,    /* all members of the parent call it */
+	COMMS_BY_GROUP,  /* MPI_Comm_create_group: only the new members do */
+	COMMS_BY_BRIDGE  /* MPI_Intercomm_create */
+};
+struct comms_making {
+	int parent;
+	uint64_t parent_making;
+	uint64_t number;
+	enum comms_way way;
+	char parent_name[COMMS_NAME_BYTES]; /* the parent may be freed before a non-blocking constructor is done */
+};
+struct comms_making comms_making(MPI_Comm parent, enum comms_way way);
+/* Names it and enters it; its index, or LEDGER_NO_COMM and a fault: its traffic will pass uncounted. */
+int comms_made(const struct comms_making *making, MPI_Comm made, struct fault *fault);
+/* Directly after MPI_Comm_free or MPI_Comm_disconnect, with the handle as it was. */
 void comms_freed(MPI_Comm comm);
+/* MPI_Comm_set_name: the label helps to find the communicator again after a restart. */
 void comms_labelled(MPI_Comm comm, const char *label);
 
-/* From index to handle (MPI_COMM_NULL for a freed one), name and label. */
+/* From index to handle (MPI_COMM_NULL for a freed one), name and label ("" for none). */
 MPI_Comm comms_handle(int index);
 const char *comms_name(int index);
 const char *comms_label(int index);
-/* Hash of the world ranks of a communicator's members, in order. */
+/* Hash of the world ranks of a communicator's members, in order; the same on both sides of an intercommunicator. */
 uint64_t comms_members(int index);
-/* Marks everything made from now on as nameless: the first safepoint has been passed. */
+/* Marks everything made from now on as nameless, until it is labelled: the first safepoint has been passed. */
 void comms_settled(void);
 
-/* After a restart: the communicators alive at the cut, as this rank's image lists them. Collective over MPI_COMM_WORLD: leaders match those that were made already and
- * give the members their old names; those made from now on take the i-th old name that is still free among the leader's children of that parent, if kind and group agree. */
+/* After a restart: the communicators alive at the cut in order of making, as this rank's image lists them. Collective over MPI_COMM_WORLD (one small reduction). Those that were made
+ * already, and those made from now on, take the first old name that is still free and that has the same parent, leader, kind and members; one that is labelled takes the old name
+ * with the same label, kind and members, if there is one. All members decide alike. */
 struct comms_old { const char *name; const char *label; uint64_t key; uint32_t kind; uint64_t members; };
 int comms_restore(const struct comms_old *old, size_t count, struct fault *fault);
-/* Told after comms_made or comms_restore gave an index its final name: the mailbox adopts. Set once, by the session. */
+/* Told after comms_made, comms_labelled or comms_restore gave an index its name; key is the name's hash, as in the ledger: the mailbox adopts. Set once, by the session. */
 void comms_on_named(void (*named)(int index, uint64_t key));
+/* The hash of a name. */
+uint64_t comms_key(const char *name);
 
 #endif
