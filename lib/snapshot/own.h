@@ -106,6 +106,9 @@ struct snapshot {
 	size_t stash_room;
 
 	/* rank 0 */
+	uint8_t run[16];
+	uint32_t life;                 /* 0: not known yet, nothing may begin */
+	uint64_t next_number;
 	bool under_way;
 	uint8_t wanted;
 	int32_t wanted_by;

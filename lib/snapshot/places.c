@@ -438,11 +438,11 @@ bool snapshot_next_owed(const struct snapshot *snapshot, size_t *cursor, bool al
 	return false;
 }
 
-bool snapshot_owes(const struct snapshot *snapshot, uint64_t key, int64_t *limit)
+bool snapshot_owes(const struct snapshot *snapshot, uint64_t key, bool all, int64_t *limit)
 {
 	const struct window_stream *stream =
 		snapshot->phase == SNAPSHOT_WINDOW ? window_find(&snapshot->window, key) : NULL;
-	if (!stream || !may_drain(snapshot, stream, false))
+	if (!stream || !may_drain(snapshot, stream, all))
 		return false;
 	*limit = stream->limit;
 	return true;

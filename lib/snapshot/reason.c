@@ -35,6 +35,7 @@ static const struct {
 	[REASON_NAMELESS] = {REASON_TIMING,
 			     "a message was in flight on a communicator that a restart could not find again",
 			     "make communicators before the first safepoint"},
+	[REASON_WRITER] = {REASON_TIMING, "the image of the last attempt was still being written", ""},
 	[REASON_UNABLE] = {REASON_LASTING, "the program does what cannot be saved", ""},
 	[REASON_FINALIZING] = {REASON_LASTING, "a rank was past its last safepoint, in MPI_Finalize", ""},
 	[REASON_REGION] = {REASON_LASTING, "a region of the restored checkpoint is not protected", ""},

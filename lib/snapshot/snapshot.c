@@ -26,6 +26,13 @@ struct snapshot *snapshot_new(const struct snapshot_config *config)
 	return snapshot;
 }
 
+void snapshot_set_life(struct snapshot *snapshot, const uint8_t run[16], uint32_t life, uint64_t next_number)
+{
+	memcpy(snapshot->run, run, sizeof snapshot->run);
+	snapshot->life = life;
+	snapshot->next_number = next_number;
+}
+
 static void clear_stash(struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->stash_count; i++)
@@ -360,6 +367,7 @@ static void react(struct snapshot *snapshot, const struct snapshot_event *event)
 		snapshot->image_done = true;
 		snapshot->share.image_bytes = event->bytes;
 		snapshot->share.tables = event->table_hash;
+		snapshot->share.message_bytes = event->message_bytes;
 		if (event->failed)
 			snapshot_doom(snapshot, event->reason ? event->reason : REASON_IMAGE, "%s", event->text);
 		break;
@@ -435,6 +443,12 @@ const struct snapshot_outcome *snapshot_outcome(const struct snapshot *snapshot)
 bool snapshot_awaits_outcome(const struct snapshot *snapshot)
 {
 	return snapshot->awaiting;
+}
+
+bool snapshot_is_quiet(const struct snapshot *snapshot)
+{
+	return snapshot->phase == SNAPSHOT_IDLE && !snapshot->awaiting && !snapshot->under_way && snapshot->wanted == 0 &&
+	       snapshot->stash_count == 0;
 }
 
 bool snapshot_is_wanted(const struct snapshot *snapshot)

@@ -27,7 +27,6 @@ struct snapshot_config {
 	int64_t timeout_ns;      /* SEAMARK_TIMEOUT */
 	int64_t every_steps;     /* rank 0: 0 for none */
 	int64_t every_ns;        /* rank 0: 0 for none */
-	uint64_t next_number;    /* rank 0: of the next checkpoint */
 	uint64_t seed;           /* rank 0: of the attempts' nonces */
 	struct ledger *ledger;
 	int world;               /* index of MPI_COMM_WORLD in the ledger */
@@ -37,6 +36,9 @@ struct snapshot_config {
 /* null: no memory. */
 struct snapshot *snapshot_new(const struct snapshot_config *config);
 void snapshot_free(struct snapshot *snapshot);
+
+/* rank 0, before its first attempt: the run and life that images belong to, and the next checkpoint's number. Nothing is begun before. */
+void snapshot_set_life(struct snapshot *snapshot, const uint8_t run[16], uint32_t life, uint64_t next_number);
 
 /* --- events ---------------------------------------------------------------------------------------------------------- */
 
@@ -51,7 +53,7 @@ enum snapshot_event_kind {
 	SNAPSHOT_CUT_MADE,     /* the program goes on: `held_ns` */
 	SNAPSHOT_MARKERS_SENT, /* all of them have completed */
 	SNAPSHOT_BARRIER,      /* it is complete, and every marker that was matched was given in */
-	SNAPSHOT_IMAGE,        /* durable (`bytes`, `table_hash`), or `failed`, with `text` */
+	SNAPSHOT_IMAGE,        /* durable (`bytes`, `table_hash`, `message_bytes`), or `failed`, with `text` */
 	SNAPSHOT_VERDICT,      /* `verdict` */
 	SNAPSHOT_PUBLISHED,    /* rank 0: the manifest is in place, or `failed`, with `text` */
 	SNAPSHOT_DOOM,         /* the snapshot cannot be right: `reason`, `text` */
@@ -80,6 +82,7 @@ struct snapshot_event {
 	int64_t held_ns;
 	uint64_t bytes;
 	uint64_t table_hash;
+	uint64_t message_bytes;        /* recorded on this rank */
 	const struct verdict *verdict;
 };
 
@@ -140,6 +143,8 @@ struct snapshot_attempt {
 	uint64_t number;
 	uint64_t nonce;
 	uint8_t want;
+	uint8_t run[16];
+	uint32_t life;
 	int64_t cut_step;        /* this rank's cut: its step, or -1 */
 	int64_t announced_ns;
 	int64_t cut_ns;
@@ -168,6 +173,8 @@ struct snapshot_outcome {
 const struct snapshot_outcome *snapshot_outcome(const struct snapshot *snapshot);
 /* A good verdict whose commit is not known yet here. */
 bool snapshot_awaits_outcome(const struct snapshot *snapshot);
+/* Nothing is under way, nor, on rank 0, begun or due. */
+bool snapshot_is_quiet(const struct snapshot *snapshot);
 /* A request, made here or (on rank 0) anywhere, has not found its end. */
 bool snapshot_is_wanted(const struct snapshot *snapshot);
 /* This rank's program has been asked to stop, and that checkpoint is committed. */
@@ -204,8 +211,8 @@ void snapshot_taken(struct snapshot *snapshot, const struct snapshot_taking *tak
 bool snapshot_limit(const struct snapshot *snapshot, uint64_t key, int64_t *limit);
 /* Walks the streams that still owe late messages and may be drained. cursor starts at 0. false: no more. `all`: those with synchronous sends too. */
 bool snapshot_next_owed(const struct snapshot *snapshot, size_t *cursor, bool all, uint64_t *key, int64_t *limit);
-/* Whether this stream owes one, and may be drained. */
-bool snapshot_owes(const struct snapshot *snapshot, uint64_t key, int64_t *limit);
+/* Whether this stream is one of those. */
+bool snapshot_owes(const struct snapshot *snapshot, uint64_t key, bool all, int64_t *limit);
 /* A communicator was given its name: marker entries that waited for it are placed. */
 void snapshot_comm_named(struct snapshot *snapshot, int comm, int64_t now_ns, struct snapshot_actions *actions);
 /* A communicator is being freed, in a window and after draining: what is still owed on it is abandoned. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Rank 0 starts attempts, one at a time: requests of any rank, step intervals, the clock; and tries again what was void for a
  * matter of timing, soon and then less often. */
+#include <string.h>
+
 #include "base/mix.h"
 #include "snapshot/own.h"
 
@@ -85,9 +87,11 @@ static void begin(struct snapshot *snapshot)
 	if ((announce.want & WANT_EMPTY) && announce.want != WANT_EMPTY)
 		announce.want &= (uint8_t)~WANT_EMPTY;
 	if (announce.want != WANT_EMPTY)
-		announce.number = snapshot->config.next_number++;
+		announce.number = snapshot->next_number++;
 	if (announce.want == WANT_INTERVAL)
 		announce.every = snapshot->config.every_steps;
+	memcpy(announce.run, snapshot->run, sizeof announce.run);
+	announce.life = snapshot->life;
 	announce.nonce = mix64_pair(snapshot->config.seed, announce.epoch);
 	snapshot->wanted &= (uint8_t)~announce.want;
 	snapshot->under_way = true;
@@ -113,7 +117,7 @@ void start_if_due(struct snapshot *snapshot)
 	} else {
 		snapshot->wanted &= (uint8_t)~(WANT_INTERVAL | WANT_EMPTY);
 	}
-	if (snapshot->under_way || snapshot->phase != SNAPSHOT_IDLE || snapshot->wanted == 0)
+	if (snapshot->under_way || snapshot->phase != SNAPSHOT_IDLE || snapshot->wanted == 0 || snapshot->life == 0)
 		return;
 	if (snapshot->wanted & WANT_COLLECTIVE || snapshot->now_ns >= snapshot->not_before_ns)
 		begin(snapshot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The waves: announcement and order down a binomial tree rooted at the initiator, readiness up; the outcome down the tree of
  * rank 0. Nobody waits: a rank answers when it next calls MPI or a safepoint. */
-#include <stdio.h>
+#include <string.h>
 
 #include "snapshot/own.h"
 
@@ -57,6 +57,8 @@ void wave_announce(struct snapshot *snapshot, const struct wire_announce *announ
 	}
 	snapshot->announced = true;
 	snapshot->announce = *announce;
+	memcpy(snapshot->attempt.run, announce->run, sizeof announce->run);
+	snapshot->attempt.life = announce->life;
 	snapshot->step_at_announce = snapshot->last_step;
 	snapshot->ready = (struct wire_ready){.epoch = announce->epoch, .step = -1};
 	snapshot->ready_missing = 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "snapshot/wire.h"
 
+#include <string.h>
+
 /* --- both ways ------------------------------------------------------------------------------------------------------ */
 
 static bool whole(const struct bytes_in *in)
@@ -69,6 +71,8 @@ void wire_put_announce(struct bytes_out *out, const struct wire_announce *announ
 	bytes_put_varint(out, announce->epoch);
 	bytes_put_varint(out, announce->number);
 	bytes_put_u64(out, announce->nonce);
+	bytes_put(out, announce->run, sizeof announce->run);
+	bytes_put_u32(out, announce->life);
 	bytes_put_u32(out, announce->root);
 	bytes_put_u8(out, announce->want);
 	put_flag(out, announce->guided);
@@ -83,6 +87,10 @@ bool wire_get_announce(const void *data, size_t size, struct wire_announce *anno
 	announce->epoch = bytes_get_varint(&in);
 	announce->number = bytes_get_varint(&in);
 	announce->nonce = bytes_get_u64(&in);
+	const uint8_t *run = bytes_get(&in, sizeof announce->run);
+	if (run)
+		memcpy(announce->run, run, sizeof announce->run);
+	announce->life = bytes_get_u32(&in);
 	announce->root = bytes_get_u32(&in);
 	announce->want = bytes_get_u8(&in);
 	announce->guided = get_flag(&in);

@@ -44,6 +44,8 @@ struct wire_announce {
 	uint64_t epoch;
 	uint64_t number;
 	uint64_t nonce;
+	uint8_t run[16];      /* what the images of this attempt say they belong to */
+	uint32_t life;
 	uint32_t root;        /* the initiator */
 	uint8_t want;
 	bool guided;          /* the order is to name a count of the world's collectives */
