@@ -2,9 +2,9 @@
 /* The place of each message in the cut: markers come in, messages are told, found and drained; what is late is recorded, an orphan is
  * noticed, and a channel is closed when its marker is here and all late messages of it are recorded. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "snapshot/own.h"
 
 static int32_t sender_of(const struct snapshot *snapshot, uint64_t key)
@@ -405,13 +405,13 @@ void places_describe_open(const struct snapshot *snapshot, char *text, size_t ro
 	for (size_t i = 0; i < snapshot->window.count; i++) {
 		const struct window_stream *stream = &snapshot->window.streams[i];
 		if (window_owed(stream) > 0) {
-			snprintf(text, room, "rank %" PRId32 " has not received %" PRId64 " messages from rank %" PRId32
+			text_put(text, room, "rank %" PRId32 " has not received %" PRId64 " messages from rank %" PRId32
 				 " with tag %u, and %zu more streams", snapshot->config.rank, window_owed(stream),
 				 sender_of(snapshot, stream->key), ledger_key_tag(stream->key), snapshot->window.open - 1);
 			return;
 		}
 	}
-	snprintf(text, room, "rank %" PRId32 ": %" PRId32 " markers, %zu messages and %zu communicators are not known",
+	text_put(text, room, "rank %" PRId32 ": %" PRId32 " markers, %zu messages and %zu communicators are not known",
 		 snapshot->config.rank, snapshot->markers_missing, snapshot->unsure_count + snapshot->undecided,
 		 snapshot->stranger_count);
 }

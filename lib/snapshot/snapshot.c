@@ -3,9 +3,9 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "snapshot/own.h"
 
 /* --- making and freeing --------------------------------------------------------------------------------------------- */
@@ -112,7 +112,7 @@ void snapshot_doom(struct snapshot *snapshot, enum reason reason, const char *fo
 		va_list arguments;
 		va_start(arguments, format);
 		snapshot->reason = reason;
-		vsnprintf(snapshot->text, sizeof snapshot->text, format, arguments);
+		text_put_list(snapshot->text, sizeof snapshot->text, format, arguments);
 		va_end(arguments);
 	}
 	snapshot->attempt.is_void = true;
@@ -178,7 +178,7 @@ void snapshot_end(struct snapshot *snapshot, bool committed, enum reason reason,
 	outcome->want = snapshot->attempt.want;
 	outcome->committed = committed;
 	outcome->reason = committed ? REASON_NONE : reason;
-	snprintf(outcome->text, sizeof outcome->text, "%s", text);
+	text_put(outcome->text, sizeof outcome->text, "%s", text);
 	outcome->announced_ns = snapshot->attempt.announced_ns;
 	outcome->ended_ns = snapshot->now_ns;
 	if (!(outcome->want & WANT_EMPTY))
@@ -265,7 +265,7 @@ static void published(struct snapshot *snapshot, const struct snapshot_event *ev
 	struct wire_outcome outcome = {.epoch = snapshot->attempt.epoch, .committed = !event->failed};
 	if (event->failed) {
 		outcome.reason = REASON_MANIFEST;
-		snprintf(outcome.text, sizeof outcome.text, "%s", event->text ? event->text : "");
+		text_put(outcome.text, sizeof outcome.text, "%s", event->text ? event->text : "");
 		abandon_image(snapshot);
 	}
 	snapshot->told = outcome;
