@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads an image. Everything in it is checked before it is used or memory is taken for it; what a chunk claims about its content is
+ * checked whenever the content is read. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "store/image_read.h"
+#include "store/manifest.h"
+
+enum { PIECE = 1 << 20 };
+
+static int open_file(struct store_image *image, uint64_t *size, struct fault *fault)
+{
+	struct stat status;
+
+	/* Not to wait for whatever lies there instead of a file. */
+	image->fd = open(image->path.text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (image->fd < 0 && errno == ENOENT)
+		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is missing", image->path.text);
+	if (image->fd < 0 || fstat(image->fd, &status))
+		return fault_errno(fault, "cannot open '%s'", image->path.text);
+	if (!S_ISREG(status.st_mode))
+		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is not a file", image->path.text);
+	*size = (uint64_t)status.st_size;
+	return 0;
+}
+
+static int check_identity(struct store_image *image, const struct store_checkpoint *checkpoint, uint32_t rank, uint32_t group,
+			  struct fault *fault)
+{
+	const struct store_identity *is = &image->header.identity, *should = &checkpoint->identity;
+
+	if (memcmp(is->run, should->run, sizeof is->run) || is->number != should->number || is->life != should->life ||
+	    is->nonce != should->nonce || is->ranks != should->ranks || is->step != should->step || image->header.group != group)
+		return fault_set(fault, SEAMARK_E_RUN, "'%s' is of another run or attempt than the manifest beside it", image->path.text);
+	image->identity = *is;
+	image->identity.rank = rank;
+	for (uint32_t i = 0; i < image->header.rank_count; i++)
+		if (image->header.ranks[i].rank == rank) {
+			image->rank = &image->header.ranks[i];
+			return 0;
+		}
+	return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' has no image of rank %u", image->path.text, rank);
+}
+
+static int read_header(struct store_image *image, struct fault *fault)
+{
+	uint8_t page[FORMAT_HEADER_SIZE];
+	uint64_t size = 0;
+	int code = open_file(image, &size, fault);
+
+	if (!code && size < sizeof page)
+		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is cut short", image->path.text);
+	if (!code)
+		code = io_read(image->fd, page, sizeof page, 0, image->path.text, fault);
+	return code ? code : format_get_header(&image->header, page, size, image->path.text, fault);
+}
+
+static int read_index(struct store_image *image, struct fault *fault)
+{
+	size_t size = (size_t)image->rank->index_size;
+	void *data = malloc(size + 1);
+	int code;
+
+	if (!data)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", image->path.text);
+	code = io_read(image->fd, data, size, image->rank->index_offset, image->path.text, fault);
+	if (!code)
+		code = format_get_index(&image->index, data, size, &image->header, image->rank, image->path.text, fault);
+	free(data);
+	return code;
+}
+
+/* --- content ------------------------------------------------------------------------------------------------------- */
+
+static int chunk_damaged(const struct store_image *image, const struct format_chunk *chunk, const char *why, struct fault *fault)
+{
+	const struct format_region *region = &image->index.regions[chunk->region];
+	const char *what = region->kind == FORMAT_PROTECTED ? region->name : region->kind == FORMAT_RECORD ? "(ledger)" : "(messages)";
+
+	return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': region '%s', bytes %llu to %llu: %s", image->path.text, what,
+			 (unsigned long long)chunk->logical, (unsigned long long)(chunk->logical + chunk->length - 1), why);
+}
+
+static int check_padding(struct store_image *image, const struct format_chunk *chunk, struct fault *fault)
+{
+	uint8_t padding[FORMAT_ALIGN];
+	uint64_t end = chunk->offset + chunk->stored;
+	size_t size = (size_t)(format_padded(chunk->stored) - chunk->stored);
+	int code = io_read(image->fd, padding, size, end, image->path.text, fault);
+
+	for (size_t i = 0; !code && i < size; i++)
+		if (padding[i])
+			return chunk_damaged(image, chunk, "what follows it is not zero", fault);
+	return code;
+}
+
+/* In pieces that stay in the cache for both hashes. scratch is for pieces nobody wants, else null. */
+static int read_chunk(struct store_image *image, const struct format_chunk *chunk, uint8_t *to, uint8_t *scratch, struct fault *fault)
+{
+	XXH3_state_t *checksum = image->states[0], *content = image->states[1];
+	XXH128_hash_t hash;
+	int code;
+
+	XXH3_64bits_reset(checksum);
+	XXH3_128bits_reset(content);
+	for (uint64_t done = 0; done < chunk->stored; done += PIECE) {
+		size_t size = chunk->stored - done < PIECE ? (size_t)(chunk->stored - done) : PIECE;
+		uint8_t *at = to ? to + done : scratch;
+
+		code = io_read(image->fd, at, size, chunk->offset + done, image->path.text, fault);
+		if (code)
+			return code;
+		XXH3_64bits_update(checksum, at, size);
+		XXH3_128bits_update(content, at, size);
+	}
+	hash = XXH3_128bits_digest(content);
+	if (XXH3_64bits_digest(checksum) != chunk->checksum)
+		return chunk_damaged(image, chunk, "the checksum is wrong", fault);
+	if (hash.low64 != chunk->content_hash[0] || hash.high64 != chunk->content_hash[1])
+		return chunk_damaged(image, chunk, "the content is not what its hash says", fault);
+	return check_padding(image, chunk, fault);
+}
+
+int image_load(struct store_image *image, size_t index, void *data, struct fault *fault)
+{
+	const struct format_region *region = &image->index.regions[index];
+	uint8_t *scratch = data ? NULL : malloc(PIECE);
+	int code = 0;
+
+	if (!data && !scratch)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to check '%s'", image->path.text);
+	for (uint64_t i = 0; !code && i < region->chunk_count; i++) {
+		const struct format_chunk *chunk = &image->index.chunks[region->first_chunk + i];
+
+		code = read_chunk(image, chunk, data ? (uint8_t *)data + chunk->logical : NULL, scratch, fault);
+	}
+	free(scratch);
+	return code;
+}
+
+/* A region of our own, in memory. */
+static int load_own(struct store_image *image, size_t index, uint8_t **data, struct fault *fault)
+{
+	*data = malloc((size_t)image->index.regions[index].bytes + 1);
+	if (!*data)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the record of '%s'", image->path.text);
+	return image_load(image, index, *data, fault);
+}
+
+static int read_record(struct store_image *image, struct fault *fault)
+{
+	size_t index = image->index.protected_count;
+	const struct format_region *messages = &image->index.regions[index + 1];
+	uint8_t *data;
+	uint64_t size = 0;
+	int code = load_own(image, index, &data, fault);
+
+	if (!code)
+		code = format_get_record(&image->record, &size, data, (size_t)image->index.regions[index].bytes, image->identity.ranks,
+					 image->path.text, fault);
+	if (!code && size != messages->bytes)
+		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s': the messages are not as long as the record says", image->path.text);
+	free(data);
+	return code;
+}
+
+/* --- what the hall calls ------------------------------------------------------------------------------------------- */
+
+static int open_parts(struct store_image *image, const struct store_checkpoint *checkpoint, uint32_t rank, struct fault *fault)
+{
+	uint32_t group;
+	char name[96];
+	int code;
+
+	if (rank >= checkpoint->ranks || !manifest_locate(checkpoint, rank, name, sizeof name, &group))
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "checkpoint %llu has no rank %u", (unsigned long long)checkpoint->number, rank);
+	image->path = io_path("%s/%s", checkpoint->path, name);
+	image->states[0] = XXH3_createState();
+	image->states[1] = XXH3_createState();
+	if (!image->states[0] || !image->states[1])
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", image->path.text);
+	code = read_header(image, fault);
+	if (!code)
+		code = check_identity(image, checkpoint, rank, group, fault);
+	if (!code)
+		code = read_index(image, fault);
+	return code ? code : read_record(image, fault);
+}
+
+int store_open_image(struct store_image **opened, const struct store_checkpoint *checkpoint, uint32_t rank, struct fault *fault)
+{
+	struct store_image *image = calloc(1, sizeof *image);
+	int code;
+
+	if (!image)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to open an image");
+	image->fd = -1;
+	code = open_parts(image, checkpoint, rank, fault);
+	if (code) {
+		store_close_image(image);
+		return code;
+	}
+	*opened = image;
+	return 0;
+}
+
+void store_close_image(struct store_image *image)
+{
+	if (!image)
+		return;
+	if (image->fd >= 0)
+		close(image->fd);
+	XXH3_freeState(image->states[0]);
+	XXH3_freeState(image->states[1]);
+	format_free_index(&image->index);
+	format_free_record(&image->record);
+	free(image->messages);
+	free(image);
+}
+
+const struct store_identity *store_image_identity(const struct store_image *image)
+{
+	return &image->identity;
+}
+
+uint64_t store_image_table_hash(const struct store_image *image)
+{
+	return image->rank->table_hash;
+}
+
+size_t store_image_region_count(const struct store_image *image)
+{
+	return image->index.protected_count;
+}
+
+void store_image_region(const struct store_image *image, size_t index, const char **name, uint64_t *bytes)
+{
+	*name = image->index.regions[index].name;
+	*bytes = image->index.regions[index].bytes;
+}
+
+size_t store_image_find_region(const struct store_image *image, const char *name)
+{
+	return format_find_region(&image->index, name);
+}
+
+int store_image_load_region(struct store_image *image, size_t index, void *data, struct fault *fault)
+{
+	if (index >= image->index.protected_count)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "'%s' has no region %zu", image->path.text, index);
+	return image_load(image, index, data, fault);
+}
+
+/* The messages' bytes may be large: they are read when somebody wants them. */
+static int load_messages(struct store_image *image, struct fault *fault)
+{
+	struct store_message *messages = (struct store_message *)(uintptr_t)image->record.messages;
+	uint64_t at = 0;
+	int code = load_own(image, image->index.protected_count + 1, &image->messages, fault);
+
+	if (code) {
+		free(image->messages);
+		image->messages = NULL;
+		return code;
+	}
+	for (size_t i = 0; i < image->record.message_count; i++) {
+		at = format_message_offset(at);
+		messages[i].data = image->messages + at;
+		at += messages[i].bytes;
+	}
+	return 0;
+}
+
+int store_image_record(struct store_image *image, struct store_record *record, struct fault *fault)
+{
+	int code = image->messages ? 0 : load_messages(image, fault);
+
+	if (!code)
+		*record = image->record;
+	return code;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An image that is open for reading, as this room sees it. */
+#ifndef STORE_IMAGE_READ_H
+#define STORE_IMAGE_READ_H
+
+#include <xxhash.h>
+
+#include "store/format.h"
+#include "store/io.h"
+
+struct store_image {
+	int fd;
+	struct io_path path;
+	struct format_header header;
+	const struct format_rank *rank;  /* this one's entry in the header */
+	struct store_identity identity;
+	struct format_index index;
+	struct store_record record;      /* data of messages is null until they are loaded */
+	uint8_t *messages;
+	XXH3_state_t *states[2];
+};
+
+/* As store_image_load_region, for every region in the index. */
+int image_load(struct store_image *image, size_t index, void *data, struct fault *fault);
+
+#endif
