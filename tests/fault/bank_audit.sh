@@ -4,6 +4,7 @@
 # nothing but the files, must be right for each, transfers must be in flight in many; and the bank, restarted from RESTARTS of them
 # drawn at random, must end with its money. RANKS is a list.
 test=bank_audit
+# shellcheck source-path=SCRIPTDIR source=kill.sh
 . "$(dirname "$0")/kill.sh"
 checkpoints=${1:-40} list=${2:-4} restarts=${3:-2}
 seed_from "${4-}"

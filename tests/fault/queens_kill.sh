@@ -3,6 +3,7 @@
 # queens_kill.sh [RUNS [RANKS [SEED]]]: runs of `queens 16` with a checkpoint every 50 ms, killed at random and restarted at once. RANKS is a list ("1 2 4
 # 8"), with RUNS for each. The count must always be right. On 4 ranks and more, checkpoints with messages in flight must occur.
 test=queens_kill
+# shellcheck source-path=SCRIPTDIR source=kill.sh
 . "$(dirname "$0")/kill.sh"
 runs=${1:-1} list=${2:-2 4}
 seed_from "${3-}"
