@@ -4,6 +4,15 @@
 set -u
 bank="$TEST_BUILD/apps/bank"
 
+# Waits until a folder has its first checkpoint: then the run is under way.
+when_committed() {
+	tries=0
+	until ls "$1"/*.L*/manifest.json >/dev/null 2>&1 || [ "$tries" -ge 400 ]; do
+		tries=$((tries + 1))
+		sleep 0.05
+	done
+}
+
 fail() {
 	echo "FAILED: $*"
 	tail -n 20 out err 2>/dev/null
@@ -49,12 +58,11 @@ audit nowhere
 
 # Asked to stop by a file, it leaves with success, all branches together; started again it goes on.
 export SEAMARK_DIR=stopped
-mkdir -p stopped
 (
-	sleep 1
+	when_committed stopped
 	touch stopped/stop
 ) &
-run 4 --seconds 60
+SEAMARK_EVERY=50ms run 4 --seconds 60
 [ "$status" -eq 0 ] || fail "asked to stop it ends with $status"
 grep -q 'stopped, as was asked' out || fail "it does not stop when it is asked to"
 wait

@@ -5,6 +5,15 @@ set -u
 heat="$TEST_BUILD/apps/heat"
 arguments="--size 120 --steps 400 --every 0"
 
+# Waits until a folder has its first checkpoint: then the run is under way.
+when_committed() {
+	tries=0
+	until ls "$1"/*.L*/manifest.json >/dev/null 2>&1 || [ "$tries" -ge 400 ]; do
+		tries=$((tries + 1))
+		sleep 0.05
+	done
+}
+
 fail() {
 	echo "FAILED: $*"
 	tail -n 20 out err 2>/dev/null
@@ -35,13 +44,12 @@ done
 
 # Asked to stop by a file, it leaves with success; started again it goes on, and ends with the same bits.
 export SEAMARK_DIR=stopped
-mkdir -p stopped
 (
-	sleep 1
+	when_committed stopped
 	touch stopped/stop
 ) &
 # shellcheck disable=SC2086
-run 4 $arguments --pause-ms 20 --dump field.stopped
+SEAMARK_EVERY="20 steps" run 4 $arguments --pause-ms 20 --dump field.stopped
 [ "$status" -eq 0 ] || fail "asked to stop it ends with $status"
 grep -q 'stopped before step' out || fail "it does not stop when it is asked to"
 wait
