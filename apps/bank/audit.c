@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Auditing: every checkpoint in a folder must hold all the money, and every letter that was sent must have been received or be in flight. */
+/* Auditing: every checkpoint in a folder must hold all the money, and every letter that was sent must have been
+ * received or be in flight. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ struct books {
 	uint64_t letters;        /* in flight: transfers, and others */
 	uint64_t transfers;
 	struct bank_post *posts; /* ranks x ranks: what the first says of the second */
-	uint64_t *last;          /* ranks x ranks: serial of the last letter of the second that is received by the first, or in flight to it */
+	uint64_t *last;          /* ranks x ranks: serial of the last letter from the second that the first has, or is in flight to it */
 };
 
 static bool complain(const struct seamark_files_entry *entry, uint32_t rank, const char *what)
@@ -65,7 +66,8 @@ static bool read_branch(struct books *books, const struct seamark_files_entry *e
 	return true;
 }
 
-/* The letters of one sender are in flight in the order in which it sent them, and go on where the receiver had stopped. */
+/* The letters of one sender are in flight in the order in which it sent them, and go on where the receiver had
+ * stopped. */
 static bool read_letter(struct books *books, const struct seamark_files_entry *entry, const struct seamark_files_message *message,
 			uint32_t rank)
 {
@@ -133,8 +135,8 @@ static bool audit_books(struct books *books, const struct seamark_files_entry *e
 	int64_t expected = (int64_t)((uint64_t)books->initial * books->ranks);
 	int64_t money = sum(books->balances, books->flying);
 	bool right = money == expected;
-	printf("checkpoint %" PRIu64 ": balances %" PRId64 " + %" PRIu64 " transfers in flight with %" PRId64 " = %" PRId64 ": %s\n",
-	       entry->number, books->balances, books->transfers, books->flying, money, right ? "right" : "wrong");
+	printf("checkpoint %" PRIu64 ": balances %" PRId64 " + %" PRIu64 " transfers in flight with %" PRId64 " = %" PRId64
+	       ": %s\n", entry->number, books->balances, books->transfers, books->flying, money, right ? "right" : "wrong");
 	if (!right)
 		fprintf(stderr, "bank: checkpoint %" PRIu64 " should hold %" PRId64 "\n", entry->number, expected);
 	return all_letters_are_there(books, entry) && right;
@@ -148,7 +150,8 @@ static int audit_checkpoint(const struct seamark_files_entry *entry, uint64_t *f
 	int status = BANK_TROUBLE;
 
 	if (entry->status < 0 || seamark_files_checkpoint_open(&checkpoint, entry->path) < 0) {
-		fprintf(stderr, "bank: checkpoint %" PRIu64 ": %s\n", entry->number, entry->status < 0 ? entry->problem : seamark_files_error());
+		fprintf(stderr, "bank: checkpoint %" PRIu64 ": %s\n", entry->number,
+			entry->status < 0 ? entry->problem : seamark_files_error());
 		return BANK_WRONG;
 	}
 	if (!new_books(&books, entry->ranks))

@@ -67,9 +67,9 @@ int bank_play(const struct bank_options *options);
 /* Adds up every checkpoint in a folder, without MPI. The exit status. */
 int bank_audit(const char *folder);
 
-/* For options that play a script, before MPI_Init: if this process was not started by an MPI launcher, reads the script, asking for it where
- * standard input is a terminal, and becomes a launcher with as many ranks as it wants. Returns if there is nothing to do; else never, or with an
- * exit status that is not 0. */
+/* For options that play a script, before MPI_Init: if this process was not started by an MPI launcher, reads the
+ * script, asking for it where standard input is a terminal, and becomes a launcher with as many ranks as it wants.
+ * Returns if there is nothing to do; else never, or with an exit status that is not 0. */
 int bank_launch(const struct bank_options *options, const char *program);
 
 #endif

@@ -53,7 +53,8 @@ static int become_launcher(const struct bank_options *options, int64_t processes
 	if (options->example)
 		execlp(launcher, launcher, "-n", count, program, "--example", (char *)NULL);
 	else
-		execlp(launcher, launcher, "-n", count, program, "--script", "-", options->delay ? "--delay" : (char *)NULL, (char *)NULL);
+		execlp(launcher, launcher, "-n", count, program, "--script", "-", options->delay ? "--delay" : (char *)NULL,
+		       (char *)NULL);
 	fprintf(stderr, "bank: cannot start '%s': %s\n", launcher, strerror(errno));
 	return BANK_TROUBLE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Playing a scenario: one rank per process, a snapshot by Seamark in the midst of it, and the story told afterwards in one order.
+/* Playing a scenario: one rank per process, a snapshot by Seamark in the midst of it, and the story told
+ * afterwards in one order.
  *
  * What was recorded, states and channels, is read from the checkpoint's files. The ranks' own accounts give the order. */
 #include <inttypes.h>
@@ -49,10 +50,11 @@ static void fail(const char *what, const char *text)
 	MPI_Abort(MPI_COMM_WORLD, BANK_TROUBLE);
 }
 
-/* --- what happens ------------------------------------------------------------------------------------------------- */
+/* What happens. */
 
-/* A clock that runs with the machine's and never against what is known: a receipt is later than its sending (Lamport, CACM 1978). So the order of times is a
- * causal order, and between events that do not know of each other the order in which they were. */
+/* A clock that runs with the machine's and never against what is known: a receipt is later than its sending
+ * (Lamport, CACM 1978). So the order of times is a causal order, and between events that do not know of each other
+ * the order in which they were. */
 static int64_t tick(struct play *play)
 {
 	struct timespec clock;
@@ -101,8 +103,8 @@ static void nap(void)
 	nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
 }
 
-/* One safepoint, and a little time. The state does not change from here until the checkpoint is committed, so if an attempt is given up, what the next
- * one records is the same. */
+/* One safepoint, and a little time. In a scenario the state does not change from here until the checkpoint is
+ * committed, so if an attempt is given up, what the next one records is the same. */
 static bool pass_safepoint(struct play *play)
 {
 	int result = seamark_safepoint(SEAMARK_ANY_STEP);
@@ -163,9 +165,10 @@ static void play_scenario(struct play *play)
 	play_messages(play, false, play->delay);
 }
 
-/* A records its state and then takes what comes. B is not at a safepoint for a while: it answers, as every MPI call does, that a
- * snapshot is to come, but the marker of A cannot reach it. Then it sends, and only then it records. Had the 50 left later than that, it would
- * not belong to the snapshot; had it arrived before A's record, it would be in A's state. So it belongs to the channel. */
+/* A records its state and then takes what comes. B is not at a safepoint for a while: it answers, as every MPI
+ * call does, that a snapshot is to come, but the marker of A cannot reach it. Then it sends, and only then it
+ * records. Had the 50 left later than that, it would not belong to the snapshot; had it arrived before A's record,
+ * it would be in A's state. So it belongs to the channel. */
 static void play_example(struct play *play)
 {
 	const struct scenario_message *transfer = &play->scenario.message[0];
@@ -186,7 +189,7 @@ static void play_example(struct play *play)
 	pass_safepoints(play, false);
 }
 
-/* --- what was recorded ---------------------------------------------------------------------------------------------- */
+/* What was recorded. */
 
 struct recorded {
 	int64_t *state;        /* of each process */
@@ -207,7 +210,8 @@ static void add_message(struct recorded *recorded, const struct seamark_files_me
 	recorded->channels += letter.amount;
 }
 
-static void read_process(struct recorded *recorded, const struct play *play, const seamark_files_checkpoint *checkpoint, uint32_t process)
+static void read_process(struct recorded *recorded, const struct play *play, const seamark_files_checkpoint *checkpoint,
+			 uint32_t process)
 {
 	seamark_files_image *image;
 	struct seamark_files_message message;
@@ -248,7 +252,7 @@ static void read_checkpoint(struct recorded *recorded, const struct play *play)
 	seamark_files_close(files);
 }
 
-/* --- the story -------------------------------------------------------------------------------------------------------- */
+/* The story. */
 
 static const char *name(const struct play *play, int64_t process, char *text, size_t size)
 {
@@ -357,8 +361,8 @@ static bool tell_result(const struct play *play, const struct recorded *recorded
 	if (play->scenario.processes > 8)
 		printf("  all other channels: empty\n");
 	bool right = states + recorded->channels == expected_sum(play);
-	printf("states %" PRId64 " + channels %" PRId64 " = %" PRId64 ": %s\n", states, recorded->channels, states + recorded->channels,
-	       right ? "right" : "wrong");
+	printf("states %" PRId64 " + channels %" PRId64 " = %" PRId64 ": %s\n", states, recorded->channels,
+	       states + recorded->channels, right ? "right" : "wrong");
 	if (play->example && (recorded->count != 1 || recorded->message[0].sender != play->scenario.message[0].sender)) {
 		printf("the transfer is not in its channel: wrong\n");
 		right = false;
@@ -369,7 +373,8 @@ static bool tell_result(const struct play *play, const struct recorded *recorded
 /* Rank 0 tells the story. Collective. */
 static int tell_all(const struct play *play)
 {
-	int processes = (int)play->scenario.processes, own = (int)(play->count * sizeof *play->events), total = 0, status = BANK_RIGHT;
+	int processes = (int)play->scenario.processes, own = (int)(play->count * sizeof *play->events);
+	int total = 0, status = BANK_RIGHT;
 	int *sizes = calloc((size_t)processes, sizeof *sizes), *starts = calloc((size_t)processes, sizeof *starts);
 	struct event *events = NULL;
 	struct recorded recorded;
@@ -400,7 +405,7 @@ static int tell_all(const struct play *play)
 	return status;
 }
 
-/* --- beginning and end ------------------------------------------------------------------------------------------------ */
+/* Beginning and end. */
 
 /* A, B and C; B sends A 50, and A starts the snapshot. */
 static bool make_example(struct scenario *scenario)

@@ -69,14 +69,15 @@ static bool read_number(struct reader *reader, int64_t *number, int64_t least, i
 	errno = 0;
 	*number = strtoll(word, &end, 10);
 	if (errno != 0 || *end != '\0' || *number < least || *number > most) {
-		fprintf(stderr, "bank: %s, '%s': %s is a whole number from %" PRId64 " to %" PRId64 "\n", reader->name, word, text, least,
-			most);
+		fprintf(stderr, "bank: %s, '%s': %s is a whole number from %" PRId64 " to %" PRId64 "\n", reader->name, word,
+			text, least, most);
 		return false;
 	}
 	return true;
 }
 
-static bool read_process(struct reader *reader, const struct scenario *scenario, int64_t *process, const char *what, int64_t message)
+static bool read_process(struct reader *reader, const struct scenario *scenario, int64_t *process, const char *what,
+			 int64_t message)
 {
 	bool read = message > 0 ? read_number(reader, process, 1, scenario->processes, "%s of message %" PRId64, what, message)
 				: read_number(reader, process, 1, scenario->processes, "%s", what);
@@ -137,8 +138,8 @@ bool scenario_write(const struct scenario *scenario, FILE *file)
 		fprintf(file, "%" PRId64 "\n", scenario->state[i]);
 	fprintf(file, "%" PRId64 "\n", scenario->messages);
 	for (int64_t i = 0; i < scenario->messages; i++)
-		fprintf(file, "%" PRId64 "\n%" PRId64 "\n%" PRId64 "\n", scenario->message[i].sender + 1, scenario->message[i].receiver + 1,
-			scenario->message[i].value);
+		fprintf(file, "%" PRId64 "\n%" PRId64 "\n%" PRId64 "\n", scenario->message[i].sender + 1,
+			scenario->message[i].receiver + 1, scenario->message[i].value);
 	fprintf(file, "%" PRId64 "\n", scenario->initiator + 1);
 	return fflush(file) == 0 && !ferror(file);
 }

@@ -37,8 +37,8 @@ static void fail(const char *what, int error)
 	MPI_Abort(MPI_COMM_WORLD, BANK_TROUBLE);
 }
 
-/* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). Each branch has its own sequence, so its choices are the same in every run with a seed, in
- * whatever order the messages of the others come. */
+/* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). Each branch has its own sequence, so its choices are the same in
+ * every run with a seed, in whatever order the messages of the others come. */
 static uint64_t draw(struct bank_branch *branch)
 {
 	uint64_t value = branch->random += UINT64_C(0x9E3779B97F4A7C15);
@@ -55,7 +55,7 @@ static int draw_other(struct trade *trade)
 	return other < trade->rank ? other : other + 1;
 }
 
-/* --- sending ---------------------------------------------------------------------------------------------------- */
+/* Sending. */
 
 static void send(struct trade *trade, int to, int kind, int64_t amount)
 {
@@ -95,7 +95,7 @@ static void send_transfer(struct trade *trade)
 		request_checkpoint();
 }
 
-/* --- receiving -------------------------------------------------------------------------------------------------- */
+/* Receiving. */
 
 static void post_inbox(struct trade *trade)
 {
@@ -150,11 +150,11 @@ static bool take_letter(struct trade *trade, int from)
 	return false;
 }
 
-/* --- when to do what ---------------------------------------------------------------------------------------------- */
+/* When to do what. */
 
-/* Whether a transfer may be sent. Without a bound a branch that the system lets run alone for a while would fill the memory of the others.
- * This one never stops them all: were nothing in flight and all at the bound, more would have been sent than received. It ends
- * with the first branch that closes, which receives on but sends no more. */
+/* Whether a transfer may be sent. Without a bound a branch that the system lets run alone for a while would fill
+ * the memory of the others. This one never stops them all: were nothing in flight and all at the bound, more would
+ * have been sent than received. It ends with the first branch that closes, which receives on but sends no more. */
 static bool may_send(const struct trade *trade)
 {
 	const struct bank_branch *branch = &trade->branch;
@@ -209,7 +209,8 @@ static void count_commits(struct trade *trade)
 	}
 }
 
-/* What rank 0 has to do besides: to end the trade, and to have the next checkpoint asked for, by a branch drawn at random. */
+/* What rank 0 has to do besides: to end the trade, and to have the next checkpoint asked for, by a branch drawn at
+ * random. */
 static void govern(struct trade *trade)
 {
 	const struct bank_options *options = trade->options;
@@ -231,8 +232,8 @@ static void govern(struct trade *trade)
 	}
 }
 
-/* Leaving before the end, all together: each tells each, and takes what comes until all have told. What is taken here was in flight when the
- * checkpoint was made, or was sent after it: nothing is lost by forgetting it.
+/* Leaving before the end, all together: each tells each, and takes what comes until all have told. What is taken
+ * here was in flight when the checkpoint was made, or was sent after it: nothing is lost by forgetting it.
  *
  * Only a branch that has not closed begins to leave: until it has closed, no other one can be done and gone. */
 static void leave(struct trade *trade, int told)
@@ -266,7 +267,8 @@ static bool trade_on(struct trade *trade)
 			leave(trade, 0);
 			return false;
 		}
-		/* The state may change only after a letter has come or none was there: until then the safepoint is open. */
+		/* The state may change only after a letter has come or none was there: until then the safepoint is
+		 * open. */
 		if (!letter_is_here(trade, !work_is_at_hand(trade), &status)) {
 			work(trade);
 		} else {
@@ -283,7 +285,7 @@ static bool trade_on(struct trade *trade)
 	return true;
 }
 
-/* --- beginning and end ------------------------------------------------------------------------------------------- */
+/* Beginning and end. */
 
 static int finish(const struct trade *trade)
 {
@@ -296,8 +298,9 @@ static int finish(const struct trade *trade)
 	if (trade->rank == 0) {
 		if (trade->commits > 0)
 			printf("bank: %" PRId64 " checkpoints committed, %.2f s\n", trade->commits, MPI_Wtime() - trade->start);
-		printf("bank: %" PRId64 " transfers sent, %" PRId64 " received; the %d branches hold %" PRId64 " of %" PRId64 ": %s\n", sums[1],
-		       sums[2], trade->ranks, sums[0], branch->initial * trade->ranks, right ? "right" : "wrong");
+		printf("bank: %" PRId64 " transfers sent, %" PRId64 " received; the %d branches hold %" PRId64 " of %" PRId64
+		       ": %s\n", sums[1], sums[2], trade->ranks, sums[0], branch->initial * trade->ranks,
+		       right ? "right" : "wrong");
 	}
 	return right ? BANK_RIGHT : BANK_WRONG;
 }

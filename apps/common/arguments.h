@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Numbers on the command line, for the example programs: a value that cannot be is an error that names the option, the value and
- * what is allowed. */
+/* Numbers on the command line, for the example programs: a value that cannot be is an error that names the option,
+ * the value and what is allowed. */
 #ifndef COMMON_ARGUMENTS_H
 #define COMMON_ARGUMENTS_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Small messages on their way out, for the example programs that may never block in a send: the bytes are copied and sent with MPI_Isend.
+/* Small messages on their way out, for the example programs that may never block in a send: the bytes are copied
+ * and sent with MPI_Isend.
  *
- * An outbox is not part of the protected state. A send that was begun before a cut has happened, as far as a checkpoint is concerned:
- * Seamark brings the message back, and the program does not send it again. */
+ * An outbox is not part of the protected state. A send that was begun before a cut has happened, as far as a
+ * checkpoint is concerned: Seamark brings the message back, and the program does not send it again. */
 #ifndef COMMON_OUTBOX_H
 #define COMMON_OUTBOX_H
 

@@ -92,8 +92,9 @@ static void begin_exchange(struct field *field, MPI_Request requests[8])
 	MPI_Isend(last_column, 1, field->column, field->right, RIGHTWARD, field->ranks, &requests[7]);
 }
 
-/* Rows and columns of the array, from the first to the last, both included. Every point is computed by this one expression, in this
- * order of operations, wherever the blocks' borders are: so the field is the same, bit for bit, on any number of ranks. */
+/* Rows and columns of the array, from the first to the last, both included. Every point is computed by this one
+ * expression, in this order of operations, wherever the blocks' borders are: so the field is the same, bit for
+ * bit, on any number of ranks. */
 static void update(const struct field *field, int64_t first_row, int64_t last_row, int64_t first_column, int64_t last_column)
 {
 	int64_t width = field->columns + 2;
@@ -145,9 +146,10 @@ void field_swap(struct field *field)
 	field->next = old;
 }
 
-/* The five-point operator with a rim of zero has the eigenfunctions sin(pi p i / (n + 1)) sin(pi q j / (n + 1)), i and j from 1,
- * with the eigenvalues -4 (sin^2(pi p / (2 (n + 1))) + sin^2(pi q / (2 (n + 1)))). The one of p = q = 1 fades slowest: what
- * rounding adds of the others fades faster, and the comparison keeps its sharpness however long the run is. */
+/* The five-point operator with a rim of zero has the eigenfunctions sin(pi p i / (n + 1)) sin(pi q j / (n + 1)), i
+ * and j from 1, with the eigenvalues -4 (sin^2(pi p / (2 (n + 1))) + sin^2(pi q / (2 (n + 1)))). The one of p = q
+ * = 1 fades slowest: what rounding adds of the others fades faster, and the comparison keeps its sharpness however
+ * long the run is. */
 double field_factor(int64_t size, double ratio)
 {
 	double sine = sin(M_PI / (2 * (double)(size + 1)));

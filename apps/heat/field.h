@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* This rank's part. Its arrays have a border of one point, where the neighbours' values (or the plate's rim: zero) stand. */
+/* This rank's part. Its arrays have a border of one point, where the neighbours' values (or the plate's rim: zero)
+ * stand. */
 struct field {
 	MPI_Comm ranks;          /* in two dimensions, not periodic */
 	int parts[2];            /* ranks in each dimension: rows, columns */
@@ -21,8 +22,8 @@ struct field {
 	MPI_Datatype column;     /* one column of the block, without the border */
 };
 
-/* Collective. Cuts the plate into blocks and sets the field to the eigenfunction. 0; or -1, the same on all ranks: there are more ranks
- * in one dimension than points; or, on this rank, there is not enough memory: MPI_Abort. */
+/* Collective. Cuts the plate into blocks and sets the field to the eigenfunction. 0; or -1, the same on all ranks:
+ * there are more ranks in one dimension than points; or, on this rank, there is not enough memory: MPI_Abort. */
 int field_make(struct field *field, int64_t size, double ratio);
 void field_free(struct field *field);
 
@@ -35,7 +36,8 @@ void field_swap(struct field *field);
 
 /* By what one step multiplies the eigenfunction. */
 double field_factor(int64_t size, double ratio);
-/* The value at a point of the whole plate (rows and columns count from 0) after so many steps that the factors make `amplitude`. */
+/* The value at a point of the whole plate (rows and columns count from 0) after so many steps that the factors
+ * make `amplitude`. */
 double field_exact(int64_t size, double amplitude, int64_t row, int64_t column);
 
 /* The value at a point of the block, without the border. */

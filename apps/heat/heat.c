@@ -4,8 +4,9 @@
  *
  *     mpirun -n 4 heat --size 1000 --steps 5000 --output plate.pgm
  *
- * The plate is cut into one block per rank, in two dimensions. In each step a rank exchanges the edges of its block with its neighbours
- * by non-blocking messages and computes the next temperatures from the present ones (explicit five-point scheme).
+ * The plate is cut into one block per rank, in two dimensions. In each step a rank exchanges the edges of its
+ * block with its neighbours by non-blocking messages and computes the next temperatures from the present ones
+ * (explicit five-point scheme).
  *
  * What Seamark needs of it are six calls, all of them in run() below and in protect():
  *
@@ -18,9 +19,9 @@
  *
  * The messages need nothing: what Seamark must know of them it sees by itself.
  *
- * How we know that it is right: the plate starts as an eigenfunction of the discrete operator, so the value of every point at every
- * step is known in closed form. It is compared at the end. The checksum and the raw field (--dump) are the same, bit for bit, on any
- * number of ranks and with any number of restarts in between.
+ * How we know that it is right: the plate starts as an eigenfunction of the discrete operator, so the value of
+ * every point at every step is known in closed form. It is compared at the end. The checksum and the raw field
+ * (--dump) are the same, bit for bit, on any number of ranks and with any number of restarts in between.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -192,12 +193,13 @@ static int run(struct field *field, const struct options *options, int rank)
 	}
 	if (problem.size != options->size || problem.ratio != options->ratio) {
 		if (rank == 0)
-			fprintf(stderr, "heat: the checkpoint is of --size %" PRId64 " --ratio %.17g\n", problem.size, problem.ratio);
+			fprintf(stderr, "heat: the checkpoint is of --size %" PRId64 " --ratio %.17g\n", problem.size,
+				problem.ratio);
 		return TROUBLE;
 	}
 	if (rank == 0)
-		printf("heat: %" PRId64 " x %" PRId64 " points in %d x %d blocks, from step %" PRId64 " to %" PRId64 "\n", field->size,
-		       field->size, field->parts[0], field->parts[1], step, options->steps);
+		printf("heat: %" PRId64 " x %" PRId64 " points in %d x %d blocks, from step %" PRId64 " to %" PRId64 "\n",
+		       field->size, field->size, field->parts[0], field->parts[1], step, options->steps);
 
 	step = compute(field, options, step, rank);
 	if (step < options->steps) {
@@ -222,8 +224,8 @@ int main(int argc, char **argv)
 	if (field_make(&field, options.size, options.ratio) == 0)
 		status = run(&field, &options, rank);
 	else if (rank == 0)
-		fprintf(stderr, "heat: more ranks along one side (%d x %d) than points (%" PRId64 ")\n", field.parts[0], field.parts[1],
-			options.size);
+		fprintf(stderr, "heat: more ranks along one side (%d x %d) than points (%" PRId64 ")\n", field.parts[0],
+			field.parts[1], options.size);
 	field_free(&field);
 	MPI_Finalize();
 	return status;

@@ -11,12 +11,13 @@
 
 /* How far a right field may be from the closed form, relative to the amplitude.
  *
- * In one step the roundings of a point add up to at most 2 epsilon times the amplitude of that step: three sums of two or four values,
- * times ratio <= 1/4, and the last sum. Such an error is then multiplied by the same operator as the field: that has no
- * eigenvalue greater in size than the factor of our eigenfunction, and a field that is one everywhere stays below (4/pi)^2 < 1.7 times
- * that factor's power. So a step adds less than 4 epsilon, relative to the amplitude of the end. The closed form's own error is
- * below one epsilon a step (a rounded factor, raised to the power), and like the start's a few for the sines. A halo that is one step
- * old even once is off by far more.
+ * In one step the roundings of a point add up to at most 2 epsilon times the amplitude of that step: three sums of
+ * two or four values, times ratio <= 1/4, and the last sum. Such an error is then multiplied by the same operator
+ * as the field: that has no eigenvalue greater in size than the factor of our eigenfunction, and a field that is
+ * one everywhere stays below (4/pi)^2 < 1.7 times that factor's power. So a step adds less than 4 epsilon,
+ * relative to the amplitude of the end. The closed form's own error is below one epsilon a step (a rounded factor,
+ * raised to the power), and like the start's a few for the sines. A halo that is one step old even once is off by
+ * far more.
  */
 static double allowed(int64_t step)
 {
@@ -56,8 +57,8 @@ static uint64_t mix(uint64_t value)
 	return value ^ (value >> 31);
 }
 
-/* A sum over all points of a mix of place and bits: it can be added up in any order, so the decomposition does not matter; and the field's
- * bits do not depend on it either (see update in field.c). */
+/* A sum over all points of a mix of place and bits: it can be added up in any order, so the decomposition does not
+ * matter; and the field's bits do not depend on it either (see update in field.c). */
 uint64_t result_checksum(const struct field *field)
 {
 	uint64_t sum = 0;
@@ -136,7 +137,8 @@ static struct block own_block(const struct field *field)
 	return block;
 }
 
-/* Rank 0 takes the blocks one after the other and puts each in its place in the file. On a failure it takes the rest all the same. */
+/* Rank 0 takes the blocks one after the other and puts each in its place in the file. On a failure it takes the
+ * rest all the same. */
 static bool gather(const struct field *field, struct sink *sink)
 {
 	struct block block = own_block(field);

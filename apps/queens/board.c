@@ -27,7 +27,8 @@ static struct board place(const struct board *board, uint32_t column)
 	};
 }
 
-/* Mirror images are counted with their originals: the first queen goes into the left half only, and for two; in the middle of an odd board for one. */
+/* Mirror images are counted with their originals: the first queen goes into the left half only, and for two; in
+ * the middle of an odd board for one. */
 int board_first(int queens, struct board *boards)
 {
 	static const struct board empty;

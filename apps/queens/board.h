@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Counting the ways to place queens on a board so that none attacks another, row by row with bit masks. Knows nothing of MPI. */
+/* Counting the ways to place queens on a board so that none attacks another, row by row with bit masks. Knows
+ * nothing of MPI. */
 #ifndef QUEENS_BOARD_H
 #define QUEENS_BOARD_H
 
@@ -7,7 +8,8 @@
 
 enum { BOARD_LARGEST = 20 };
 
-/* A board whose first rows are placed. A bit per column of the next row: taken by a column, or by a diagonal from above. */
+/* A board whose first rows are placed. A bit per column of the next row: taken by a column, or by a diagonal from
+ * above. */
 struct board {
 	uint32_t columns;
 	uint32_t falling, rising;  /* diagonals that go down to the left and to the right */

@@ -4,23 +4,25 @@
  *
  *     mpirun -n 4 queens 16
  *
- * Each rank has a stack of boards whose first rows are placed. It takes the newest, and replaces it by the boards with one row more, or
- * from a certain depth on counts what begins with it. A rank without boards asks another one, drawn at random, which answers
- * between two boards of its own with half of what it has, or with nothing. Nobody knows when a message will come, or from whom,
- * and the ranks are never at the same place. The end is found by a token that goes round (Safra, EWD 998).
+ * Each rank has a stack of boards whose first rows are placed. It takes the newest, and replaces it by the boards
+ * with one row more, or from a certain depth on counts what begins with it. A rank without boards asks another
+ * one, drawn at random, which answers between two boards of its own with half of what it has, or with nothing.
+ * Nobody knows when a message will come, or from whom, and the ranks are never at the same place. The end is found
+ * by a token that goes round (Safra, EWD 998).
  *
  * What Seamark needs of such a program is one habit and three calls, all of them in this file:
  *
- *     the habit: everything that a rank knows is in memory that is protected (struct work), and at the top of the loop it is whole.
- *         It says what the rank has, what it has sent, and what it still expects: a request that is not answered yet is a flag there, not a place
- *         in the code or a request handle.
+ *     the habit: everything that a rank knows is in memory that is protected (struct work), and whole at the top of
+ *         the loop. It says what the rank has, what it has sent, and what it still expects: a request that is not
+ *         answered yet is a flag there, not a place in the code or a request handle.
  *     seamark_protect    names that memory
- *     seamark_restore    brings it back; what was under way between the ranks comes back by itself, as messages to be received
- *     seamark_safepoint(SEAMARK_ANY_STEP)  at the top of the loop. It is open until the next message is taken or sent, so a rank that waits
- *         for a message can be saved while it waits.
+ *     seamark_restore    brings it back; what was under way between the ranks comes back by itself, as messages to be
+ *         received
+ *     seamark_safepoint(SEAMARK_ANY_STEP)    at the top of the loop. It is open until the next message is taken or
+ *         sent, so a rank that waits for a message can be saved while it waits
  *
- * How we know that it is right: the counts are known. A message with work that is lost or delivered twice gives another count, and
- * a token or an answer that is lost gives no end.
+ * How we know that it is right: the counts are known. A message with work that is lost or delivered twice gives
+ * another count, and a token or an answer that is lost gives no end.
  */
 #include <inttypes.h>
 #include <mpi.h>
@@ -74,8 +76,8 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 
 static const struct argp parser = {
 	option_table, parse_option, "N",
-	"Counts the ways to place N queens (1 to 20) by work stealing under MPI, and goes on from its last Seamark checkpoint after it "
-	"was killed."
+	"Counts the ways to place N queens (1 to 20) by work stealing under MPI, and goes on from its last Seamark checkpoint "
+	"after it was killed."
 	"\vExit status: 0 if the count is right (or the run was asked to stop), 1 if not, 2 for trouble.",
 	NULL, NULL, NULL,
 };
@@ -103,9 +105,10 @@ static bool receive(struct message *message, bool wait)
 	return true;
 }
 
-/* Leaving before the end, all together, with nothing unreceived: each tells each, and takes what comes until all have told. (The
- * messages of one rank are received in the order in which it sent them, so nothing comes after its WORK_STOP.) What is taken here was
- * in flight when the checkpoint was made, or was sent after it: nothing is lost by forgetting it.
+/* Leaving before the end, all together, with nothing unreceived: each tells each, and takes what comes until all
+ * have told. (The messages of one rank are received in the order in which it sent them, so nothing comes after its
+ * WORK_STOP.) What is taken here was in flight when the checkpoint was made, or was sent after it: nothing is lost
+ * by forgetting it.
  *
  * Only a rank that has not reported its count begins to leave: until it has, no other one can be over and gone. */
 static void leave(struct place *place, int told)
@@ -135,7 +138,8 @@ static bool search_together(struct work *work, struct place *place)
 			leave(place, 0);
 			return false;
 		}
-		/* The state may change only after the message has come or was not there: until then the safepoint is open. */
+		/* The state may change only after the message has come or was not there: until then the safepoint
+		 * is open. */
 		if (!receive(&message, !work_is_at_hand(work, place))) {
 			work_do(work, place);
 		} else if (message.tag == WORK_STOP) {
@@ -144,8 +148,9 @@ static bool search_together(struct work *work, struct place *place)
 		} else {
 			work_take(work, place, &message);
 		}
-		/* Unreceived are at most a request, a token and a report of ours, an answer to each rank and two words to all; there is room
-		 * for more, so this only waits until the MPI library has noticed that others are received. */
+		/* Unreceived are at most a request, a token and a report of ours, an answer to each rank and two
+		 * words to all; there is room for more, so this only waits until the MPI library has noticed that
+		 * others are received. */
 		while (!outbox_has_room(&place->outbox, place->ranks))
 			;
 	}

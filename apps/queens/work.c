@@ -38,9 +38,10 @@ static void send_to_others(struct place *place, int tag)
 			send(place, rank, tag, NULL, 0);
 }
 
-/* --- searching ------------------------------------------------------------------------------------------------- */
+/* Searching. */
 
-/* A board with fewer than `depth` rows gives way to those with one row more; of the others the whole subtree is counted in one go. */
+/* A board with fewer than `depth` rows gives way to those with one row more; of the others the whole subtree is
+ * counted in one go. */
 static void search(struct work *work)
 {
 	struct board board = work->stack[--work->stack_size];
@@ -93,9 +94,10 @@ static void ask(struct work *work, struct place *place)
 	work->asked = 1;
 }
 
-/* --- finding the end: Safra ------------------------------------------------------------------------------------- */
+/* Finding the end: Safra. */
 
-/* The token is back at rank 0, or was never away: nothing is left if everybody has stayed white and the balances add up to zero. */
+/* The token is back at rank 0, or was never away: nothing is left if everybody has stayed white and the balances
+ * add up to zero. */
 static bool round_was_quiet(const struct work *work)
 {
 	return !work->token.black && !work->black && work->token.balance + work->balance == 0;
@@ -127,7 +129,7 @@ static void handle_token(struct work *work, struct place *place)
 	}
 }
 
-/* --- adding up ---------------------------------------------------------------------------------------------------- */
+/* Adding up. */
 
 static void add_report(struct work *work, struct place *place, uint64_t count)
 {
@@ -147,8 +149,6 @@ static void report(struct work *work, struct place *place)
 	else
 		send(place, 0, WORK_REPORT, &work->solutions, sizeof work->solutions);
 }
-
-/* ------------------------------------------------------------------------------------------------------------------ */
 
 static bool may_ask(const struct work *work, const struct place *place)
 {

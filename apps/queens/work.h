@@ -27,8 +27,9 @@ struct token {
 	int64_t black;
 };
 
-/* Everything that this rank knows, in one block of memory: this is what is protected. It is whole between any two messages, because
- * it says what was sent and what is expected, and not how far some conversation has come in the code. */
+/* Everything that this rank knows, in one block of memory: this is what is protected. It is whole between any two
+ * messages, because it says what was sent and what is expected, and not how far some conversation has come in the
+ * code. */
 struct work {
 	int64_t queens, depth;     /* the problem; the same on all ranks */
 	uint64_t solutions;        /* counted here */

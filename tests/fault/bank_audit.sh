@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# bank_audit.sh [CHECKPOINTS [RANKS [RESTARTS [SEED]]]]: the bank under full traffic until so many checkpoints are committed, all kept. The audit, which needs
-# nothing but the files, must be right for each, transfers must be in flight in many; and the bank, restarted from RESTARTS of them
-# drawn at random, must end with its money. RANKS is a list.
+# bank_audit.sh [CHECKPOINTS [RANKS [RESTARTS [SEED]]]]: the bank under full traffic until so many checkpoints are
+# committed, all kept. The audit, which needs nothing but the files, must be right for each, transfers must be in
+# flight in many; and the bank, restarted from RESTARTS of them drawn at random, must end with its money. RANKS is
+# a list.
 test=bank_audit
 # shellcheck source-path=SCRIPTDIR source=kill.sh
 . "$(dirname "$0")/kill.sh"

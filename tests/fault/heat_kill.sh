@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# heat_kill.sh [RUNS [RANKS [SEED]]]: runs of heat that are killed with SIGKILL, one to three times each, and restarted at once. In two of five runs a kill
-# falls while the newest checkpoint's folder has no manifest. Every field must be, bit for bit, that of a run that nobody disturbed.
+# heat_kill.sh [RUNS [RANKS [SEED]]]: runs of heat that are killed with SIGKILL, one to three times each, and
+# restarted at once. In two of five runs a kill falls while the newest checkpoint's folder has no manifest. Every
+# field must be, bit for bit, that of a run that nobody disturbed.
 test=heat_kill
 # shellcheck source-path=SCRIPTDIR source=kill.sh
 . "$(dirname "$0")/kill.sh"

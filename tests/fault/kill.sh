@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# kill.sh: what the tests that kill programs have in common; sourced by them. A *life* is one start of mpirun. The oracle is the test's own.
+# kill.sh: what the tests that kill programs have in common; sourced by them. A *life* is one start of mpirun. The
+# oracle is the test's own.
 #
-# shellcheck disable=SC2034,SC2154,SC2012 # variables that the tests set and use; names of our own making
 # From the environment: TEST_BUILD, the build tree; MPIEXEC, mpirun. Everything is written into the working directory.
+# shellcheck disable=SC2034,SC2154,SC2012 # variables that the tests set and use; names of our own making
 set -u
 : "${TEST_BUILD:?is not set: the build tree}" "${MPIEXEC:=mpirun}"
 unset SEAMARK_RESTART SEAMARK_KEEP SEAMARK_EVERY SEAMARK_OFF SEAMARK_STOP_SIGNAL
@@ -16,7 +17,8 @@ export "${mark?}"
 started=
 kills_all=0 kills_one=0 kills_mpirun=0 unborn=0
 
-# Ends what this test has started and is still there: a process id may belong to somebody else by now, so it must carry the mark.
+# Ends what this test has started and is still there: a process id may belong to somebody else by now, so it must
+# carry the mark.
 end_all() {
 	for pid in $started; do
 		if tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | grep -qx "$mark"; then
@@ -57,7 +59,8 @@ nap_ms() {
 	sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"
 }
 
-# begin_life RANKS COMMAND...: starts it in the background, writing to life.$life_number.out. A life that hangs is ended after two minutes.
+# begin_life RANKS COMMAND...: starts it in the background, writing to life.$life_number.out. A life that hangs is
+# ended after two minutes.
 life_number=0
 begin_life() {
 	life_number=$((life_number + 1))
@@ -70,7 +73,8 @@ begin_life() {
 	started="$started $life"
 }
 
-# The processes below $life: mpirun's into $launcher, the ranks' into $rank_pids. False if the life has ended before all were there.
+# The processes below $life: mpirun's into $launcher, the ranks' into $rank_pids. False if the life has ended
+# before all were there.
 find_ranks() {
 	launcher="" rank_pids="" tries=0
 	while [ "$tries" -lt 500 ]; do
@@ -126,7 +130,8 @@ kill_now() {
 	esac
 }
 
-# The newest folder of a checkpoint into $newest; true if it has no manifest yet. No process is made: this has to be quick.
+# The newest folder of a checkpoint into $newest; true if it has no manifest yet. No process is made: this has to
+# be quick.
 newest_is_unborn() {
 	newest=
 	for folder in "$SEAMARK_DIR"/*.L*; do
@@ -135,8 +140,8 @@ newest_is_unborn() {
 	[ -d "$newest" ] && [ ! -e "$newest/manifest.json" ]
 }
 
-# Kills the life DELAY_MS after its ranks are there; with UNBORN (1) not before the newest folder has no manifest. False if the
-# life has ended before.
+# Kills the life DELAY_MS after its ranks are there; with UNBORN (1) not before the newest folder has no manifest.
+# False if the life has ended before.
 kill_life() {
 	find_ranks || return 1
 	draw 3

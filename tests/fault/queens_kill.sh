@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# queens_kill.sh [RUNS [RANKS [SEED]]]: runs of `queens 16` with a checkpoint every 50 ms, killed at random and restarted at once. RANKS is a list ("1 2 4
-# 8"), with RUNS for each. The count must always be right. On 4 ranks and more, checkpoints with messages in flight must occur.
+# queens_kill.sh [RUNS [RANKS [SEED]]]: runs of `queens 16` with a checkpoint every 50 ms, killed at random and
+# restarted at once. RANKS is a list ("1 2 4 8"), with RUNS for each. The count must always be right. On 4 ranks
+# and more, checkpoints with messages in flight must occur.
 test=queens_kill
 # shellcheck source-path=SCRIPTDIR source=kill.sh
 . "$(dirname "$0")/kill.sh"
@@ -48,14 +49,16 @@ for wanted in $list; do
 		done
 		end_life
 		[ "$status" -eq 0 ] || fail "run $run on $wanted ranks ended with $status after $killed kills"
-		grep -q "16 queens: $known solutions" "life.$life_number.out" || fail "run $run on $wanted ranks: wrong count after $killed kills"
+		grep -q "16 queens: $known solutions" "life.$life_number.out" ||
+			fail "run $run on $wanted ranks: wrong count after $killed kills"
 		grep -q 'going on' "life.$life_number.out" && resumed=$((resumed + 1))
 		[ "$killed" -eq 0 ] || killed_runs=$((killed_runs + 1))
 		wait
 		count_checkpoints
 	done
 	total=$((total + killed_runs))
-	echo "$test: $wanted ranks: $runs runs, $killed_runs killed: always $known; $flying of $checkpoints checkpoints had messages in flight"
+	echo "$test: $wanted ranks: $runs runs, $killed_runs killed: always $known;" \
+		"$flying of $checkpoints checkpoints had messages in flight"
 	[ "$checkpoints" -gt 0 ] || fail "no checkpoint on $wanted ranks"
 	[ "$wanted" -lt 4 ] || [ "$flying" -gt 0 ] || fail "no checkpoint had messages in flight on $wanted ranks"
 done

@@ -108,7 +108,8 @@ grep -qx 'states 30 + channels -1 = 29: right' out || fail "another sum"
 
 # Under mpirun, from its standard input; and with another number of ranks.
 rm -rf checkpoints
-SEAMARK_DIR=checkpoints SEAMARK_LOG=quiet "$MPIEXEC" -n 3 "$bank" --script - <three >out 2>err || fail "from standard input under mpirun"
+SEAMARK_DIR=checkpoints SEAMARK_LOG=quiet "$MPIEXEC" -n 3 "$bank" --script - <three >out 2>err ||
+	fail "from standard input under mpirun"
 grep -qx 'states 1520 + channels 0 = 1520: right' out || fail "from standard input: another sum"
 SEAMARK_DIR=checkpoints "$MPIEXEC" -n 2 "$bank" --script three >out 2>err </dev/null && fail "three processes on two ranks"
 grep -q 'mpirun -n 3' err || fail "it does not say how many ranks the scenario wants"
@@ -116,7 +117,8 @@ grep -q 'mpirun -n 3' err || fail "it does not say how many ranks the scenario w
 # At a terminal it asks.
 if command -v script >/dev/null; then
 	rm -rf checkpoints
-	(sleep 1; cat three) | SEAMARK_DIR=checkpoints SEAMARK_LOG=quiet script -qec "'$bank' --script -" /dev/null >out 2>err || fail "at a terminal"
+	(sleep 1; cat three) | SEAMARK_DIR=checkpoints SEAMARK_LOG=quiet script -qec "'$bank' --script -" /dev/null >out 2>err ||
+		fail "at a terminal"
 	for prompt in 'number of processes: ' 'initial state of P2: ' 'receiver of message 2: ' 'initiator of the snapshot: '; do
 		grep -q "$prompt" out || fail "it does not ask for the $prompt"
 	done
