@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The poll: what has happened is taken to the protocol as events, and what it orders is carried out, in order, before anything else of the
+ * application happens. */
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#if defined(__x86_64__) || defined(__i386__)
+#include <x86intrin.h>
+#endif
+
+#include "base/log.h"
+#include "channel/carrier.h"
+#include "session/inside.h"
+#include "session/signals.h"
+
+enum {
+	CALLS_BETWEEN_LOOKS = 16,
+	SPINS_BEFORE_YIELD = 64
+};
+/* Ticks of the time-stamp counter, some tens of microseconds: as long as that may pass between two polls. */
+#define TICKS_BETWEEN_POLLS UINT64_C(60000)
+/* mpirun forwards a signal to every rank: the others leave it to rank 0, and ask themselves if nothing has come of it. */
+#define SIGNAL_PATIENCE_NS INT64_C(500000000)
+
+int64_t drive_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static uint64_t ticks(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return __rdtsc();
+#else
+	return (uint64_t)drive_now_ns();
+#endif
+}
+
+/* --- events in -------------------------------------------------------------------------------------------------------- */
+
+static void watch(void)
+{
+	session.watching = snapshot_phase(inside.snapshot) != SNAPSHOT_IDLE || session.sequence.broken;
+}
+
+void drive_feed(struct snapshot_event event)
+{
+	struct snapshot_actions actions = {0};
+	event.now_ns = drive_now_ns();
+	event.open = session.open;
+	event.synchronous_pending = session.synchronous_pending;
+	event.collectives_pending = session.collectives_pending;
+	event.undecided = session.sequence.aside_count;
+	snapshot_step(inside.snapshot, &event, &actions);
+	watch();
+	drive_act(&actions);
+	snapshot_actions_free(&actions);
+	watch();
+}
+
+static void feed_message(const struct carrier_message *message)
+{
+	static const enum snapshot_event_kind kinds[] = {
+		[CARRIER_ORDER] = SNAPSHOT_ORDER,
+		[CARRIER_MARKER_HEAD] = SNAPSHOT_HEAD,
+		[CARRIER_MARKER_COUNTS] = SNAPSHOT_COUNTS,
+	};
+	drive_feed((struct snapshot_event){
+		.kind = kinds[message->part], .peer = message->from, .data = message->data, .size = message->size});
+}
+
+/* --- actions out ------------------------------------------------------------------------------------------------------ */
+
+static void carrier_failed(const struct fault *fault)
+{
+	/* Its peer waits for this message: the snapshot cannot end, but the program is not held by that. */
+	log_say(LOG_QUIET, "%s: the snapshot under way cannot end", fault->text);
+}
+
+static void carry_out(struct snapshot_action *action)
+{
+	struct fault fault = FAULT_NONE;
+	switch (action->kind) {
+	case SNAPSHOT_SEND_ORDER:
+		if (carrier_send_order(action->peer, action->data.data, action->data.size, &fault) < 0)
+			carrier_failed(&fault);
+		break;
+	case SNAPSHOT_CAPTURE:
+		image_capture();
+		break;
+	case SNAPSHOT_CUT:
+		inside.markers_out = true;
+		telling_cut();
+		break;
+	case SNAPSHOT_SEND_MARKER:
+		if (carrier_send_marker(action->peer, action->data.data, action->data.size, action->counts.data,
+					action->counts.size, &fault) < 0)
+			carrier_failed(&fault);
+		break;
+	case SNAPSHOT_ENTER_BARRIER:
+		carrier_enter_barrier();
+		inside.in_barrier = true;
+		break;
+	case SNAPSHOT_FINISH_IMAGE:
+		image_finish();
+		break;
+	case SNAPSHOT_ABANDON_IMAGE:
+		if (inside.captured)
+			store_abandon_image(inside.store);
+		inside.captured = false;
+		inside.finishing = false;
+		telling_drop_all();
+		break;
+	case SNAPSHOT_ENTER_VERDICT:
+		carrier_enter_verdict(&action->verdict);
+		inside.in_verdict = true;
+		break;
+	case SNAPSHOT_KEEP:
+		telling_keep(action->token);
+		break;
+	case SNAPSHOT_DROP:
+		telling_drop(action->token);
+		break;
+	case SNAPSHOT_REBASE:
+		telling_rebase();
+		break;
+	case SNAPSHOT_PUBLISH:
+		image_publish(&action->verdict);
+		break;
+	case SNAPSHOT_ENDED:
+		report_outcome(snapshot_outcome(inside.snapshot));
+		break;
+	}
+}
+
+void drive_act(struct snapshot_actions *actions)
+{
+	for (size_t i = 0; i < actions->count; i++)
+		carry_out(&actions->list[i]);
+	if (actions->failed)
+		log_say(LOG_QUIET, "no memory for the messages of a snapshot: it cannot end");
+}
+
+/* --- the poll ---------------------------------------------------------------------------------------------------------- */
+
+static void look_at_signals(int64_t now_ns)
+{
+	bool stop = signals_stop();
+	bool request = signals_requests() != 0;
+	if (inside.rank == 0) {
+		/* The file asks once, until it has been away. */
+		bool file = store_stop_seen(inside.store);
+		stop |= file && !inside.stop_sent;
+		inside.stop_sent = file;
+		if (stop)
+			drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_STOP});
+		if (request)
+			drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_REQUEST});
+		return;
+	}
+	/* A stop that only this rank was sent must not be lost; rank 0 makes one of many. */
+	if (stop)
+		drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_STOP});
+	if (request && inside.signalled_ns == 0)
+		inside.signalled_ns = now_ns;
+	if (inside.signalled_ns == 0 || now_ns - inside.signalled_ns < SIGNAL_PATIENCE_NS)
+		return;
+	struct snapshot_attempt attempt;
+	snapshot_attempt(inside.snapshot, &attempt);
+	if (attempt.announced_ns < inside.signalled_ns)
+		drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_REQUEST});
+	inside.signalled_ns = 0;
+}
+
+static void look_at_markers(void)
+{
+	if (inside.markers_out && carrier_markers_sent()) {
+		inside.markers_out = false;
+		drive_feed((struct snapshot_event){.kind = SNAPSHOT_MARKERS_SENT});
+	}
+	if (inside.in_barrier && carrier_barrier_done()) {
+		inside.in_barrier = false;
+		inside.in_flush = true;
+	}
+}
+
+static void take_messages(void)
+{
+	struct carrier_message message;
+	while (carrier_receive(&message) != CARRIER_NOTHING)
+		feed_message(&message);
+	/* The barrier says that every marker was matched; that none is left here, the flush. */
+	while (inside.in_flush) {
+		bool flushed = carrier_flush();
+		while (carrier_receive(&message) != CARRIER_NOTHING)
+			feed_message(&message);
+		if (!flushed)
+			break;
+		inside.in_flush = false;
+		drive_feed((struct snapshot_event){.kind = SNAPSHOT_BARRIER});
+	}
+}
+
+static void look_at_verdict(void)
+{
+	struct verdict sum;
+	if (!inside.in_verdict || !carrier_verdict_done(&sum))
+		return;
+	inside.in_verdict = false;
+	drive_feed((struct snapshot_event){.kind = SNAPSHOT_VERDICT, .verdict = &sum});
+}
+
+/* What was used cannot be saved: nothing that is under way on this rank can be right. */
+static void look_at_unable(void)
+{
+	enum snapshot_phase phase = snapshot_phase(inside.snapshot);
+	struct snapshot_attempt attempt;
+	snapshot_attempt(inside.snapshot, &attempt);
+	if (attempt.is_void || (attempt.want & WANT_EMPTY) || (phase != SNAPSHOT_ALERT && phase != SNAPSHOT_WINDOW))
+		return;
+	if (inside.unable[0])
+		telling_doom(REASON_UNABLE, inside.unable);
+	else if (session.sequence.broken)
+		telling_doom(REASON_COUNTS, "no memory for the positions of messages");
+	else if (inside.image)
+		telling_doom(REASON_REGION, "what was restored has not all been protected");
+}
+
+void session_poll(void)
+{
+	if (inside.polling || !inside.snapshot)
+		return;
+	inside.polling = true;
+	int64_t now_ns = drive_now_ns();
+	take_messages();
+	look_at_signals(now_ns);
+	if (session.watching) {
+		look_at_unable();
+		if (inside.freed)
+			drive_test_freed();
+		look_at_markers();
+		if (inside.in_flush)
+			take_messages();
+		if (snapshot_phase(inside.snapshot) == SNAPSHOT_WINDOW) {
+			telling_scan(now_ns, false);
+			telling_drain(now_ns);
+			image_watch(now_ns);
+		}
+		look_at_verdict();
+	} else if (inside.freed) {
+		drive_test_freed();
+	}
+	if (inside.committing)
+		image_watch_commit();
+	drive_feed((struct snapshot_event){.kind = SNAPSHOT_MOMENT});
+	inside.polling = false;
+}
+
+void session_look(void)
+{
+	if (session.watching) {
+		session.countdown = 1;
+		session_poll();
+		return;
+	}
+	uint64_t now = ticks();
+	bool slow = now - inside.last_look > TICKS_BETWEEN_POLLS;
+	/* A program that computes long between its calls is asked in each of them. */
+	session.countdown = slow ? 1 : CALLS_BETWEEN_LOOKS;
+	if (!slow)
+		return;
+	inside.last_look = now;
+	session_poll();
+	if (session.watching)
+		session.countdown = 1;
+}
+
+void session_spin(void)
+{
+	if (inside.snapshot)
+		session_look();
+	if (++session.spins >= SPINS_BEFORE_YIELD) {
+		session.spins = 0;
+		sched_yield();
+	}
+}
+
+void session_before_telling_slow(void)
+{
+	session_poll();
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside the hall: what its files share.
+ *   load.c     at library load: settings, signals, which MPI
+ *   session.c  MPI_Init to MPI_Finalize
+ *   drive.c    the poll: what has happened goes to the protocol, what it orders is carried out
+ *   telling.c  messages told, found and drained: their places, and copies of what is late
+ *   image.c    from the capture and the record to the store
+ *   restore.c  the agreement on a checkpoint, and its loading
+ *   calls.c    the calls of the application by name
+ *   report.c   what people are told */
+#ifndef SESSION_INSIDE_H
+#define SESSION_INSIDE_H
+
+#include "session/session.h"
+#include "snapshot/snapshot.h"
+#include "state/state.h"
+#include "store/store.h"
+#include "topology/topology.h"
+
+/* The content of a message in the window. Its address is the protocol's token. */
+struct copy {
+	struct copy *next, *previous;
+	uint64_t key;
+	uint64_t turn;
+	int64_t position;
+	void *data;
+	uint64_t bytes;
+	bool kept;      /* belongs to the record */
+	bool truncated; /* the receive was too small: if it is late, the snapshot is void */
+};
+
+struct inside {
+	struct settings settings;
+	struct fault settings_fault;
+	bool off;                    /* SEAMARK_OFF, another MPI, or a start that failed */
+	int off_code;                /* why, when it is an error */
+	bool begun, ended;           /* MPI_Init was seen; MPI_Finalize is over */
+	bool finalizing;
+	int rank, ranks;
+	int world;                   /* ledger's index of MPI_COMM_WORLD */
+
+	struct snapshot *snapshot;
+	struct state *state;
+	struct store *store;
+	struct topology *topology;
+
+	/* the life */
+	bool life_begun;             /* rank 0: tried */
+	int life_code;               /* why there is none */
+	bool restore_called;
+	bool settled;                /* past the first safepoint */
+	bool said_hello;
+	struct store_image *image;   /* of the restored checkpoint, until the first safepoint */
+	struct store_checkpoint restored;
+	bool *loaded;                /* its regions that have been loaded */
+	bool has_committed;
+	uint64_t committed_number;
+	int64_t committed_step;
+	bool stop_sent;
+
+	/* the poll */
+	bool polling;
+	uint64_t last_look;          /* time-stamp counter */
+	int64_t signalled_ns;        /* a signal was caught here that rank 0 should have had too; 0: none */
+	bool markers_out, in_barrier, in_flush, in_verdict, finishing, committing;
+	int64_t next_scan_ns, scan_pause_ns;
+	int64_t next_drain_ns;
+	bool drain_now;              /* the program waits inside Seamark: nothing will be received meanwhile */
+
+	/* the cut */
+	struct state_capture capture;
+	bool captured;
+	bool cut_made;               /* since the program was last told by a safepoint */
+	uint64_t turn_at_cut;
+	struct copy copies;          /* ring with this as its head */
+	uint64_t copy_bytes;         /* of those that are not kept */
+	uint64_t kept_bytes;
+	int64_t commit_began_ns;
+
+	char unable[240];            /* why every snapshot is void; empty: it is not */
+	unsigned freed;              /* receives whose handles the application freed */
+};
+extern struct inside inside;
+
+/* drive.c */
+int64_t drive_now_ns(void);
+void drive_feed(struct snapshot_event event);
+void drive_act(struct snapshot_actions *actions);
+/* Freed receives are tested in the act of the cut, and in polls. */
+void drive_test_freed(void);
+
+/* telling.c */
+void telling_cut(void);
+void telling_scan(int64_t now_ns, bool at_once);
+void telling_drain(int64_t now_ns);
+void telling_keep(uint64_t token);
+void telling_drop(uint64_t token);
+void telling_drop_all(void);
+void telling_rebase(void);
+/* A doom that came up while the protocol could not be told. */
+void telling_doom(enum reason reason, const char *text);
+
+/* image.c */
+void image_capture(void);
+void image_finish(void);
+void image_watch(int64_t now_ns);
+void image_publish(const struct verdict *verdict);
+void image_watch_commit(void);
+
+/* restore.c */
+/* rank 0: takes the folder's lock and numbers the life, once. */
+int restore_begin_life(struct fault *fault);
+/* Mail on a communicator that has got its name: positions, and the ledger's debt. */
+void restore_place_mail(int comm);
+int restore_load_region(const char *name);
+/* Before the first safepoint: what the checkpoint has, the program must have taken. */
+int restore_settle(void);
+
+/* calls.c */
+/* Whether a call has anything to do: 1 yes, 0 the library is off, or why it cannot be, which is told. */
+int calls_ready(const char *call);
+
+/* report.c */
+void report_hello(void);
+void report_outcome(const struct snapshot_outcome *outcome);
+void report_fault(int code, const char *call, const struct fault *fault);
+
+/* load.c */
+bool load_mpi_matches(char *text, size_t room);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* At library load, before main: the settings are read, the signal handlers are in place (a signal that comes before MPI_Init must not end the
+ * program), and the MPI library that is loaded is compared with the one this library was built for. */
+#include <mpi.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "session/inside.h"
+#include "session/signals.h"
+
+#if defined(OPEN_MPI)
+#define BUILT_FOR "Open MPI"
+#elif defined(MPICH_VERSION)
+#define BUILT_FOR "MPICH"
+#else
+#define BUILT_FOR ""
+#endif
+
+bool load_mpi_matches(char *text, size_t room)
+{
+	char version[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+	int length = 0;
+	PMPI_Get_library_version(version, &length);
+	version[strcspn(version, ",\n")] = 0;
+	snprintf(text, room, "%s", version);
+	return strstr(version, BUILT_FOR) != NULL;
+}
+
+__attribute__((constructor)) static void load(void)
+{
+	struct fault fault = FAULT_NONE;
+	char version[256];
+	log_open(LOG_NOTICE, 0);
+	inside.copies.next = inside.copies.previous = &inside.copies;
+	if (settings_load(&inside.settings, environ, &inside.settings_fault) < 0)
+		return; /* told in MPI_Init, by one rank */
+	inside.off = inside.settings.off;
+	if (inside.off)
+		return;
+	if (!load_mpi_matches(version, sizeof version)) {
+		log_say(LOG_QUIET, "this libseamark was built for " BUILT_FOR ", but the MPI library that is loaded is %s: it does nothing; use "
+			"the one built for it", version);
+		inside.off = true;
+		inside.off_code = SEAMARK_E_OTHER_MPI;
+		return;
+	}
+	if (signals_install(inside.settings.signal, inside.settings.stop_signal, &fault) < 0)
+		log_say(LOG_QUIET, "%s", fault.text);
+}

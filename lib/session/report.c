@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What people are told: a line at the start, a line per checkpoint, and errors. */
+#include <inttypes.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "session/inside.h"
+
+static void size_in_words(uint64_t bytes, char *text, size_t room)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+	while (value >= 1024 && unit + 1 < sizeof units / sizeof *units) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(text, room, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+static void time_in_words(int64_t ns, char *text, size_t room)
+{
+	if (ns < 1000000)
+		snprintf(text, room, "%.0f us", (double)ns / 1e3);
+	else if (ns < 1000000000)
+		snprintf(text, room, "%.1f ms", (double)ns / 1e6);
+	else
+		snprintf(text, room, "%.2f s", (double)ns / 1e9);
+}
+
+static void step_in_words(int64_t step, char *text, size_t room)
+{
+	if (step >= 0)
+		snprintf(text, room, " at step %" PRId64, step);
+	else
+		text[0] = 0;
+}
+
+void report_hello(void)
+{
+	char mpi[256], start[128], step[40];
+	if (inside.said_hello)
+		return;
+	inside.said_hello = true;
+	if (inside.rank != 0)
+		return;
+	load_mpi_matches(mpi, sizeof mpi);
+	if (inside.restored.number) {
+		step_in_words(inside.restored.step, step, sizeof step);
+		snprintf(start, sizeof start, "restored from checkpoint %" PRIu64 "%s", inside.restored.number, step);
+	} else {
+		snprintf(start, sizeof start, "%s", inside.restore_called ? "fresh start" : "fresh start (seamark_restore was not called)");
+	}
+	log_say(LOG_NOTICE, "Seamark %s, %s, %d ranks, folder '%s': %s; %s", SEAMARK_VERSION, mpi, inside.ranks,
+		store_folder(inside.store), start,
+		session.counting ? "MPI calls pass through the wrappers"
+				 : "MPI calls are not followed (MPI_THREAD_MULTIPLE): every snapshot will be void");
+	if (inside.topology)
+		log_say(LOG_INFO, "the writer: %s", topology_writer_place(inside.topology));
+}
+
+static void report_committed(const struct snapshot_outcome *outcome)
+{
+	const struct verdict *verdict = &outcome->verdict;
+	char held[32], bytes[32], messages[32], took[32], step[40], tries[40] = "", abandoned[80] = "";
+	time_in_words(verdict->held_ns, held, sizeof held);
+	time_in_words(outcome->ended_ns - outcome->announced_ns, took, sizeof took);
+	size_in_words(verdict->image_bytes, bytes, sizeof bytes);
+	size_in_words(verdict->message_bytes, messages, sizeof messages);
+	step_in_words(verdict->step, step, sizeof step);
+	if (outcome->attempts > 1)
+		snprintf(tries, sizeof tries, " (attempt %" PRIu32 ")", outcome->attempts);
+	if (verdict->abandoned)
+		snprintf(abandoned, sizeof abandoned, ", %" PRIu64 " messages on freed communicators left out", verdict->abandoned);
+	log_say(LOG_NOTICE, "checkpoint %" PRIu64 "%s: held %s, %" PRIu64 " messages in flight (%s)%s, %s, committed in %s%s",
+		outcome->number, step, held, verdict->messages, messages, abandoned, bytes, took, tries);
+}
+
+static void report_void(const struct snapshot_outcome *outcome)
+{
+	char after[120], pause[32];
+	const char *advice = reason_advice(outcome->reason);
+	if (outcome->again && outcome->again_ns == 0)
+		snprintf(after, sizeof after, "it is tried again at once");
+	else if (outcome->again) {
+		time_in_words(outcome->again_ns, pause, sizeof pause);
+		snprintf(after, sizeof after, "it is tried again in %s", pause);
+	} else if (outcome->resigned)
+		snprintf(after, sizeof after, "void %d times in a row for this reason: the next is the next scheduled one", 8);
+	else
+		snprintf(after, sizeof after, "it is not tried again");
+	log_say(LOG_NOTICE, "checkpoint %" PRIu64 " is void: %s%s%s%s; %s%s%s", outcome->number, reason_text(outcome->reason),
+		outcome->text[0] ? " (" : "", outcome->text, outcome->text[0] ? ")" : "", after,
+		outcome->resigned && advice[0] ? "; what would help: " : "", outcome->resigned ? advice : "");
+}
+
+void report_outcome(const struct snapshot_outcome *outcome)
+{
+	if (outcome->committed) {
+		inside.has_committed = true;
+		inside.committed_number = outcome->number;
+		inside.committed_step = outcome->verdict.step;
+	}
+	if (inside.rank != 0)
+		return;
+	if (outcome->want & WANT_EMPTY) {
+		log_say(LOG_DEBUG, "the ledger was reset%s", outcome->verdict.open ? ", but for open channels" : "");
+		return;
+	}
+	if (outcome->committed)
+		report_committed(outcome);
+	else
+		report_void(outcome);
+	if (!outcome->committed)
+		store_drop_attempt(inside.store, outcome->number);
+	else if (outcome->want & WANT_STOP)
+		store_clear_stop(inside.store);
+}
+
+void report_fault(int code, const char *call, const struct fault *fault)
+{
+	log_say(LOG_QUIET, "%s: %s", call, fault->text[0] ? fault->text : seamark_strerror(code));
+}

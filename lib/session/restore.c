@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Restart: all ranks agree on a checkpoint before the program's memory is written; its messages go into the mailbox. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mix.h"
+#include "channel/comms.h"
+#include "session/inside.h"
+
+/* Ranks of a killed run were seen to compute for another second; an old rank 0 that still writes may take some. */
+#define PATIENCE_S 15.0
+
+/* --- agreement ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_damage(int code)
+{
+	return code == SEAMARK_E_DAMAGED || code == SEAMARK_E_NOT_FOUND || code == SEAMARK_E_RUN;
+}
+
+/* Damage first, since an older checkpoint may help; then whatever failed. The lowest rank's words. */
+static int weight_of(int code)
+{
+	return code == 0 ? 0 : is_damage(code) ? 2 : 1;
+}
+
+/* Collective: the gravest fault of all ranks, in the words of the lowest that has it, the same everywhere. 0: nobody has one. */
+static int agree(struct fault *fault)
+{
+	int own = weight_of(fault->code), gravest;
+	PMPI_Allreduce(&own, &gravest, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+	if (gravest == 0)
+		return 0;
+	int mine = own == gravest ? inside.rank : inside.ranks, lowest;
+	PMPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+	struct fault told = *fault;
+	PMPI_Bcast(&told, sizeof told, MPI_BYTE, lowest, MPI_COMM_WORLD);
+	if (inside.rank == 0 && lowest != 0)
+		snprintf(fault->text, sizeof fault->text, "rank %d: %.440s", lowest, told.text);
+	else
+		*fault = told;
+	fault->code = told.code;
+	return told.code;
+}
+
+/* --- the life ------------------------------------------------------------------------------------------------------------ */
+
+int restore_begin_life(struct fault *fault)
+{
+	uint8_t run[16];
+	uint32_t life;
+	uint64_t next;
+	if (inside.life_begun)
+		return inside.life_code < 0 ? fault_set(fault, inside.life_code, "%s", seamark_strerror(inside.life_code)) : 0;
+	inside.life_begun = true;
+	inside.life_code = store_begin_life(inside.store, PATIENCE_S, run, &life, &next, fault);
+	if (inside.life_code == 0)
+		snapshot_set_life(inside.snapshot, run, life, next);
+	return inside.life_code;
+}
+
+/* --- choosing -------------------------------------------------------------------------------------------------------------- */
+
+/* rank 0: the checkpoint to try, below a number. */
+static int choose(uint64_t below, struct store_checkpoint *chosen, struct fault *fault)
+{
+	const char *restart = inside.settings.restart;
+	if (strcmp(restart, "newest") == 0)
+		return store_newest(inside.store, below, chosen, fault);
+	return store_at(inside.store, restart, chosen, fault);
+}
+
+static int check_regions(struct store_image *image, struct fault *fault)
+{
+	for (size_t i = 0; i < state_count(inside.state); i++) {
+		struct state_region_view region;
+		const char *name;
+		uint64_t bytes;
+		state_view(inside.state, i, &region);
+		size_t index = store_image_find_region(image, region.name);
+		if (index == SIZE_MAX)
+			return fault_set(fault, SEAMARK_E_REGION, "region '%s' is not in checkpoint %" PRIu64 ": it was written by "
+					 "another version of the program, or restore it with the regions it had", region.name,
+					 inside.restored.number);
+		store_image_region(image, index, &name, &bytes);
+		if (!region.callbacks && bytes != region.bytes)
+			return fault_set(fault, SEAMARK_E_REGION, "region '%s' has %" PRIu64 " bytes, but %" PRIu64
+					 " in checkpoint %" PRIu64 ": seamark_saved_bytes tells the size before it is protected",
+					 region.name, region.bytes, bytes, inside.restored.number);
+	}
+	return 0;
+}
+
+/* Collective. Opens the image and looks at everything but the regions' content. */
+static int open_and_agree(struct fault *fault)
+{
+	if (inside.restored.ranks != (uint32_t)inside.ranks)
+		return fault_set(fault, SEAMARK_E_RANKS, "checkpoint %" PRIu64 " was taken on %" PRIu32 " ranks, and this run has %d: "
+				 "start it on %" PRIu32, inside.restored.number, inside.restored.ranks, inside.ranks,
+				 inside.restored.ranks);
+	if (store_open_image(&inside.image, &inside.restored, (uint32_t)inside.rank, fault) == 0)
+		check_regions(inside.image, fault);
+	if (agree(fault) < 0)
+		return fault->code;
+	uint64_t table = mix64_pair((uint64_t)inside.rank, store_image_table_hash(inside.image)), sum = 0;
+	PMPI_Allreduce(&table, &sum, 1, MPI_UINT64_T, MPI_SUM, MPI_COMM_WORLD);
+	if (sum != inside.restored.table_sum)
+		return fault_set(fault, SEAMARK_E_DAMAGED, "the images of checkpoint %" PRIu64 " are not those that its manifest names",
+				 inside.restored.number);
+	return 0;
+}
+
+/* --- loading --------------------------------------------------------------------------------------------------------------- */
+
+/* By way of memory of our own: a load callback reads from it. */
+static int load_by_callback(size_t saved, size_t region, uint64_t bytes, struct fault *fault)
+{
+	void *data = malloc(bytes ? bytes : 1);
+	if (!data)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for a region of %" PRIu64 " bytes", bytes);
+	int code = store_image_load_region(inside.image, saved, data, fault);
+	if (code == 0)
+		code = state_load(inside.state, region, data, bytes, fault);
+	free(data);
+	return code;
+}
+
+static int load_one(size_t saved, struct fault *fault)
+{
+	const char *name;
+	uint64_t bytes;
+	struct state_region_view region;
+	store_image_region(inside.image, saved, &name, &bytes);
+	size_t index = state_find(inside.state, name);
+	if (index == SIZE_MAX)
+		return store_image_load_region(inside.image, saved, NULL, fault); /* it may be protected later: see that it is whole */
+	state_view(inside.state, index, &region);
+	int code = region.callbacks ? load_by_callback(saved, index, bytes, fault)
+				    : store_image_load_region(inside.image, saved, region.data, fault);
+	inside.loaded[saved] = code == 0;
+	return code;
+}
+
+static int load_regions(struct fault *fault)
+{
+	size_t count = store_image_region_count(inside.image);
+	inside.loaded = calloc(count + 1, sizeof *inside.loaded);
+	if (!inside.loaded)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of regions");
+	int code = 0;
+	for (size_t i = 0; i < count && code == 0; i++)
+		code = load_one(i, fault);
+	return code;
+}
+
+/* --- messages -------------------------------------------------------------------------------------------------------------- */
+
+static int put_in_mailbox(const struct store_record *record, struct fault *fault)
+{
+	for (size_t i = 0; i < record->message_count; i++) {
+		const struct store_message *message = &record->messages[i];
+		struct mail *mail = mail_new(message->bytes);
+		if (!mail)
+			return fault_set(fault, SEAMARK_E_MEMORY, "no memory for a message of %" PRIu64 " bytes", message->bytes);
+		memcpy(mail->data, message->data, message->bytes);
+		mail->comm_name = record->comms[message->comm].key;
+		mail->unknown = true;
+		mail->source = message->source;
+		mail->tag = message->tag;
+		mail->turn = ++session.sequence.turn;
+		mailbox_put(&session.mailbox, mail);
+	}
+	return 0;
+}
+
+static bool is_on(const struct mail *mail, int comm)
+{
+	return !mail->unknown && ledger_key_comm(mail->key) == (unsigned)comm;
+}
+
+/* Restored messages are unseen from before the base: 0 is the position of the last of a stream, -1 of the one before. */
+void restore_place_mail(int comm)
+{
+	for (struct mail *mail = session.mailbox.first; mail; mail = mail->next)
+		if (is_on(mail, comm)) {
+			struct ledger_stream *stream = ledger_stream(&session.ledger.seen, mail->key);
+			stream->seen--;
+			stream->high = stream->seen;
+		}
+	for (struct mail *mail = session.mailbox.first; mail; mail = mail->next)
+		if (is_on(mail, comm))
+			mail->position = ++ledger_stream(&session.ledger.seen, mail->key)->high;
+}
+
+/* A checkpoint that turns out not to be usable after all leaves nothing behind. */
+static void empty_mailbox(void)
+{
+	for (const struct mail *mail = session.mailbox.first; mail; mail = mail->next)
+		if (!mail->unknown)
+			ledger_stream(&session.ledger.seen, mail->key)->seen++;
+	mailbox_close(&session.mailbox);
+}
+
+static int load_messages(struct fault *fault)
+{
+	struct store_record record = {0};
+	int code = store_image_record(inside.image, &record, fault);
+	struct comms_old *old = calloc(record.comm_count + 1, sizeof *old);
+	if (!old && code == 0)
+		code = fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of communicators");
+	size_t count = 0;
+	for (size_t i = 0; code == 0 && i < record.comm_count; i++) {
+		const struct store_comm *comm = &record.comms[i];
+		if (!comm->freed && !comm->nameless)
+			old[count++] = (struct comms_old){comm->name, comm->label, comm->key, comm->kind, comm->members};
+	}
+	empty_mailbox();
+	if (code == 0)
+		code = put_in_mailbox(&record, fault);
+	/* Collective: every rank comes here or none does. */
+	fault->code = code;
+	if (agree(fault) == 0)
+		comms_restore(old, count, fault);
+	free(old);
+	return agree(fault);
+}
+
+/* --- the call -------------------------------------------------------------------------------------------------------------- */
+
+static bool something_is_pending(void)
+{
+	int64_t own[2] = {0, (int64_t)session.sequence.shadows.used + (int64_t)session.mailbox.count}, sum[2];
+	for (size_t i = 0; i < (size_t)1 << (64 - session.ledger.sent.shift); i++)
+		own[0] += session.ledger.sent.slots[i].key ? session.ledger.sent.slots[i].total : 0;
+	for (size_t i = 0; i < (size_t)1 << (64 - session.ledger.seen.shift); i++)
+		own[0] -= session.ledger.seen.slots[i].key ? session.ledger.seen.slots[i].seen : 0;
+	PMPI_Allreduce(own, sum, 2, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+	return sum[0] != 0 || sum[1] != 0;
+}
+
+static void forget_image(void)
+{
+	store_close_image(inside.image);
+	free(inside.loaded);
+	inside.image = NULL;
+	inside.loaded = NULL;
+}
+
+/* Collective: one checkpoint. 0: it is restored. *written: the program's memory may have been written. */
+static int try_one(bool *written, struct fault *fault)
+{
+	int code = open_and_agree(fault);
+	if (code == 0) {
+		*written = true;
+		load_regions(fault);
+		code = agree(fault);
+	}
+	if (code == 0)
+		code = load_messages(fault);
+	if (code < 0) {
+		forget_image();
+		empty_mailbox();
+	}
+	return code;
+}
+
+/* Collective: rank 0's choice, or its fault. */
+static int share_choice(uint64_t below, struct fault *fault)
+{
+	struct { struct fault fault; struct store_checkpoint chosen; } *choice = calloc(1, sizeof *choice);
+	struct fault memory = FAULT_NONE;
+	if (!choice)
+		fault_set(&memory, SEAMARK_E_MEMORY, "no memory for a choice of checkpoint");
+	if (agree(&memory) < 0) {
+		free(choice);
+		*fault = memory;
+		return memory.code;
+	}
+	if (inside.rank == 0)
+		choose(below, &choice->chosen, &choice->fault);
+	PMPI_Bcast(choice, sizeof *choice, MPI_BYTE, 0, MPI_COMM_WORLD);
+	*fault = choice->fault;
+	inside.restored = choice->chosen;
+	free(choice);
+	return fault->code;
+}
+
+/* Collective: from the newest on, until one is whole. */
+static int find_and_load(struct fault *fault)
+{
+	bool newest = strcmp(inside.settings.restart, "newest") == 0;
+	bool damaged = false, written = false;
+	uint64_t below = UINT64_MAX;
+	for (;;) {
+		*fault = FAULT_NONE;
+		int code = share_choice(below, fault);
+		if (code == SEAMARK_E_NOT_FOUND && newest && inside.restored.number == 0) {
+			inside.restored.number = 0;
+			if (!damaged)
+				return SEAMARK_FRESH;
+			return fault_set(fault, SEAMARK_E_DAMAGED, "no checkpoint in '%s' is whole%s", store_folder(inside.store),
+					 written ? "; the protected regions are undefined" : "");
+		}
+		if (code == 0)
+			code = try_one(&written, fault);
+		if (code == 0)
+			return SEAMARK_RESTORED;
+		if (!is_damage(code) || !newest)
+			return code;
+		damaged = true;
+		if (inside.rank == 0)
+			log_say(LOG_QUIET, "checkpoint %" PRIu64 " cannot be used: %s; the one before it is tried",
+				inside.restored.number, fault->text);
+		below = inside.restored.number;
+		inside.restored.number = 0;
+	}
+}
+
+int session_restore(int64_t *step)
+{
+	struct fault fault = FAULT_NONE;
+	int code = calls_ready("seamark_restore");
+	if (code <= 0)
+		return code < 0 ? code : SEAMARK_FRESH;
+	if (inside.restore_called || inside.settled) {
+		fault_set(&fault, SEAMARK_E_ORDER, "it is called once, before the first safepoint");
+		report_fault(fault.code, "seamark_restore", &fault);
+		return fault.code;
+	}
+	inside.restore_called = true;
+	if (something_is_pending()) {
+		fault_set(&fault, SEAMARK_E_PENDING, "messages of the program are pending or unreceived: call seamark_restore where all "
+			  "communication so far is complete");
+		if (inside.rank == 0)
+			report_fault(fault.code, "seamark_restore", &fault);
+		return fault.code;
+	}
+	if (inside.rank == 0)
+		restore_begin_life(&fault);
+	code = agree(&fault);
+	if (code == 0 && strcmp(inside.settings.restart, "none") != 0)
+		code = find_and_load(&fault);
+	if (code == SEAMARK_RESTORED) {
+		inside.has_committed = true;
+		inside.committed_number = inside.restored.number;
+		inside.committed_step = inside.restored.step;
+		if (step && inside.restored.step >= 0)
+			*step = inside.restored.step;
+	} else {
+		inside.restored.number = 0;
+	}
+	if (code < 0 && inside.rank == 0)
+		report_fault(code, "seamark_restore", &fault);
+	if (code >= 0)
+		report_hello();
+	return code;
+}
+
+/* --- after it --------------------------------------------------------------------------------------------------------------- */
+
+int session_saved_bytes(const char *name, size_t *bytes)
+{
+	struct fault fault = FAULT_NONE;
+	const char *saved;
+	uint64_t size;
+	if (!name || !bytes)
+		fault_set(&fault, SEAMARK_E_ARGUMENT, "a name and a place for the size are needed");
+	else if (!inside.image)
+		fault_set(&fault, SEAMARK_E_ORDER, "sizes are known from a restore to the first safepoint");
+	else if (store_image_find_region(inside.image, name) == SIZE_MAX)
+		return SEAMARK_E_NOT_FOUND; /* an answer, not a mistake */
+	if (fault.code < 0) {
+		report_fault(fault.code, "seamark_saved_bytes", &fault);
+		return fault.code;
+	}
+	store_image_region(inside.image, store_image_find_region(inside.image, name), &saved, &size);
+	*bytes = (size_t)size;
+	return 0;
+}
+
+/* A region that was protected after the restore. */
+int restore_load_region(const char *name)
+{
+	struct fault fault = FAULT_NONE;
+	size_t saved = inside.image ? store_image_find_region(inside.image, name) : SIZE_MAX;
+	if (saved == SIZE_MAX || inside.loaded[saved])
+		return 0;
+	struct state_region_view region;
+	const char *own;
+	uint64_t bytes;
+	store_image_region(inside.image, saved, &own, &bytes);
+	state_view(inside.state, state_find(inside.state, name), &region);
+	if (!region.callbacks && region.bytes != bytes)
+		fault_set(&fault, SEAMARK_E_REGION, "region '%s' has %" PRIu64 " bytes, but %" PRIu64 " in checkpoint %" PRIu64, name,
+			  region.bytes, bytes, inside.restored.number);
+	else
+		load_one(saved, &fault);
+	if (fault.code < 0)
+		report_fault(fault.code, "seamark_protect", &fault);
+	return fault.code;
+}
+
+int restore_settle(void)
+{
+	struct fault fault = FAULT_NONE;
+	const char *name;
+	uint64_t bytes;
+	for (size_t i = 0; inside.image && i < store_image_region_count(inside.image); i++) {
+		store_image_region(inside.image, i, &name, &bytes);
+		if (!inside.loaded[i])
+			fault_set(&fault, SEAMARK_E_REGION, "region '%s' of checkpoint %" PRIu64 " has not been protected: protect it before "
+				  "the first safepoint", name, inside.restored.number);
+	}
+	if (fault.code == 0)
+		forget_image();
+	if (fault.code < 0)
+		report_fault(fault.code, "seamark_safepoint", &fault);
+	return fault.code;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From MPI_Init to MPI_Finalize. */
+#include "session/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mix.h"
+#include "channel/carrier.h"
+#include "channel/comms.h"
+#include "channel/recorder.h"
+#include "session/inside.h"
+#include "session/signals.h"
+
+struct session session = {.countdown = 1};
+struct inside inside;
+
+enum { LEDGER_BOUND = 1 << 16, MARKERS_ALL_UP_TO = 32 };
+
+/* --- beginning ------------------------------------------------------------------------------------------------------ */
+
+/* What the ranks must agree on before anything is opened: the largest of each. */
+struct start {
+	int off;
+	int failed;
+	int threads;
+};
+
+static void agree(struct start *start)
+{
+	PMPI_Allreduce(MPI_IN_PLACE, start, sizeof *start / sizeof(int), MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+}
+
+/* The ranks' bindings on this node, and a core that none of them has, for the writer. */
+static void find_writer_core(void)
+{
+	enum { TEXT = 256 };
+	struct fault fault = FAULT_NONE;
+	MPI_Comm node;
+	int turn = 0, count = 1;
+	PMPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+	PMPI_Comm_rank(node, &turn);
+	PMPI_Comm_size(node, &count);
+	char own[TEXT] = "";
+	if (topology_open(&inside.topology, &fault) == 0)
+		topology_own_binding(inside.topology, own, sizeof own, &fault);
+	char *texts = calloc((size_t)count, TEXT);
+	const char **bindings = calloc((size_t)count, sizeof *bindings);
+	int have = texts && bindings, all = 0;
+	PMPI_Allreduce(&have, &all, 1, MPI_INT, MPI_MIN, node);
+	if (all) {
+		PMPI_Allgather(own, TEXT, MPI_CHAR, texts, TEXT, MPI_CHAR, node);
+		for (int i = 0; i < count; i++)
+			bindings[i] = texts + (size_t)i * TEXT;
+		if (inside.topology)
+			topology_find_free_core(inside.topology, bindings, (size_t)count, (size_t)turn);
+	}
+	free(texts);
+	free(bindings);
+	PMPI_Comm_free(&node);
+	if (fault.code < 0)
+		log_say(LOG_INFO, "%s", fault.text);
+}
+
+static int open_rooms(struct fault *fault)
+{
+	if (!ledger_open(&session.ledger) || !position_open(&session.sequence))
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the ledger");
+	inside.state = state_new();
+	if (!inside.state)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of regions");
+	int code = comms_open(&session.ledger, fault);
+	if (code == 0)
+		code = recorder_open(fault);
+	if (code == 0)
+		code = store_open(&inside.store, inside.settings.dir, (uint32_t)inside.rank, (uint32_t)inside.ranks, fault);
+	if (code == 0)
+		code = store_start_writer(inside.store, inside.topology ? topology_bind_writer : NULL, inside.topology, fault);
+	if (code < 0)
+		return code;
+	inside.world = comms_index(MPI_COMM_WORLD);
+	struct snapshot_config config = {
+		.rank = inside.rank, .ranks = inside.ranks, .timeout_ns = inside.settings.timeout_ns,
+		.every_steps = inside.rank == 0 ? inside.settings.every_steps : 0,
+		.every_ns = inside.rank == 0 ? inside.settings.every_ns : 0,
+		.seed = mix64_pair((uint64_t)getpid(), (uint64_t)drive_now_ns()),
+		.ledger = &session.ledger, .world = inside.world, .ledger_bound = LEDGER_BOUND,
+	};
+	config.markers_all = inside.settings.markers == MARKERS_ALL ||
+			     (inside.settings.markers == MARKERS_AUTO && inside.ranks <= MARKERS_ALL_UP_TO);
+	inside.snapshot = snapshot_new(&config);
+	return inside.snapshot ? 0 : fault_set(fault, SEAMARK_E_MEMORY, "no memory for the protocol");
+}
+
+static void close_rooms(void)
+{
+	snapshot_free(inside.snapshot);
+	store_close_image(inside.image);
+	store_close(inside.store);
+	state_free(inside.state);
+	topology_close(inside.topology);
+	comms_close();
+	mailbox_close(&session.mailbox);
+	position_close(&session.sequence);
+	ledger_close(&session.ledger);
+	free(inside.loaded);
+	inside.snapshot = NULL;
+	inside.image = NULL;
+	inside.store = NULL;
+	inside.state = NULL;
+	inside.topology = NULL;
+	inside.loaded = NULL;
+}
+
+static void named(int index, uint64_t key)
+{
+	struct snapshot_actions actions = {0};
+	if (mailbox_adopt(&session.mailbox, key, (unsigned)index) != 0)
+		restore_place_mail(index);
+	if (!inside.snapshot)
+		return;
+	snapshot_comm_named(inside.snapshot, index, drive_now_ns(), &actions);
+	drive_act(&actions);
+	snapshot_actions_free(&actions);
+}
+
+static int finish(MPI_Comm comm, int keyval, void *attribute, void *state);
+
+/* The delete callback of an attribute of MPI_COMM_SELF runs first thing in MPI_Finalize, also when PMPI_Finalize is called directly. */
+static void arrange_finish(void)
+{
+	int keyval;
+	PMPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, finish, &keyval, NULL);
+	PMPI_Comm_set_attr(MPI_COMM_SELF, keyval, NULL);
+	PMPI_Comm_free_keyval(&keyval);
+}
+
+static void stay_off(int code, const struct fault *fault)
+{
+	/* One voice: the lowest rank that has something to say. */
+	int own = fault && fault->code < 0 ? inside.rank : inside.ranks, lowest = own;
+	PMPI_Allreduce(&own, &lowest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+	if (own == lowest && own < inside.ranks)
+		log_say(LOG_QUIET, "%s; no checkpoint is taken", fault->text);
+	inside.off = true;
+	inside.off_code = code;
+}
+
+void session_begin(int thread_level)
+{
+	struct fault fault = FAULT_NONE;
+	PMPI_Comm_rank(MPI_COMM_WORLD, &inside.rank);
+	PMPI_Comm_size(MPI_COMM_WORLD, &inside.ranks);
+	inside.begun = true;
+	log_open(inside.settings_fault.code < 0 ? LOG_NOTICE : inside.settings.log, inside.rank);
+	struct start start = {
+		.off = inside.off, .failed = inside.settings_fault.code < 0, .threads = thread_level == MPI_THREAD_MULTIPLE};
+	agree(&start);
+	if (start.off || start.failed) {
+		stay_off(start.failed ? SEAMARK_E_SETTING : inside.off_code, &inside.settings_fault);
+		return;
+	}
+	if (inside.rank == 0)
+		settings_tell_unknown(environ);
+	find_writer_core();
+	int code = open_rooms(&fault);
+	start.failed = code < 0;
+	agree(&start);
+	if (start.failed) {
+		stay_off(code < 0 ? code : SEAMARK_E_UNABLE, &fault);
+		close_rooms();
+		return;
+	}
+	code = carrier_open(sizeof(struct verdict), verdict_combine, &fault);
+	start.failed = code < 0;
+	agree(&start);
+	if (start.failed) {
+		stay_off(code < 0 ? code : SEAMARK_E_UNABLE, &fault);
+		return; /* communicators half made stay as they are */
+	}
+	comms_on_named(named);
+	if (signals_reinstall(&fault) < 0)
+		log_say(LOG_QUIET, "%s", fault.text);
+	arrange_finish();
+	/* Calls of several threads at a time are not followed: they pass, and snapshots are void. */
+	if (start.threads)
+		session_unable("MPI_Init_thread", "MPI_THREAD_MULTIPLE was granted");
+	session.counting = !start.threads;
+}
+
+/* --- end ------------------------------------------------------------------------------------------------------------- */
+
+void session_finalizing(void)
+{
+	if (!inside.snapshot || inside.finalizing)
+		return;
+	inside.finalizing = true;
+	if (inside.rank == 0 && !inside.said_hello)
+		inside.said_hello = true; /* never came to a safepoint: nothing to say */
+	drive_feed((struct snapshot_event){.kind = SNAPSHOT_FINALIZE});
+}
+
+/* Ends what is under way, together: rank 0 enters the last barrier when it will start nothing more; the others serve until it is complete. */
+static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
+{
+	(void)comm, (void)keyval, (void)attribute, (void)extra;
+	bool entered = false;
+	session_finalizing();
+	inside.drain_now = true;
+	for (;;) {
+		session_poll();
+		bool quiet = snapshot_is_quiet(inside.snapshot) && !inside.committing;
+		if (!entered && (inside.rank != 0 || quiet)) {
+			carrier_enter_finish();
+			entered = true;
+		}
+		if (entered && carrier_all_finished() && quiet)
+			break;
+		session_spin();
+	}
+	session.counting = false;
+	session.watching = false;
+	inside.ended = true;
+	comms_on_named(NULL);
+	carrier_close();
+	recorder_close();
+	close_rooms();
+	return MPI_SUCCESS;
+}
+
+/* --- what cannot be saved --------------------------------------------------------------------------------------------- */
+
+void session_unable(const char *function, const char *why)
+{
+	if (inside.unable[0])
+		return;
+	snprintf(inside.unable, sizeof inside.unable, "rank %d: %s: %s", inside.rank, function, why);
+	log_say(LOG_INFO, "%s: %s: snapshots are void from now on", function, why);
+}
