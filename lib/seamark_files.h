@@ -212,6 +212,20 @@ SEAMARK_PUBLIC int seamark_files_verify(const seamark_files_checkpoint *checkpoi
 					void (*told)(const struct seamark_files_problem *problem, void *context), void *context,
 					struct seamark_files_proof *proof);
 
+/* --- settings -------------------------------------------------------------------------------------------------------- */
+
+/** A setting that a run of Seamark reads from its environment; texts are never freed. */
+struct seamark_files_setting {
+	const char *name;       /**< of the variable */
+	const char *type;
+	const char *range;      /**< what is allowed, in words */
+	const char *fallback;   /**< the default, as it would be written */
+	const char *help;       /**< one sentence */
+};
+
+/** The index-th setting. @return 0; SEAMARK_E_ARGUMENT: there are not so many */
+SEAMARK_PUBLIC int seamark_files_setting_at(size_t index, struct seamark_files_setting *setting);
+
 #ifdef __cplusplus
 }
 #endif

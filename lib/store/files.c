@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/settings.h"
 #include "store/catalogue.h"
 #include "store/image_read.h"
 #include "store/manifest.h"
@@ -371,4 +372,21 @@ int seamark_files_verify(const seamark_files_checkpoint *checkpoint, void (*told
 		*proof = (struct seamark_files_proof){ .problems = own.problems, .images = own.images, .regions = own.regions,
 			.bytes = own.bytes, .streams = own.streams, .messages = own.messages, .abandoned = own.abandoned };
 	return code;
+}
+
+/* --- settings ------------------------------------------------------------------------------------------------------ */
+
+int seamark_files_setting_at(size_t index, struct seamark_files_setting *setting)
+{
+	size_t count;
+	const struct settings_row *rows = settings_table(&count);
+
+	if (index >= count)
+		return fault_set(fresh_fault(), SEAMARK_E_ARGUMENT, "there are %zu settings, not %zu", count, index + 1);
+	setting->name = rows[index].name;
+	setting->type = rows[index].type;
+	setting->range = rows[index].range;
+	setting->fallback = rows[index].fallback;
+	setting->help = rows[index].help;
+	return 0;
 }

@@ -13,7 +13,7 @@
 #include "store/image_read.h"
 #include "store/manifest.h"
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 256 << 10 };
 
 static int open_file(struct store_image *image, uint64_t *size, struct fault *fault)
 {
@@ -131,7 +131,7 @@ static int read_chunk(struct store_image *image, const struct format_chunk *chun
 int image_load(struct store_image *image, size_t index, void *data, struct fault *fault)
 {
 	const struct format_region *region = &image->index.regions[index];
-	uint8_t *scratch = data ? NULL : malloc(PIECE);
+	uint8_t *scratch = data ? NULL : malloc(region->bytes < PIECE ? (size_t)region->bytes + 1 : PIECE);
 	int code = 0;
 
 	if (!data && !scratch)
