@@ -24,7 +24,8 @@ enum {
 	SHADOW_FREED = 4,      /* the application freed the handle: Seamark keeps and tests the request */
 	SHADOW_CANCELLING = 8, /* cancelled, and not yet known whether in time */
 	SHADOW_LEARNED = 16,   /* was a wildcard; complete, not told; key and position are its real ones */
-	SHADOW_RECORDED = 32   /* recorded in this window while untold: not again when told */
+	SHADOW_RECORDED = 32,  /* recorded in this window while untold: not again when told */
+	SHADOW_COMPLETE = 64   /* its request is complete and gone, and it is about to be told: MPI cannot be asked about the handle any more */
 };
 
 struct shadow {
