@@ -59,7 +59,8 @@ void position_learn(struct sequence *sequence, struct ledger *ledger, struct sha
 	int64_t later = shift_later(sequence, key, shadow->turn, 1);
 	shadow->position = ++ledger_stream(&ledger->seen, key)->total - later;
 	shadow->key = key;
-	shadow->flags = (uint8_t)((shadow->flags & ~(SHADOW_ANY_SOURCE | SHADOW_ANY_TAG)) | SHADOW_LEARNED);
+	/* It has a message: a cancelling of it came too late, and holds up nobody any more. */
+	shadow->flags = (uint8_t)((shadow->flags & ~(SHADOW_ANY_SOURCE | SHADOW_ANY_TAG | SHADOW_CANCELLING)) | SHADOW_LEARNED);
 	sequence->uncertain--;
 }
 
@@ -125,7 +126,8 @@ bool position_drain(struct sequence *sequence, struct ledger *ledger, uint64_t k
 
 void position_cancelling(struct sequence *sequence, struct shadow *shadow)
 {
-	if (shadow->flags & SHADOW_CANCELLING)
+	/* What is known to have its message cannot be cancelled any more. */
+	if (shadow->flags & (SHADOW_CANCELLING | SHADOW_LEARNED | SHADOW_RECORDED))
 		return;
 	shadow->flags |= SHADOW_CANCELLING;
 	if (has_position(shadow))
