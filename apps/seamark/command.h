@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the subcommands share: one table of options each, output for people and as JSON, and where checkpoints are. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "seamark_files.h"
+
+/* What the command leaves with. */
+enum { EXIT_FINE = 0, EXIT_PROBLEMS = 1, EXIT_USAGE = 2, EXIT_CANNOT_READ = 3 };
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+int command_list(int argc, char **argv);
+int command_show(int argc, char **argv);
+int command_verify(int argc, char **argv);
+int command_keep(int argc, char **argv);
+int command_settings(int argc, char **argv);
+
+/* --- options ------------------------------------------------------------------------------------------------------- */
+
+/* A row gives parsing and help. A text with a value, or a flag that is set to 1. */
+struct command_option {
+	const char *name;
+	const char *value;      /* what the value is called in the help; null: a flag */
+	const char *help;
+	const char **text;
+	int *flag;
+};
+
+struct command_usage {
+	const char *synopsis;   /* after "seamark " */
+	const char *description;
+	const struct command_option *options; /* ends with a name that is null */
+	int least, most;        /* operands */
+};
+
+/* Parses, and leaves the operands at argv[0 .. *operands - 1]. false: the command is to end with *status (help was printed, or
+ * the usage was wrong and that was said). */
+bool command_parse(const struct command_usage *usage, int *argc, char ***argv, int *status);
+
+/* --- output -------------------------------------------------------------------------------------------------------- */
+
+/* A line to standard output, without control characters whatever a file's names hold. */
+void command_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A line to standard error, beginning with "seamark: ". */
+void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints the document and frees it. EXIT_FINE, or EXIT_CANNOT_READ if it could not be made or written. */
+int command_print_json(json_t *document);
+/* A text from a file, that need not be UTF-8. */
+json_t *command_json_text(const char *text);
+/* What list and show say of a checkpoint. */
+json_t *command_json_entry(const struct seamark_files_entry *entry);
+
+struct command_text {
+	char text[64];
+};
+
+struct command_text command_size(uint64_t bytes);     /* "1.5 GiB" */
+struct command_text command_time(int64_t since_1970_ns); /* local time */
+struct command_text command_step(int64_t step);       /* "-" for any */
+
+/* --- checkpoints --------------------------------------------------------------------------------------------------- */
+
+/* The folder that --dir names, or SEAMARK_DIR, or "seamark". */
+const char *command_folder(const char *given);
+/* Opens it, or complains. */
+seamark_files *command_open(const char *folder);
+/* Finds a checkpoint by number, by path (with a slash), or, for null, the newest that is not garbled; or complains. What the entry points to
+ * lives until *files, which may be null, is closed. */
+bool command_find(const char *folder, const char *which, seamark_files **files, struct seamark_files_entry *entry);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* seamark: looks after checkpoints, without MPI and without the program that made them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static const struct command commands[] = {
+	{ "list", command_list, "the checkpoints there are" },
+	{ "show", command_show, "what is in a checkpoint" },
+	{ "verify", command_verify, "prove that checkpoints are whole and lost no message" },
+	{ "keep", command_keep, "keep a checkpoint from being retired" },
+	{ "settings", command_settings, "the settings that a run reads from its environment" },
+};
+
+static void help(FILE *to)
+{
+	fputs("usage: seamark COMMAND [OPTIONS]\n\nLooks after checkpoints.\n\n", to);
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("\n  -h, --help     this text; after a command, its options\n  --version      the version\n\n"
+	      "Exit status: 0 fine, 1 problems were found, 2 wrong usage, 3 something could not be read or written.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(name, "-h") || !strcmp(name, "--help")) {
+		help(stdout);
+		return EXIT_FINE;
+	}
+	if (!strcmp(name, "--version")) {
+		command_print("seamark %s", seamark_version());
+		return EXIT_FINE;
+	}
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (!strcmp(name, commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	if (argc > 1)
+		command_complain("there is no command '%s'", name);
+	help(stderr);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+
+static void put_line(FILE *to, const char *before, const char *format, va_list list)
+{
+	char *text;
+
+	if (vasprintf(&text, format, list) < 0)
+		return;
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	fprintf(to, "%s%s\n", before, text);
+	free(text);
+}
+
+void command_print(const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	put_line(stdout, "", format, list);
+	va_end(list);
+}
+
+void command_complain(const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	put_line(stderr, "seamark: ", format, list);
+	va_end(list);
+}
+
+int command_print_json(json_t *document)
+{
+	int failed = !document || json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) ||
+		     putchar('\n') < 0 || fflush(stdout);
+
+	json_decref(document);
+	if (failed)
+		command_complain("cannot print JSON");
+	return failed ? EXIT_CANNOT_READ : EXIT_FINE;
+}
+
+json_t *command_json_text(const char *text)
+{
+	json_t *value = json_string(text);
+	char *copy;
+
+	if (value)
+		return value;
+	copy = strdup(text);
+	for (char *at = copy; at && *at; at++)
+		if (*at & 0x80)
+			*at = '?';
+	value = copy ? json_string(copy) : NULL;
+	free(copy);
+	return value;
+}
+
+/* A json_int_t has a sign; what does not fit is a made-up number anyway. */
+static json_int_t number(uint64_t value)
+{
+	return (json_int_t)(value > INT64_MAX ? INT64_MAX : value);
+}
+
+json_t *command_json_entry(const struct seamark_files_entry *entry)
+{
+	json_t *object = json_pack("{s:I, s:I, s:o, s:b}", "number", number(entry->number), "life", (json_int_t)entry->life, "path",
+				   command_json_text(entry->path), "pinned", entry->pinned);
+	char run[33];
+
+	if (entry->status) {
+		json_object_set_new(object, "error", json_integer(entry->status));
+		json_object_set_new(object, "problem", command_json_text(entry->problem));
+		return object;
+	}
+	for (size_t i = 0; i < sizeof entry->run; i++)
+		sprintf(run + 2 * i, "%02x", entry->run[i]);
+	json_object_set_new(object, "run", json_string(run));
+	json_object_set_new(object, "step", entry->step == SEAMARK_ANY_STEP ? json_null() : json_integer(entry->step));
+	json_object_set_new(object, "ranks", json_integer(entry->ranks));
+	json_object_set_new(object, "taken_ns", json_integer(entry->taken_ns));
+	json_object_set_new(object, "held_s", json_real(entry->held_s));
+	json_object_set_new(object, "bytes", json_integer(number(entry->bytes)));
+	json_object_set_new(object, "messages", json_integer(number(entry->messages)));
+	json_object_set_new(object, "message_bytes", json_integer(number(entry->message_bytes)));
+	return object;
+}
+
+struct command_text command_size(uint64_t bytes)
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	struct command_text size;
+	double value = (double)bytes / 1024;
+	size_t unit = 0;
+
+	if (bytes < 1024) {
+		snprintf(size.text, sizeof size.text, "%u B", (unsigned)bytes);
+		return size;
+	}
+	for (; value >= 1023.95 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+		value /= 1024;
+	snprintf(size.text, sizeof size.text, "%.1f %s", value, units[unit]);
+	return size;
+}
+
+struct command_text command_time(int64_t since_1970_ns)
+{
+	struct command_text time = {"?"};
+	time_t seconds = (time_t)(since_1970_ns / 1000000000);
+	struct tm local;
+
+	if (localtime_r(&seconds, &local))
+		strftime(time.text, sizeof time.text, "%Y-%m-%d %H:%M:%S", &local);
+	return time;
+}
+
+struct command_text command_step(int64_t step)
+{
+	struct command_text text = {"-"};
+
+	if (step != SEAMARK_ANY_STEP)
+		snprintf(text.text, sizeof text.text, "%lld", (long long)step);
+	return text;
+}
