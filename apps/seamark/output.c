@@ -7,15 +7,26 @@
 
 #include "command.h"
 
+/* Neither control characters, nor those of the second set (U+0080 to U+009F), nor anything that is no UTF-8 reaches a terminal. */
+static void tame(char *text)
+{
+	json_t *is_utf8 = json_string(text);
+
+	for (unsigned char *at = (unsigned char *)text; *at; at++)
+		if (*at < ' ' || *at == 0x7f || (*at >= 0x80 && !is_utf8))
+			*at = '?';
+		else if (*at == 0xc2 && at[1] < 0xa0)
+			at[0] = at[1] = '?';
+	json_decref(is_utf8);
+}
+
 static void put_line(FILE *to, const char *before, const char *format, va_list list)
 {
 	char *text;
 
 	if (vasprintf(&text, format, list) < 0)
 		return;
-	for (char *at = text; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = '?';
+	tame(text);
 	fprintf(to, "%s%s\n", before, text);
 	free(text);
 }

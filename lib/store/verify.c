@@ -356,9 +356,9 @@ static void check_stream(struct verification *v, const struct line *lines, size_
 		     " + carried %" PRId64 ", seen %" PRId64 " + recorded %" PRId64 ")", lines->sender, lines->receiver, lines->tag,
 		     lines->comm, why, sent, in.carried, in.seen, in.recorded);
 	else if (out.abandoned || in.abandoned)
-		tell(v, 0, lines->receiver, "stream from rank %u to rank %u, tag %u, communicator '%s': %" PRId64
-		     " messages are abandoned: the communicator was freed before they were received", lines->sender, lines->receiver,
-		     lines->tag, lines->comm, difference);
+		tell(v, 0, lines->receiver, "stream from rank %u to rank %u, tag %u, communicator '%s': abandoned messages: %" PRId64
+		     " (the communicator was freed before they were received)", lines->sender, lines->receiver, lines->tag, lines->comm,
+		     difference);
 	else
 		v->proof->streams++;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Damage: whatever happens to the files of a checkpoint is found and named, and files that somebody made up harm nobody. Random choices come
- * from a seed that is printed; SEAMARK_TEST_SEED=... repeats them. */
+ * from a seed that is printed; TEST_SEED=... repeats them. */
 #include <CUnit/Basic.h>
 #include <time.h>
 #include <xxhash.h>
@@ -63,11 +63,11 @@ static void put_byte(const char *path, size_t at, uint8_t value)
 static int begin(void)
 {
 	static struct fixture_world world;
-	const char *given = getenv("SEAMARK_TEST_SEED");
+	const char *given = getenv("TEST_SEED");
 	struct fixture fixture;
 
 	state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	printf("\n  SEAMARK_TEST_SEED=%" PRIu64 "\n", state);
+	printf("\n  TEST_SEED=%" PRIu64 "\n", state);
 	fixture_fill(&world, RANKS);
 	fixture_folder(folder);
 	fixture_begin(&fixture, folder, RANKS);

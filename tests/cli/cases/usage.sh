@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=sh disable=SC2154
+run
+run -h
+run --version
+run sail
+run list -h
+run show -h
+run verify -h
+run keep -h
+run settings -h
+run list 1
+run list --colour
+run list --dir
+run keep
+run verify 1 2
+run keep 1 --dir nowhere
+"$MAKE_CHECKPOINTS" seamark 2 1
+run keep 7
+run keep 1
+ls seamark/0000001.L01
+run keep --off 1
+run keep --off 1 --json
+ls seamark/0000001.L01
