@@ -313,7 +313,7 @@ void telling_scan(int64_t now_ns, bool at_once)
 	if (inside.scan_pause_ns < SCAN_PAUSE_MOST_NS)
 		inside.scan_pause_ns *= 2;
 	for (struct shadow *shadow = NULL; (shadow = shadow_next(&session.sequence.shadows, shadow));)
-		if (shadow->kind == SHADOW_RECEIVE && !(shadow->flags & SHADOW_RECORDED) && in_window())
+		if (shadow->kind == SHADOW_RECEIVE && !(shadow->flags & (SHADOW_RECORDED | SHADOW_COMPLETE)) && in_window())
 			look_at_receive(shadow);
 	settle();
 }
