@@ -91,7 +91,9 @@ static void report_void(const struct snapshot_outcome *outcome)
 		snprintf(after, sizeof after, "void %d times in a row for this reason: the next is the next scheduled one", 8);
 	else
 		snprintf(after, sizeof after, "it is not tried again");
-	log_say(LOG_NOTICE, "checkpoint %" PRIu64 " is void: %s%s%s%s; %s%s%s", outcome->number, reason_text(outcome->reason),
+	/* That a program ends before its next interval is nothing to tell. */
+	bool expected = outcome->want == WANT_INTERVAL && outcome->reason == REASON_FINALIZING;
+	log_say(expected ? LOG_INFO : LOG_NOTICE, "checkpoint %" PRIu64 " is void: %s%s%s%s; %s%s%s", outcome->number, reason_text(outcome->reason),
 		outcome->text[0] ? " (" : "", outcome->text, outcome->text[0] ? ")" : "", after,
 		outcome->resigned && advice[0] ? "; what would help: " : "", outcome->resigned ? advice : "");
 }
@@ -99,6 +101,7 @@ static void report_void(const struct snapshot_outcome *outcome)
 void report_outcome(const struct snapshot_outcome *outcome)
 {
 	if (outcome->committed) {
+		inside.captured = false; /* its file is the checkpoint's now */
 		inside.has_committed = true;
 		inside.committed_number = outcome->number;
 		inside.committed_step = outcome->verdict.step;

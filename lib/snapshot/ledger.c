@@ -134,8 +134,10 @@ int ledger_add_comm(struct ledger *ledger, enum ledger_comm_kind kind, uint64_t 
 
 void ledger_free_comm(struct ledger *ledger, int comm)
 {
-	if (comm != LEDGER_NO_COMM)
-		ledger->comms[comm].state = LEDGER_COMM_FREED;
+	if (comm == LEDGER_NO_COMM || ledger->comms[comm].state != LEDGER_COMM_LIVE)
+		return;
+	ledger->comms[comm].state = LEDGER_COMM_FREED;
+	ledger->freed++;
 }
 
 int ledger_comm_named(const struct ledger *ledger, uint64_t name)
@@ -168,16 +170,6 @@ uint64_t ledger_collective_sum(const struct ledger *ledger)
 bool ledger_is_broken(const struct ledger *ledger)
 {
 	return ledger->overflow || ledger->sent.broken || ledger->seen.broken;
-}
-
-size_t ledger_weight(const struct ledger *ledger)
-{
-	size_t weight = ledger->sent.used + ledger->seen.used;
-	/* A communicator costs more than a stream: keys hold few of them. */
-	for (size_t i = 0; i < ledger->comm_room; i++)
-		if (ledger->comms[i].state == LEDGER_COMM_FREED)
-			weight += 32;
-	return weight;
 }
 
 /* Keeps the streams that say something, and shrinks the table to them. */
@@ -238,6 +230,7 @@ void ledger_sweep(struct ledger *ledger)
 		if (comm->state == LEDGER_COMM_FREED && !needed[i] && ++comm->sweeps > 1) {
 			free(comm->world);
 			memset(comm, 0, sizeof *comm);
+			ledger->freed--;
 		}
 	}
 }

@@ -106,6 +106,7 @@ struct ledger {
 	struct ledger_table seen;
 	struct ledger_comm *comms;   /* LEDGER_COMMS_MAX are possible, comm_room are there */
 	size_t comm_room;
+	size_t freed;                /* tombstones */
 	uint64_t made;               /* communicators made so far */
 	bool overflow;               /* traffic passed uncounted: too many communicators, or too large a one */
 };
@@ -134,7 +135,11 @@ uint64_t ledger_collective_sum(const struct ledger *ledger);
 /* Whether counts may be wrong, from lack of memory or of keys. */
 bool ledger_is_broken(const struct ledger *ledger);
 /* Streams and tombstones held: when it grows past a bound, an empty snapshot resets it. */
-size_t ledger_weight(const struct ledger *ledger);
+static inline size_t ledger_weight(const struct ledger *ledger)
+{
+	/* A communicator costs more than a stream: keys hold few of them. */
+	return ledger->sent.used + ledger->seen.used + 32 * ledger->freed;
+}
 
 /* Moves the base of one stream by `count`; it stays in the table until ledger_sweep. */
 static inline void ledger_rebase(struct ledger_stream *stream, int64_t count, bool incoming)

@@ -57,6 +57,7 @@ struct snapshot {
 	int64_t here_step;
 	bool finalizing;
 	bool stopping;
+	int64_t next_reset_ns;         /* no empty snapshot is asked for before */
 	bool asked;                    /* this rank asked for a snapshot and has seen no outcome since */
 
 	/* alert */
@@ -138,6 +139,7 @@ int64_t snapshot_time_allowed(const struct snapshot *snapshot);
 
 /* --- start.c --- */
 void start_request(struct snapshot *snapshot, uint8_t want, int32_t by);
+void start_reset_if_due(struct snapshot *snapshot);
 /* rank 0: begins an attempt if one is due. */
 void start_if_due(struct snapshot *snapshot);
 /* rank 0: what the outcome means for what was wanted. */

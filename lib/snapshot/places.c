@@ -183,7 +183,7 @@ void places_head(struct snapshot *snapshot, int32_t from, const void *data, size
 	if (!wire_get_head(data, size, &head) || head.epoch < snapshot->attempt.epoch)
 		return;
 	if (head.epoch > snapshot->attempt.epoch) {
-		if (snapshot->phase != SNAPSHOT_IDLE) {
+		if (snapshot->phase != SNAPSHOT_IDLE || snapshot->awaiting) {
 			snapshot_stash(snapshot, SNAPSHOT_HEAD, from, data, size);
 			return;
 		}

@@ -264,7 +264,7 @@ static void published(struct snapshot *snapshot, const struct snapshot_event *ev
 {
 	struct wire_outcome outcome = {.epoch = snapshot->attempt.epoch, .committed = !event->failed};
 	if (event->failed) {
-		outcome.reason = REASON_MANIFEST;
+		outcome.reason = event->reason ? (uint8_t)event->reason : REASON_MANIFEST;
 		text_put(outcome.text, sizeof outcome.text, "%s", event->text ? event->text : "");
 		abandon_image(snapshot);
 	}
@@ -411,6 +411,8 @@ void snapshot_step(struct snapshot *snapshot, const struct snapshot_event *event
 	} else if (snapshot->phase == SNAPSHOT_WINDOW) {
 		go_on(snapshot);
 	}
+	if (snapshot->phase == SNAPSHOT_IDLE && event->kind == SNAPSHOT_MOMENT)
+		start_reset_if_due(snapshot);
 	/* Not in the step that ended an attempt: its actions, the moving of the base among them, come first. */
 	if (snapshot->config.rank == 0 && event->kind == SNAPSHOT_MOMENT)
 		start_if_due(snapshot);

@@ -13,6 +13,8 @@ enum {
 	PAUSE_DOUBLINGS = 10
 };
 
+/* Between two empty snapshots that one rank asks for. */
+#define RESET_PAUSE_NS INT64_C(1000000000)
 #define PAUSE_FIRST_NS INT64_C(1000000) /* between the second and the third attempt; the second follows at once */
 
 static void want(struct snapshot *snapshot, uint8_t what, int32_t by)
@@ -37,6 +39,10 @@ void start_request(struct snapshot *snapshot, uint8_t what, int32_t by)
 		wave_send(snapshot, 0, &data);
 		return;
 	}
+	/* One stop is enough: a signal reaches every rank. */
+	if ((what & WANT_STOP) && (snapshot->stopping || (snapshot->wanted & WANT_STOP) ||
+				   (snapshot->under_way && (snapshot->attempt.want & WANT_STOP))))
+		return;
 	/* A plain request that comes before rank 0's cut is one with what is under way. */
 	bool joins = what == WANT_REQUEST && snapshot->under_way && snapshot->phase <= SNAPSHOT_ALERT &&
 		     !snapshot->awaiting && !(snapshot->attempt.want & WANT_EMPTY);
@@ -44,6 +50,16 @@ void start_request(struct snapshot *snapshot, uint8_t what, int32_t by)
 		wave_hasten(snapshot);
 	else
 		want(snapshot, what, by);
+}
+
+/* Any rank: a ledger that has grown past its bound is reset by an empty snapshot. */
+void start_reset_if_due(struct snapshot *snapshot)
+{
+	if (likely(ledger_weight(snapshot->config.ledger) <= snapshot->config.ledger_bound) || snapshot->finalizing ||
+	    snapshot->now_ns < snapshot->next_reset_ns)
+		return;
+	snapshot->next_reset_ns = snapshot->now_ns + RESET_PAUSE_NS;
+	start_request(snapshot, WANT_EMPTY, snapshot->config.rank);
 }
 
 /* Step intervals: an attempt is announced two leads before the multiple. */
