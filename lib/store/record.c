@@ -5,10 +5,10 @@
 
 #include "store/format.h"
 
-enum { OUTGOING = 1, ABANDONED = 2, PACKED_LIKE_MACHINES = 1 };
+enum { OUTGOING = 1, ABANDONED = 2, FREED = 1, NAMELESS = 2, PACKED_LIKE_MACHINES = 1 };
 
 /* The fewest bytes that one of them takes: what a count of them must be justified by. */
-enum { COMM_LEAST = 21, STREAM_LEAST = 6, MESSAGE_LEAST = 8 };
+enum { COMM_LEAST = 22, STREAM_LEAST = 6, MESSAGE_LEAST = 8 };
 
 void format_put_record(struct bytes_out *out, const struct store_record *record)
 {
@@ -17,12 +17,13 @@ void format_put_record(struct bytes_out *out, const struct store_record *record)
 		const struct store_comm *comm = &record->comms[i];
 
 		bytes_put_text(out, comm->name);
+		bytes_put_text(out, comm->label);
 		bytes_put_u64(out, comm->key);
 		bytes_put_varint(out, comm->kind);
 		bytes_put_varint(out, comm->size);
 		bytes_put_u64(out, comm->members);
 		bytes_put_varint(out, comm->begun);
-		bytes_put_u8(out, comm->freed);
+		bytes_put_u8(out, (uint8_t)((comm->freed ? FREED : 0) | (comm->nameless ? NAMELESS : 0)));
 	}
 	bytes_put_varint(out, record->stream_count);
 	for (size_t i = 0; i < record->stream_count; i++) {
@@ -78,17 +79,19 @@ static size_t get_count(struct bytes_in *in, size_t least)
 
 static void get_comm(struct store_comm *comm, struct bytes_in *in)
 {
-	uint8_t freed;
+	uint8_t flags;
 
 	bytes_get_text(in, comm->name, sizeof comm->name);
+	bytes_get_text(in, comm->label, sizeof comm->label);
 	comm->key = bytes_get_u64(in);
 	comm->kind = get_below(in, 2);
 	comm->size = get_below(in, UINT64_C(1) << 31);
 	comm->members = bytes_get_u64(in);
 	comm->begun = bytes_get_varint(in);
-	freed = bytes_get_u8(in);
-	comm->freed = freed == 1;
-	if (freed > 1 || !comm->size)
+	flags = bytes_get_u8(in);
+	comm->freed = flags & FREED;
+	comm->nameless = flags & NAMELESS;
+	if (flags & ~(FREED | NAMELESS) || !comm->size)
 		in->bad = true;
 }
 

@@ -390,7 +390,8 @@ static void seal_manifest(char *text)
 /* Replaces what follows a member's name up to the end of the line. */
 static void replace(char *text, const char *member, const char *value)
 {
-	char name[64], rest[4096], *at, *line_end;
+	char name[64], *at, *line_end;
+	size_t length = strlen(value);
 
 	snprintf(name, sizeof name, "\"%s\": ", member);
 	at = strstr(text, name);
@@ -398,8 +399,9 @@ static void replace(char *text, const char *member, const char *value)
 		fixture_stop(member, NULL);
 	at += strlen(name);
 	line_end = at + strcspn(at, "\n");
-	snprintf(rest, sizeof rest, "%s", line_end);
-	sprintf(at, "%s%s%s", value, line_end[-1] == ',' ? "," : "", rest);
+	line_end -= line_end[-1] == ',';
+	memmove(at + length, line_end, strlen(line_end) + 1);
+	memcpy(at, value, length);
 	seal_manifest(text);
 }
 

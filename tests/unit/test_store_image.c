@@ -123,6 +123,9 @@ static void the_record_comes_back(void)
 	/* As of one rank among four, though the others are not there. */
 	fixture_fill(&world, 4);
 	fixture.ranks = 1;
+	world.comms[0][1].freed = true;
+	world.comms[0][0].nameless = true;
+	strcpy(world.comms[0][1].label, "ghosts");
 	for (size_t i = 0; i < part->record.stream_count; i++)
 		world.streams[0][i].peer = 0;
 	for (size_t i = 0; i < part->record.message_count; i++)
@@ -136,6 +139,10 @@ static void the_record_comes_back(void)
 	CU_ASSERT_STRING_EQUAL(record.comms[1].name, "world/0/1");
 	CU_ASSERT_EQUAL(record.comms[1].begun, 12345678901);
 	CU_ASSERT_EQUAL(record.comms[1].key, 2);
+	CU_ASSERT_STRING_EQUAL(record.comms[1].label, "ghosts");
+	CU_ASSERT_STRING_EQUAL(record.comms[0].label, "");
+	CU_ASSERT_TRUE(record.comms[1].freed && !record.comms[1].nameless);
+	CU_ASSERT_TRUE(record.comms[0].nameless && !record.comms[0].freed);
 	CU_ASSERT_EQUAL_FATAL(record.stream_count, part->record.stream_count);
 	CU_ASSERT_FALSE(memcmp(record.streams, part->record.streams, record.stream_count * sizeof *record.streams));
 	CU_ASSERT_EQUAL_FATAL(record.message_count, part->record.message_count);
