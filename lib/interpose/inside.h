@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside the door interpose: MPI_ functions that count, and pass to PMPI_.
+ *   init.c          MPI_Init to MPI_Finalize
+ *   send.c          sends, blocking and not
+ *   receive.c       receives, and sends with receives
+ *   probe.c         probes
+ *   wait.c          waits and tests, and how completions are told
+ *   request.c       what else is done with requests: asked, freed, cancelled
+ *   collective.c    collectives, from the table in collectives.h
+ *   communicator.c  communicators made, named and freed
+ *   type.c          datatypes that pending receives still need
+ *   noticed.c       functions that are not carried, from the table in noticed.h
+ *   scan.c          objects that call the MPI library below Seamark
+ *
+ * Every wrapper begins with `if (!session.counting)`: outside MPI_Init and MPI_Finalize, or when Seamark is off, it is MPI's own. */
+#ifndef INTERPOSE_INSIDE_H
+#define INTERPOSE_INSIDE_H
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/likely.h"
+#include "channel/comms.h"
+#include "channel/recorder.h"
+#include "session/session.h"
+
+/* What a shadow of kind SHADOW_OTHER is, in `spare`. */
+enum {
+	OTHER_OUTSIDE,   /* the application's own generalized request */
+	OTHER_NAMING,    /* MPI_Comm_idup: `extra` is a struct naming */
+	OTHER_DELIVERED  /* served from the mailbox and told by MPI_Request_get_status: the key still has source and tag */
+};
+
+/* A request that Seamark does not follow may be about: a cancel is passed on to MPI whatever it is for. */
+extern bool interpose_untracked;
+
+static inline uint64_t handle_of(MPI_Request request)
+{
+	return (uint64_t)(uintptr_t)request;
+}
+
+static inline struct shadow *shadow_of(MPI_Request request)
+{
+	return shadow_find(&session.sequence.shadows, handle_of(request));
+}
+
+/* A shadow for a new request; null: no memory, or the handle is one that was completed behind Seamark's back. Snapshots are void then. */
+struct shadow *interpose_shadow(MPI_Request request, enum shadow_kind kind, uint64_t key);
+
+/* Traffic passed that cannot be counted: snapshots are void from now on. Not when the caller is the MPI library itself, on a communicator of its
+ * own (Open MPI's ROMIO calls MPI_ names). */
+void interpose_uncounted(const char *function, MPI_Comm comm, const void *caller);
+bool interpose_is_mpi(const void *caller);
+/* Says, for the start, which loaded object calls PMPI_ functions that Seamark should see. */
+void interpose_scan(void);
+
+/* --- receives ---------------------------------------------------------------------------------------------------------- */
+
+/* The key of a receive's pattern, and its wildcards. */
+static inline uint64_t pattern_of(int index, int source, int tag, uint8_t *flags)
+{
+	*flags = (uint8_t)((source == MPI_ANY_SOURCE ? SHADOW_ANY_SOURCE : 0) | (tag == MPI_ANY_TAG ? SHADOW_ANY_TAG : 0));
+	return ledger_key((unsigned)index, source < 0 ? 0 : (unsigned)source, tag < 0 ? 0 : (unsigned)tag);
+}
+
+/* The mail that a receive or probe would get, or null. */
+struct mail *interpose_mail(int index, int source, int tag);
+
+/* MPI_Irecv without its turn: from the mailbox, or posted and counted. */
+int interpose_irecv(const char *function, const void *caller, void *buffer, int count, MPI_Datatype type, int source, int tag,
+		    MPI_Comm comm, MPI_Request *request);
+
+/* --- telling ----------------------------------------------------------------------------------------------------------- */
+
+/* The general path; the shadow is dropped. Null status: it is not needed. An error that MPI does not know of (a mail that did not fit), or MPI_SUCCESS. */
+int interpose_tell(struct shadow *shadow, MPI_Status *status);
+/* In a snapshot: marks what is complete, and looks once more for orders and markers. */
+void interpose_before_telling(uint64_t handle);
+/* Hands an error of interpose_tell to the error handler of its communicator; `error` is what the call will return. */
+void interpose_raise(int error);
+
+/* The request with this handle is complete, and the application is told when the call returns. */
+static inline int tell(uint64_t handle, MPI_Status *status)
+{
+	struct shadow *shadow = shadow_find(&session.sequence.shadows, handle);
+	if (shadow == NULL)
+		return MPI_SUCCESS;
+	if (likely(!session.watching && shadow->kind == SHADOW_RECEIVE && shadow->flags == 0)) {
+		struct ledger_stream *stream = ledger_stream(&session.ledger.seen, shadow->key);
+		if (position_told_in_order(&session.sequence, stream, shadow->position)) {
+			shadow_drop(&session.sequence.shadows, shadow);
+			return MPI_SUCCESS;
+		}
+	}
+	return interpose_tell(shadow, status);
+}
+
+/* Ends a call in which one request was found complete: `error` is MPI's. */
+static inline int told_one(uint64_t handle, MPI_Status *status, int error)
+{
+	if (unlikely(session.watching))
+		interpose_before_telling(handle);
+	int own = tell(handle, status);
+	session_close_safepoint();
+	if (unlikely(own != MPI_SUCCESS)) {
+		interpose_raise(own);
+		return error == MPI_SUCCESS ? own : error;
+	}
+	return error;
+}
+
+/* Waits for one request; status is a real one. */
+int interpose_wait(MPI_Request *request, MPI_Status *status);
+
+/* --- collectives and communicators -------------------------------------------------------------------------------------- */
+
+/* A collective begins on a communicator. */
+static inline void begin_collective(const char *function, MPI_Comm comm, const void *caller)
+{
+	session_turn();
+	session_close_safepoint();
+	int index = comms_index(comm);
+	if (likely(index != LEDGER_NO_COMM))
+		session.ledger.comms[index].begun++;
+	else
+		interpose_uncounted(function, comm, caller);
+}
+
+/* A non-blocking one was begun: a shadow, unless it is complete already. true: it is. */
+bool interpose_began(MPI_Request request, enum shadow_kind kind, struct shadow **shadow);
+
+struct naming;
+/* MPI_Comm_idup is complete: the new communicator is named. */
+void interpose_name_idup(struct naming *naming);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Probes. What lies in the mailbox is found first. A probe that finds something leaves the safepoint open until the receive; one that finds nothing
+ * closes it: a program may go on with other work then. */
+#include "interpose/inside.h"
+
+/* One look; *flag: found. status is real. */
+static int look(int source, int tag, MPI_Comm comm, int *flag, MPI_Status *status)
+{
+	int index = comms_index(comm);
+	if (unlikely(session.mailbox.count != 0)) {
+		struct mail *mail = interpose_mail(index, source, tag);
+		if (mail) {
+			*flag = 1;
+			return recorder_probe_status(mail, status);
+		}
+	}
+	int error = PMPI_Iprobe(source, tag, comm, flag, status);
+	if (unlikely(error == MPI_SUCCESS && *flag && session.watching && index != LEDGER_NO_COMM && source != MPI_PROC_NULL)) {
+		session_before_telling();
+		session_probed(index, status);
+	}
+	return error;
+}
+
+int MPI_Iprobe(int source, int tag, MPI_Comm comm, int *flag, MPI_Status *status)
+{
+	if (unlikely(!session.counting))
+		return PMPI_Iprobe(source, tag, comm, flag, status);
+	MPI_Status own;
+	session_turn();
+	int error = look(source, tag, comm, flag, status == MPI_STATUS_IGNORE ? &own : status);
+	if (error != MPI_SUCCESS || !*flag || source == MPI_PROC_NULL)
+		session_close_safepoint();
+	return error;
+}
+
+int MPI_Probe(int source, int tag, MPI_Comm comm, MPI_Status *status)
+{
+	if (unlikely(!session.counting))
+		return PMPI_Probe(source, tag, comm, status);
+	MPI_Status own;
+	int error, found = 0;
+	session_turn();
+	for (session.spins = 0;; session_spin()) {
+		/* The message may be drained into the mailbox by a turn of this loop. */
+		error = look(source, tag, comm, &found, status == MPI_STATUS_IGNORE ? &own : status);
+		if (found || error != MPI_SUCCESS)
+			break;
+	}
+	if (error != MPI_SUCCESS || source == MPI_PROC_NULL)
+		session_close_safepoint();
+	return error;
+}

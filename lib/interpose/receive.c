@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Receives. The mailbox is looked into first; then the receive is posted in the MPI library, and joins the sequence. A blocking one is a loop of tests:
+ * a rank that waits for a message answers orders, and can make its cut in an open safepoint. */
+#include <stdlib.h>
+
+#include "interpose/inside.h"
+
+/* --- from the mailbox --------------------------------------------------------------------------------------------------- */
+
+struct mail *interpose_mail(int index, int source, int tag)
+{
+	if (index == LEDGER_NO_COMM || (source < 0 && source != MPI_ANY_SOURCE) || (tag < 0 && tag != MPI_ANY_TAG))
+		return NULL;
+	return mailbox_find(&session.mailbox, (unsigned)index, source == MPI_ANY_SOURCE ? -1 : source, tag == MPI_ANY_TAG ? -1 : tag);
+}
+
+/* A blocking receive; false: there is no mail for it. */
+static bool receive_mail(void *buffer, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Status *status, int *error)
+{
+	int index = comms_index(comm);
+	if (interpose_mail(index, source, tag) == NULL)
+		return false;
+	session_before_telling();
+	struct mail *mail = interpose_mail(index, source, tag);
+	if (mail == NULL)
+		return false;
+	*error = recorder_deliver(mail, buffer, count, type, status);
+	if (*error == MPI_SUCCESS || *error == MPI_ERR_TRUNCATE) {
+		mailbox_remove(&session.mailbox, mail);
+		session_told_mail(mail);
+	}
+	session_close_safepoint();
+	if (*error != MPI_SUCCESS)
+		PMPI_Comm_call_errhandler(comm, *error);
+	return true;
+}
+
+/* A receive that is waited for later: a request of its own, whose status is addressed when it is told. */
+static int deliver(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Comm comm, MPI_Request *request)
+{
+	bool truncated;
+	int error = recorder_deliver_request(mail, buffer, count, type, request, &truncated);
+	if (error != MPI_SUCCESS) {
+		PMPI_Comm_call_errhandler(comm, error);
+		return error;
+	}
+	struct shadow *shadow = interpose_shadow(*request, SHADOW_DELIVERY, mail->key);
+	mailbox_remove(&session.mailbox, mail);
+	if (shadow == NULL) {
+		session_told_mail(mail); /* said to be unable: the status will name this rank itself */
+		return error;
+	}
+	shadow->extra = (uint64_t)(uintptr_t)mail;
+	shadow->spare = truncated;
+	return error;
+}
+
+/* --- posted --------------------------------------------------------------------------------------------------------------- */
+
+static inline struct shadow *post(int index, void *buffer, int count, MPI_Datatype type, int source, int tag, MPI_Request request)
+{
+	uint8_t flags;
+	uint64_t key = pattern_of(index, source, tag, &flags);
+	struct shadow *shadow = interpose_shadow(request, SHADOW_RECEIVE, key);
+	if (unlikely(shadow == NULL))
+		return NULL;
+	shadow->flags = flags;
+	shadow->buffer = buffer;
+	shadow->count = count;
+	shadow->type = (uint64_t)(uintptr_t)type;
+	position_post(&session.sequence, &session.ledger, shadow);
+	return shadow;
+}
+
+int interpose_irecv(const char *function, const void *caller, void *buffer, int count, MPI_Datatype type, int source, int tag,
+		    MPI_Comm comm, MPI_Request *request)
+{
+	int index = comms_index(comm);
+	if (unlikely(session.mailbox.count != 0)) {
+		struct mail *mail = interpose_mail(index, source, tag);
+		if (mail)
+			return deliver(mail, buffer, count, type, comm, request);
+	}
+	int error = PMPI_Irecv(buffer, count, type, source, tag, comm, request);
+	if (unlikely(error != MPI_SUCCESS || source == MPI_PROC_NULL))
+		return error;
+	if (likely(index != LEDGER_NO_COMM))
+		post(index, buffer, count, type, source, tag, *request);
+	else
+		interpose_uncounted(function, comm, caller);
+	return error;
+}
+
+int MPI_Irecv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Request *request)
+{
+	if (unlikely(!session.counting))
+		return PMPI_Irecv(buf, count, datatype, source, tag, comm, request);
+	session_turn();
+	return interpose_irecv("MPI_Irecv", __builtin_return_address(0), buf, count, datatype, source, tag, comm, request);
+}
+
+/* A receive that was complete at the first look, between snapshots: if nothing before it is undecided it is posted and told in one. */
+static inline bool told_at_once(int index, int source, int tag, const MPI_Status *status)
+{
+	uint8_t flags;
+	uint64_t key = pattern_of(index, source, tag, &flags);
+	if (flags) {
+		if (unlikely((status->MPI_SOURCE | status->MPI_TAG) < 0))
+			return false;
+		key = ledger_key((unsigned)index, (unsigned)status->MPI_SOURCE, (unsigned)status->MPI_TAG);
+	}
+	struct ledger_stream *stream = ledger_stream(&session.ledger.seen, key);
+	if (unlikely(!position_is_plain(&session.sequence) || stream->seen != stream->total))
+		return false;
+	stream->total++;
+	stream->seen++;
+	session_close_safepoint();
+	return true;
+}
+
+int MPI_Recv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Status *status)
+{
+	if (unlikely(!session.counting))
+		return PMPI_Recv(buf, count, datatype, source, tag, comm, status);
+	MPI_Request request;
+	MPI_Status own;
+	int error, complete = 0, index;
+	session_turn();
+	if (unlikely(session.mailbox.count != 0) && receive_mail(buf, count, datatype, source, tag, comm, status, &error))
+		return error;
+	if (status == MPI_STATUS_IGNORE)
+		status = &own;
+	error = PMPI_Irecv(buf, count, datatype, source, tag, comm, &request);
+	if (unlikely(error != MPI_SUCCESS))
+		return error;
+	MPI_Request was = request;
+	error = PMPI_Test(&request, &complete, status);
+	complete |= error != MPI_SUCCESS;
+	index = comms_index(comm);
+	if (unlikely(index == LEDGER_NO_COMM && source != MPI_PROC_NULL))
+		interpose_uncounted("MPI_Recv", comm, __builtin_return_address(0));
+	else if (likely(source != MPI_PROC_NULL)) {
+		if (likely(complete && !session.watching) && told_at_once(index, source, tag, status))
+			return error;
+		post(index, buf, count, datatype, source, tag, was);
+	}
+	return complete ? told_one(handle_of(was), status, error) : interpose_wait(&request, status);
+}
+
+/* --- a send and a receive in one ------------------------------------------------------------------------------------------- */
+
+/* Takes back a receive whose send was refused. */
+static void take_back(MPI_Request *request)
+{
+	MPI_Status status;
+	MPI_Cancel(request);
+	interpose_wait(request, &status);
+}
+
+static int exchange(const char *function, const void *caller, const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest,
+		    int sendtag, void *recvbuf, int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm,
+		    MPI_Status *status)
+{
+	MPI_Request receive, send;
+	MPI_Status own, ignored;
+	int error = interpose_irecv(function, caller, recvbuf, recvcount, recvtype, source, recvtag, comm, &receive);
+	if (error != MPI_SUCCESS)
+		return error;
+	error = MPI_Isend(sendbuf, sendcount, sendtype, dest, sendtag, comm, &send);
+	if (error != MPI_SUCCESS) {
+		take_back(&receive);
+		return error;
+	}
+	int send_error = interpose_wait(&send, &ignored);
+	error = interpose_wait(&receive, status == MPI_STATUS_IGNORE ? &own : status);
+	return error == MPI_SUCCESS ? send_error : error;
+}
+
+int MPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf, int recvcount,
+		 MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm, MPI_Status *status)
+{
+	if (unlikely(!session.counting))
+		return PMPI_Sendrecv(sendbuf, sendcount, sendtype, dest, sendtag, recvbuf, recvcount, recvtype, source, recvtag, comm,
+				     status);
+	session_turn();
+	session_close_safepoint();
+	return exchange("MPI_Sendrecv", __builtin_return_address(0), sendbuf, sendcount, sendtype, dest, sendtag, recvbuf, recvcount,
+			recvtype, source, recvtag, comm, status);
+}
+
+int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype datatype, int dest, int sendtag, int source, int recvtag, MPI_Comm comm,
+			 MPI_Status *status)
+{
+	if (unlikely(!session.counting))
+		return PMPI_Sendrecv_replace(buf, count, datatype, dest, sendtag, source, recvtag, comm, status);
+	session_turn();
+	session_close_safepoint();
+	/* What goes out is packed first: the receive may be served at once, from the mailbox or by the MPI library. */
+	struct recorder_named packed = {MPI_PACKED, 0};
+	void *data = NULL;
+	int64_t bytes = 0;
+	int error = MPI_SUCCESS;
+	if (dest != MPI_PROC_NULL) {
+		if (recorder_pack_all(buf, count, datatype, &data, &bytes, NULL) < 0) {
+			/* The arguments are wrong, which MPI will say; or there is no memory. */
+			error = PMPI_Sendrecv_replace(buf, count, datatype, dest, sendtag, source, recvtag, comm, status);
+			if (error == MPI_SUCCESS)
+				session_unable("MPI_Sendrecv_replace", "there was no memory to pack a message");
+			return error;
+		}
+		error = recorder_name(bytes, &packed);
+	}
+	if (error == MPI_SUCCESS)
+		error = exchange("MPI_Sendrecv_replace", __builtin_return_address(0), data, packed.count, packed.type, dest, sendtag, buf,
+				 count, datatype, source, recvtag, comm, status);
+	recorder_unname(&packed);
+	free(data);
+	return error;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A send counts when it is called: as late as possible before MPI has it, and not at all if MPI refuses it. Blocking sends are MPI's own. */
+#include "interpose/inside.h"
+
+/* Begins a send: its stream's key, or 0 if it cannot be counted. */
+static inline uint64_t begin_send(int dest, int tag, MPI_Comm comm)
+{
+	session_turn();
+	session_close_safepoint();
+	int index = comms_index(comm);
+	return likely((index | dest | tag) >= 0) ? ledger_key((unsigned)index, (unsigned)dest, (unsigned)tag) : 0;
+}
+
+static inline void count_send(uint64_t key)
+{
+	if (likely(key != 0))
+		ledger_stream(&session.ledger.sent, key)->total++;
+}
+
+/* What could not be counted, or was not sent. */
+static void end_send(const char *function, const void *caller, uint64_t key, int dest, MPI_Comm comm, int error)
+{
+	if (key != 0)
+		ledger_stream(&session.ledger.sent, key)->total--;
+	else if (error == MPI_SUCCESS && dest != MPI_PROC_NULL)
+		interpose_uncounted(function, comm, caller);
+}
+
+#define SEND(name)                                                                                                             \
+	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)                    \
+	{                                                                                                                      \
+		if (unlikely(!session.counting))                                                                               \
+			return PMPI_##name(buf, count, datatype, dest, tag, comm);                                             \
+		uint64_t key = begin_send(dest, tag, comm);                                                                    \
+		count_send(key);                                                                                               \
+		int error = PMPI_##name(buf, count, datatype, dest, tag, comm);                                                \
+		if (unlikely(error != MPI_SUCCESS || key == 0))                                                                \
+			end_send("MPI_" #name, __builtin_return_address(0), key, dest, comm, error);                           \
+		return error;                                                                                                  \
+	}
+SEND(Send)
+SEND(Bsend)
+SEND(Rsend)
+#undef SEND
+
+#define ISEND(name)                                                                                                            \
+	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,                    \
+		       MPI_Request *request)                                                                                   \
+	{                                                                                                                      \
+		if (unlikely(!session.counting))                                                                               \
+			return PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                    \
+		uint64_t key = begin_send(dest, tag, comm);                                                                    \
+		count_send(key);                                                                                               \
+		int error = PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                       \
+		if (unlikely(error != MPI_SUCCESS || key == 0))                                                                \
+			end_send("MPI_" #name, __builtin_return_address(0), key, dest, comm, error);                           \
+		return error;                                                                                                  \
+	}
+ISEND(Isend)
+ISEND(Ibsend)
+ISEND(Irsend)
+#undef ISEND
+
+/* --- synchronous sends: their completion brings news back ------------------------------------------------------------------ */
+
+/* The position of a synchronous send in its stream. */
+static int64_t count_synchronous(uint64_t key)
+{
+	struct ledger_stream *stream = ledger_stream(&session.ledger.sent, key);
+	stream->seen++;
+	return ++stream->total;
+}
+
+static void uncount_synchronous(uint64_t key)
+{
+	if (key != 0)
+		ledger_stream(&session.ledger.sent, key)->seen--;
+}
+
+int MPI_Ssend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)
+{
+	if (unlikely(!session.counting))
+		return PMPI_Ssend(buf, count, datatype, dest, tag, comm);
+	uint64_t key = begin_send(dest, tag, comm);
+	int64_t position = key != 0 ? count_synchronous(key) : 0;
+	int error = PMPI_Ssend(buf, count, datatype, dest, tag, comm);
+	if (unlikely(error != MPI_SUCCESS || key == 0)) {
+		uncount_synchronous(key);
+		end_send("MPI_Ssend", __builtin_return_address(0), key, dest, comm, error);
+	} else {
+		session_synchronous_done(key, position);
+	}
+	return error;
+}
+
+int MPI_Issend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Request *request)
+{
+	if (unlikely(!session.counting))
+		return PMPI_Issend(buf, count, datatype, dest, tag, comm, request);
+	uint64_t key = begin_send(dest, tag, comm);
+	int64_t position = key != 0 ? count_synchronous(key) : 0;
+	int error = PMPI_Issend(buf, count, datatype, dest, tag, comm, request);
+	if (unlikely(error != MPI_SUCCESS || key == 0)) {
+		uncount_synchronous(key);
+		end_send("MPI_Issend", __builtin_return_address(0), key, dest, comm, error);
+		return error;
+	}
+	struct shadow *shadow;
+	if (interpose_began(*request, SHADOW_SYNCHRONOUS, &shadow)) {
+		/* Taken for known a little early: at worst a snapshot is void that need not be. */
+		session_synchronous_done(key, position);
+	} else if (shadow != NULL) {
+		shadow->key = key;
+		shadow->position = position;
+		session.synchronous_pending++;
+	}
+	return error;
+}

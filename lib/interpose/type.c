@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A late message is packed when its receive is complete, and that needs the receive's datatype. MPI lets a program free a type that a pending receive
+ * uses: it is kept, and freed when no receive needs it any more. (A duplicate per receive would cost as much as the receive.) */
+#include <stdlib.h>
+
+#include "interpose/inside.h"
+
+static MPI_Datatype *kept;
+static size_t kept_count, kept_room;
+
+static bool is_needed(MPI_Datatype type)
+{
+	struct shadow *shadow = NULL;
+	while ((shadow = shadow_next(&session.sequence.shadows, shadow)))
+		if (shadow->kind == SHADOW_RECEIVE && shadow->type == (uint64_t)(uintptr_t)type)
+			return true;
+	return false;
+}
+
+static void free_unneeded(void)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < kept_count; i++)
+		if (is_needed(kept[i]))
+			kept[left++] = kept[i];
+		else
+			PMPI_Type_free(&kept[i]);
+	kept_count = left;
+}
+
+static bool keep(MPI_Datatype type)
+{
+	int integers, addresses, types, combiner;
+	if (!is_needed(type) || PMPI_Type_get_envelope(type, &integers, &addresses, &types, &combiner) != MPI_SUCCESS ||
+	    combiner == MPI_COMBINER_NAMED)
+		return false;
+	if (kept_count == kept_room) {
+		size_t room = kept_room ? kept_room * 2 : 8;
+		MPI_Datatype *grown = realloc(kept, room * sizeof *grown);
+		if (grown == NULL) {
+			session_unable("MPI_Type_free", "there was no memory to keep a type that a pending receive uses");
+			return false;
+		}
+		kept = grown;
+		kept_room = room;
+	}
+	kept[kept_count++] = type;
+	return true;
+}
+
+int MPI_Type_free(MPI_Datatype *type)
+{
+	if (unlikely(!session.counting || type == NULL || *type == MPI_DATATYPE_NULL))
+		return PMPI_Type_free(type);
+	if (kept_count)
+		free_unneeded();
+	if (session.sequence.shadows.used == 0 || !keep(*type))
+		return PMPI_Type_free(type);
+	*type = MPI_DATATYPE_NULL;
+	return MPI_SUCCESS;
+}

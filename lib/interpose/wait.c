@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Waits and tests. A wait is a loop of tests. A request was found complete when its handle has changed: what MPI returns as errors, and what the
+ * application wants to know of statuses, does not matter for that. */
+#include <stdlib.h>
+
+#include "interpose/inside.h"
+
+enum { FEW = 64 };
+
+/* --- telling ---------------------------------------------------------------------------------------------------------------- */
+
+static MPI_Comm raised_on;
+
+void interpose_raise(int error)
+{
+	PMPI_Comm_call_errhandler(raised_on == MPI_COMM_NULL ? MPI_COMM_WORLD : raised_on, error);
+}
+
+static int tell_delivery(struct shadow *shadow, MPI_Status *status)
+{
+	bool truncated = shadow->spare;
+	if (status) {
+		status->MPI_SOURCE = (int)ledger_key_peer(shadow->key);
+		status->MPI_TAG = (int)ledger_key_tag(shadow->key);
+	}
+	raised_on = comms_handle((int)ledger_key_comm(shadow->key));
+	struct mail *mail = (struct mail *)(uintptr_t)shadow->extra;
+	shadow_drop(&session.sequence.shadows, shadow);
+	session_told_mail(mail);
+	return truncated ? MPI_ERR_TRUNCATE : MPI_SUCCESS;
+}
+
+static void tell_other(struct shadow *shadow, MPI_Status *status)
+{
+	struct naming *naming = shadow->spare == OTHER_NAMING ? (struct naming *)(uintptr_t)shadow->extra : NULL;
+	if (shadow->spare == OTHER_DELIVERED && status) {
+		status->MPI_SOURCE = (int)ledger_key_peer(shadow->key);
+		status->MPI_TAG = (int)ledger_key_tag(shadow->key);
+	}
+	shadow_drop(&session.sequence.shadows, shadow);
+	if (naming) {
+		session.collectives_pending--;
+		interpose_name_idup(naming);
+	}
+}
+
+static void tell_receive(struct shadow *shadow, MPI_Status *status)
+{
+	int cancelled = 0;
+	if (unlikely(shadow->flags & SHADOW_CANCELLING)) {
+		PMPI_Test_cancelled(status, &cancelled);
+		if (!cancelled)
+			position_not_cancelled(&session.sequence, shadow);
+	}
+	if (cancelled)
+		session_told_cancelled(shadow);
+	else
+		session_told(shadow, status);
+}
+
+int interpose_tell(struct shadow *shadow, MPI_Status *status)
+{
+	switch ((enum shadow_kind)shadow->kind) {
+	case SHADOW_RECEIVE:
+		tell_receive(shadow, status);
+		return MPI_SUCCESS;
+	case SHADOW_DELIVERY:
+		return tell_delivery(shadow, status);
+	case SHADOW_SYNCHRONOUS:
+		session.synchronous_pending--;
+		session_synchronous_done(shadow->key, shadow->position);
+		break;
+	case SHADOW_COLLECTIVE:
+		session.collectives_pending--;
+		break;
+	case SHADOW_OTHER:
+		tell_other(shadow, status);
+		return MPI_SUCCESS;
+	}
+	shadow_drop(&session.sequence.shadows, shadow);
+	return MPI_SUCCESS;
+}
+
+static void mark_complete(uint64_t handle)
+{
+	struct shadow *shadow = shadow_find(&session.sequence.shadows, handle);
+	if (shadow)
+		shadow->flags |= SHADOW_COMPLETE;
+}
+
+void interpose_before_telling(uint64_t handle)
+{
+	mark_complete(handle);
+	session_before_telling();
+}
+
+/* --- one ---------------------------------------------------------------------------------------------------------------------- */
+
+int interpose_wait(MPI_Request *request, MPI_Status *status)
+{
+	const uint64_t handle = handle_of(*request);
+	int error, complete = 0;
+	for (session.spins = 0;; session_spin()) {
+		error = PMPI_Test(request, &complete, status);
+		if (likely(complete || error != MPI_SUCCESS))
+			break;
+	}
+	if (unlikely(error != MPI_SUCCESS && handle_of(*request) == handle))
+		return error;
+	return told_one(handle, status, error);
+}
+
+int MPI_Wait(MPI_Request *request, MPI_Status *status)
+{
+	if (unlikely(!session.counting || request == NULL))
+		return PMPI_Wait(request, status);
+	MPI_Status own;
+	session_turn();
+	return interpose_wait(request, status == MPI_STATUS_IGNORE ? &own : status);
+}
+
+int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
+{
+	if (unlikely(!session.counting || request == NULL))
+		return PMPI_Test(request, flag, status);
+	MPI_Status own;
+	if (status == MPI_STATUS_IGNORE)
+		status = &own;
+	session_turn();
+	const uint64_t handle = handle_of(*request);
+	int error = PMPI_Test(request, flag, status);
+	if (error == MPI_SUCCESS ? *flag : handle_of(*request) != handle)
+		return told_one(handle, status, error);
+	session_close_safepoint();
+	return error;
+}
+
+/* --- several ------------------------------------------------------------------------------------------------------------------ */
+
+/* The requests of a call as they were before it, and statuses of our own where the application wants none and they are needed. */
+struct several {
+	int count;
+	MPI_Request *were;
+	MPI_Status *given;   /* the application's; null: it wants none */
+	MPI_Status *own;     /* null until needed */
+	MPI_Request few_requests[FEW];
+	MPI_Status few_statuses[FEW];
+};
+
+static bool begin_several(struct several *several, int count, const MPI_Request *requests, MPI_Status *statuses)
+{
+	several->count = count;
+	several->given = statuses == MPI_STATUSES_IGNORE ? NULL : statuses;
+	several->own = NULL;
+	several->were = several->few_requests;
+	if (unlikely(requests == NULL))
+		return count <= 0; /* else MPI has something to say */
+	if (unlikely(count > FEW)) {
+		several->were = malloc((size_t)count * sizeof *several->were);
+		if (several->were == NULL) {
+			session_unable("a wait for many requests", "there was no memory to follow it");
+			return false;
+		}
+	}
+	for (int i = 0; i < count; i++)
+		several->were[i] = requests[i];
+	return true;
+}
+
+/* The statuses to give to MPI: only wildcards, cancelled receives and snapshots need them. A snapshot may begin in any turn of a waiting loop. */
+static MPI_Status *statuses_of(struct several *several)
+{
+	if (several->given)
+		return several->given;
+	if (likely(!session.watching && position_is_plain(&session.sequence)))
+		return MPI_STATUSES_IGNORE;
+	if (several->own == NULL)
+		several->own = several->count <= FEW ? several->few_statuses : malloc((size_t)several->count * sizeof *several->own);
+	if (several->own == NULL) {
+		session_unable("a wait for many requests", "there was no memory for statuses");
+		session.sequence.broken = true;
+		return MPI_STATUSES_IGNORE;
+	}
+	return several->own;
+}
+
+static void end_several(struct several *several)
+{
+	if (several->were != several->few_requests)
+		free(several->were);
+	if (several->own != several->few_statuses)
+		free(several->own);
+	session_close_safepoint();
+}
+
+static inline bool has_changed(const struct several *several, const MPI_Request *requests, int i)
+{
+	return requests[i] != several->were[i];
+}
+
+static void mark_several(const struct several *several, const MPI_Request *requests)
+{
+	for (int i = 0; i < several->count; i++)
+		if (has_changed(several, requests, i))
+			mark_complete(handle_of(several->were[i]));
+	session_before_telling();
+}
+
+/* An error of our own in one status of many: the others are said to be in order, if MPI had nothing to say. */
+static int own_error(struct several *several, int statuses, int error, int at, int own)
+{
+	for (int i = 0; several->given && error != MPI_ERR_IN_STATUS && i < statuses; i++)
+		several->given[i].MPI_ERROR = MPI_SUCCESS;
+	if (several->given)
+		several->given[at].MPI_ERROR = own;
+	return MPI_ERR_IN_STATUS;
+}
+
+/* Tells all requests that have changed; the status of requests[i] is statuses[i]. */
+static int told_several(struct several *several, const MPI_Request *requests, MPI_Status *statuses, int error)
+{
+	bool raise = false;
+	if (unlikely(session.watching))
+		mark_several(several, requests);
+	for (int i = 0; i < several->count; i++) {
+		if (!has_changed(several, requests, i))
+			continue;
+		int own = tell(handle_of(several->were[i]), statuses == MPI_STATUSES_IGNORE ? NULL : &statuses[i]);
+		if (likely(own == MPI_SUCCESS))
+			continue;
+		error = own_error(several, several->count, error, i, own);
+		raise = true;
+	}
+	end_several(several);
+	if (unlikely(raise))
+		interpose_raise(error);
+	return error;
+}
+
+int MPI_Testall(int count, MPI_Request requests[], int *flag, MPI_Status statuses[])
+{
+	struct several several;
+	if (unlikely(!session.counting || !begin_several(&several, count, requests, statuses)))
+		return PMPI_Testall(count, requests, flag, statuses);
+	session_turn();
+	MPI_Status *used = statuses_of(&several);
+	int error = PMPI_Testall(count, requests, flag, used);
+	if (error == MPI_SUCCESS && !*flag) {
+		end_several(&several);
+		return error;
+	}
+	return told_several(&several, requests, used, error);
+}
+
+/* A test of all rescans all: for many, their completion is awaited one after the other, without taking it. */
+static void await_many(int count, MPI_Request *requests)
+{
+	for (int i = 0; i < count; i++) {
+		int complete = requests[i] == MPI_REQUEST_NULL;
+		while (!complete) {
+			recorder_ask(requests[i], &complete, MPI_STATUS_IGNORE);
+			if (!complete)
+				session_spin();
+		}
+	}
+}
+
+int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[])
+{
+	struct several several;
+	if (unlikely(!session.counting || !begin_several(&several, count, requests, statuses)))
+		return PMPI_Waitall(count, requests, statuses);
+	MPI_Status *used;
+	int error;
+	session_turn();
+	session.spins = 0;
+	if (unlikely(count > FEW)) {
+		await_many(count, requests);
+		used = statuses_of(&several);
+		error = PMPI_Waitall(count, requests, used);
+		return told_several(&several, requests, used, error);
+	}
+	for (int complete = 0;; session_spin()) {
+		used = statuses_of(&several);
+		error = PMPI_Testall(count, requests, &complete, used);
+		if (likely(complete || error != MPI_SUCCESS))
+			return told_several(&several, requests, used, error);
+	}
+}
+
+/* --- any ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Ends a call that found one of several complete, or none active. */
+static int told_any(struct several *several, const MPI_Request *requests, int index, MPI_Status *status, int error)
+{
+	if (index >= 0 && index < several->count && has_changed(several, requests, index))
+		error = told_one(handle_of(several->were[index]), status, error);
+	end_several(several);
+	return error;
+}
+
+int MPI_Testany(int count, MPI_Request requests[], int *index, int *flag, MPI_Status *status)
+{
+	struct several several;
+	MPI_Status own;
+	if (unlikely(!session.counting || !begin_several(&several, count, requests, MPI_STATUSES_IGNORE)))
+		return PMPI_Testany(count, requests, index, flag, status);
+	if (status == MPI_STATUS_IGNORE)
+		status = &own;
+	session_turn();
+	*index = MPI_UNDEFINED;
+	int error = PMPI_Testany(count, requests, index, flag, status);
+	return told_any(&several, requests, *index, status, error);
+}
+
+int MPI_Waitany(int count, MPI_Request requests[], int *index, MPI_Status *status)
+{
+	struct several several;
+	MPI_Status own;
+	if (unlikely(!session.counting || !begin_several(&several, count, requests, MPI_STATUSES_IGNORE)))
+		return PMPI_Waitany(count, requests, index, status);
+	if (status == MPI_STATUS_IGNORE)
+		status = &own;
+	session_turn();
+	session.spins = 0;
+	for (int found = 0;; session_spin()) {
+		*index = MPI_UNDEFINED;
+		int error = PMPI_Testany(count, requests, index, &found, status);
+		if (likely(found || error != MPI_SUCCESS))
+			return told_any(&several, requests, *index, status, error);
+	}
+}
+
+/* --- some ----------------------------------------------------------------------------------------------------------------------- */
+
+/* As told_several, but the status of requests[indices[i]] is statuses[i]. */
+static int told_some(struct several *several, const MPI_Request *requests, int found, const int *indices, MPI_Status *statuses, int error)
+{
+	bool raise = false;
+	if (unlikely(session.watching))
+		mark_several(several, requests);
+	for (int i = 0; found != MPI_UNDEFINED && i < found; i++) {
+		if (!has_changed(several, requests, indices[i]))
+			continue;
+		int own = tell(handle_of(several->were[indices[i]]), statuses == MPI_STATUSES_IGNORE ? NULL : &statuses[i]);
+		if (likely(own == MPI_SUCCESS))
+			continue;
+		error = own_error(several, found, error, i, own);
+		raise = true;
+	}
+	end_several(several);
+	if (unlikely(raise))
+		interpose_raise(error);
+	return error;
+}
+
+int MPI_Testsome(int count, MPI_Request requests[], int *found, int indices[], MPI_Status statuses[])
+{
+	struct several several;
+	if (unlikely(!session.counting || !begin_several(&several, count, requests, statuses)))
+		return PMPI_Testsome(count, requests, found, indices, statuses);
+	session_turn();
+	*found = 0;
+	MPI_Status *used = statuses_of(&several);
+	int error = PMPI_Testsome(count, requests, found, indices, used);
+	return told_some(&several, requests, *found, indices, used, error);
+}
+
+int MPI_Waitsome(int count, MPI_Request requests[], int *found, int indices[], MPI_Status statuses[])
+{
+	struct several several;
+	if (unlikely(!session.counting || !begin_several(&several, count, requests, statuses)))
+		return PMPI_Waitsome(count, requests, found, indices, statuses);
+	session_turn();
+	session.spins = 0;
+	for (*found = 0;; session_spin()) {
+		MPI_Status *used = statuses_of(&several);
+		int error = PMPI_Testsome(count, requests, found, indices, used);
+		if (likely(*found != 0 || error != MPI_SUCCESS))
+			return told_some(&several, requests, *found, indices, used, error);
+	}
+}
