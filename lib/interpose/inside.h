@@ -115,10 +115,9 @@ int interpose_wait(MPI_Request *request, MPI_Status *status);
 
 /* --- collectives and communicators -------------------------------------------------------------------------------------- */
 
-/* A collective begins on a communicator. */
-static inline void begin_collective(const char *function, MPI_Comm comm, const void *caller)
+/* A collective begins on a communicator: what comes after the turn. */
+static inline void count_collective(const char *function, MPI_Comm comm, const void *caller)
 {
-	session_turn();
 	session_close_safepoint();
 	int index = comms_index(comm);
 	if (likely(index != LEDGER_NO_COMM))
@@ -127,11 +126,19 @@ static inline void begin_collective(const char *function, MPI_Comm comm, const v
 		interpose_uncounted(function, comm, caller);
 }
 
+static inline void begin_collective(const char *function, MPI_Comm comm, const void *caller)
+{
+	session_turn();
+	count_collective(function, comm, caller);
+}
+
 /* A non-blocking one was begun: a shadow, unless it is complete already. true: it is. */
 bool interpose_began(MPI_Request request, enum shadow_kind kind, struct shadow **shadow);
 
 struct naming;
 /* MPI_Comm_idup is complete: the new communicator is named. */
 void interpose_name_idup(struct naming *naming);
+/* Its request was freed: nobody will know when it is complete. */
+void interpose_forget_idup(struct naming *naming);
 
 #endif

@@ -92,8 +92,10 @@ int MPI_Request_free(MPI_Request *request)
 	if (shadow) {
 		/* The completion of a synchronous send is never learned: it brings no news. */
 		session.synchronous_pending -= shadow->kind == SHADOW_SYNCHRONOUS;
-		session.collectives_pending -=
-			shadow->kind == SHADOW_COLLECTIVE || (shadow->kind == SHADOW_OTHER && shadow->spare == OTHER_NAMING);
+		bool naming = shadow->kind == SHADOW_OTHER && shadow->spare == OTHER_NAMING;
+		session.collectives_pending -= shadow->kind == SHADOW_COLLECTIVE || naming;
+		if (naming)
+			interpose_forget_idup((struct naming *)(uintptr_t)shadow->extra);
 		shadow_drop(&session.sequence.shadows, shadow);
 	}
 	return PMPI_Request_free(request);
