@@ -104,7 +104,8 @@ void store_clear_stop(struct store *store);
 int store_start_writer(struct store *store, void (*place)(void *context), void *context, struct fault *fault);
 
 /* Begins the image: makes the attempt's folder and file, and writes the regions while the program goes on. Returns at once. One
- * image is under way at most. */
+ * image is under way at most: SEAMARK_E_IO if one that was given up is still being read (regions_written is false), which is also the
+ * time in which its regions' memory must not be freed or written. */
 int store_begin_image(struct store *store, const struct store_identity *identity, const struct store_region *regions,
 		      size_t count, struct fault *fault);
 /* Hands over the rest; everything in it is copied or written before the call returns, and the image becomes durable in the background. */

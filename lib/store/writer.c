@@ -464,6 +464,9 @@ int store_begin_image(struct store *store, const struct store_identity *identity
 
 	if (!writer || (writer->image && atomic_load(&writer->image->state) == STORE_WORKING && !atomic_load(&writer->image->abandoned)))
 		return fault_set(fault, SEAMARK_E_ORDER, "an image is begun when the writer's thread runs and no other image is under way");
+	if (writer->image && !atomic_load(&writer->image->regions_written))
+		return fault_set(fault, SEAMARK_E_IO, "the writing of the image before, which was given up, has not ended yet: the disk of '%s' is slow",
+				 store->folder);
 	image = calloc(1, sizeof *image);
 	if (!image)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for an image");

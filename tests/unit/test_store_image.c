@@ -193,8 +193,14 @@ static void giving_up_works_at_any_time(void)
 		struct store_identity identity = fixture_identity(&fixture, 4, 0);
 		struct fault fault = FAULT_NONE;
 		struct store_image_result result;
+		int code;
 
-		CU_ASSERT_EQUAL_FATAL(store_begin_image(fixture.stores[0], &identity, &region, 1, &fault), 0);
+		/* The one before may still be read; that is over soon. */
+		while (code = store_begin_image(fixture.stores[0], &identity, &region, 1, NULL), code == SEAMARK_E_IO) {
+			store_image_state(fixture.stores[0], &result);
+			fixture_sleep_ms(1);
+		}
+		CU_ASSERT_EQUAL_FATAL(code, 0);
 		if (i % 2)
 			CU_ASSERT_EQUAL(store_finish_image(fixture.stores[0], &empty_record, &fault), 0);
 		if (i < 23)
