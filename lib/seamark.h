@@ -183,7 +183,9 @@ SEAMARK_PUBLIC int seamark_safepoint(int64_t step);
 SEAMARK_PUBLIC int seamark_request(void);
 
 /**
- * Waits until the checkpoint that was asked for (by any rank, as far as this one knows) has its outcome. Local.
+ * Waits until the checkpoint that was asked for (by any rank, as far as this one knows) has its outcome. Local; but the outcome needs
+ * every rank: wait where no other rank needs a message or a collective of this one before it comes back to a safepoint, or with a limit.
+ * seamark_checkpoint() is the call for ranks that come together.
  * @param timeout_s  the longest time to wait; negative: no limit
  * @return 0: committed, or nothing was asked for; SEAMARK_E_NOT_CUT: this rank must first come to a safepoint;
  *         SEAMARK_E_VOID: the attempt was given up (and is made again, if that can help); SEAMARK_E_TIMEOUT

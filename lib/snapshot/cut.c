@@ -154,10 +154,13 @@ void cut_consider(struct snapshot *snapshot, bool at_safepoint)
 	}
 	if (snapshot->phase != SNAPSHOT_ALERT)
 		return;
-	if (snapshot->ordered && !snapshot->attempt.is_void &&
-	    snapshot->now_ns - later_of(snapshot->ordered_ns, snapshot->last_safepoint_ns) > snapshot_time_allowed(snapshot))
+	/* A rank that has not come to its first safepoint cannot even say when it could cut. */
+	bool awaited = snapshot->ordered || snapshot->kind == SNAPSHOT_KIND_NONE;
+	int64_t since_ns = snapshot->ordered ? snapshot->ordered_ns : snapshot->attempt.announced_ns;
+	int64_t without_ns = snapshot->now_ns - later_of(since_ns, snapshot->last_safepoint_ns);
+	if (awaited && !snapshot->attempt.is_void && without_ns > snapshot_time_allowed(snapshot))
 		snapshot_doom(snapshot, REASON_NO_SAFEPOINT, "rank %" PRId32 " came to none for %.1f s", snapshot->config.rank,
-			      (double)(snapshot->now_ns - later_of(snapshot->ordered_ns, snapshot->last_safepoint_ns)) / 1e9);
+			      (double)without_ns / 1e9);
 	if (snapshot->attempt.is_void)
 		cut(snapshot);
 }

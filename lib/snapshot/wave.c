@@ -124,6 +124,9 @@ void wave_go_on(struct snapshot *snapshot)
 		return;
 	if (snapshot->attempt.want & WANT_EMPTY)
 		return; /* void cuts need no order */
+	/* What kind of program this is, and how far, is known from the first safepoint on. */
+	if (snapshot->kind == SNAPSHOT_KIND_NONE && !snapshot->finalizing)
+		return;
 	/* Ranks that will meet in seamark_checkpoint answer from there. */
 	if ((snapshot->attempt.want & WANT_COLLECTIVE) && !snapshot->here && !snapshot->finalizing)
 		return;
