@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The simulated programs. Their state is a plain struct, whole at each safepoint; each checks a result that is known. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/sim.h"
+
+static int ranks_of(const struct rank *rank)
+{
+	return rank->world->ranks;
+}
+
+static int left_of(const struct rank *rank)
+{
+	return (rank->rank + ranks_of(rank) - 1) % ranks_of(rank);
+}
+
+static int right_of(const struct rank *rank)
+{
+	return (rank->rank + 1) % ranks_of(rank);
+}
+
+static void compute(struct rank *rank)
+{
+	for (unsigned turns = draw(rank->world, 4); turns > 0; turns--)
+		yield(rank);
+}
+
+/* --- halo: a step program; neighbours exchange, and ranks drift apart ------------------------------------------------------- */
+
+static uint64_t halo_start(int rank)
+{
+	return (uint64_t)rank * 1000003 + 17;
+}
+
+static uint64_t halo_next(uint64_t own, uint64_t left, uint64_t right)
+{
+	return own * 3 + left * 5 + right * 7 + 1;
+}
+
+static void halo_begin(struct rank *rank)
+{
+	rank->app.value = halo_start(rank->rank);
+	rank->app.steps = 20 + (int64_t)draw(rank->world, 60);
+	/* All ranks must agree: rank 0 began first or last, so take its number from the seed. */
+	rank->app.steps = 20 + (int64_t)(rank->world->options.seed % 60);
+}
+
+static void halo_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct request *requests[4];
+	for (; app->step < app->steps; app->step++) {
+		app_safepoint(rank, app->step);
+		struct status left, right;
+		requests[0] = app_irecv(rank, WORLD_COMM, left_of(rank), 0);
+		requests[1] = app_irecv(rank, WORLD_COMM, right_of(rank), 1);
+		requests[2] = app_isend(rank, WORLD_COMM, right_of(rank), 0, (int64_t)app->value, app->step);
+		requests[3] = app_isend(rank, WORLD_COMM, left_of(rank), 1, (int64_t)app->value, app->step);
+		compute(rank);
+		app_wait(rank, requests[1], &right);
+		app_wait(rank, requests[0], &left);
+		app_wait(rank, requests[2], NULL);
+		app_wait(rank, requests[3], NULL);
+		if (left.payload.b != app->step || right.payload.b != app->step)
+			fail(rank->world, "rank %d got values of another step", rank->rank);
+		app->value = halo_next(app->value, (uint64_t)left.payload.a, (uint64_t)right.payload.a);
+	}
+}
+
+static const char *halo_check(struct world *world)
+{
+	uint64_t now[RANKS_MOST], next[RANKS_MOST];
+	int n = world->ranks;
+	for (int i = 0; i < n; i++)
+		now[i] = halo_start(i);
+	for (int64_t step = 0; step < world->rank[0]->app.steps; step++) {
+		for (int i = 0; i < n; i++)
+			next[i] = halo_next(now[i], now[(i + n - 1) % n], now[(i + 1) % n]);
+		memcpy(now, next, sizeof now);
+	}
+	for (int i = 0; i < n; i++)
+		if (world->rank[i]->app.value != now[i])
+			return "a value of the halo is not the serial one";
+	return NULL;
+}
+
+/* The same with receives that are posted a step ahead, over the safepoint, and so again after a restart. */
+static void ahead_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct request *from_left = NULL, *from_right = NULL;
+	if (app->step < app->steps) {
+		from_left = app_irecv(rank, WORLD_COMM, left_of(rank), 0);
+		from_right = app_irecv(rank, WORLD_COMM, right_of(rank), 1);
+	}
+	for (; app->step < app->steps; app->step++) {
+		app_safepoint(rank, app->step);
+		struct status left, right;
+		bool more = app->step + 1 < app->steps;
+		app_send(rank, WORLD_COMM, right_of(rank), 0, (int64_t)app->value, app->step);
+		app_send(rank, WORLD_COMM, left_of(rank), 1, (int64_t)app->value, app->step);
+		compute(rank);
+		app_wait(rank, from_right, &right);
+		if (more)
+			from_right = app_irecv(rank, WORLD_COMM, right_of(rank), 1);
+		app_wait(rank, from_left, &left);
+		if (more)
+			from_left = app_irecv(rank, WORLD_COMM, left_of(rank), 0);
+		if (left.payload.b != app->step || right.payload.b != app->step)
+			fail(rank->world, "rank %d got values of another step", rank->rank);
+		app->value = halo_next(app->value, (uint64_t)left.payload.a, (uint64_t)right.payload.a);
+	}
+}
+
+/* --- pipeline: a step program whose first rank may run far ahead --------------------------------------------------------------- */
+
+static void pipeline_begin(struct rank *rank)
+{
+	rank->app.steps = 20 + (int64_t)(rank->world->options.seed % 50);
+}
+
+static void pipeline_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	for (; app->step < app->steps; app->step++) {
+		app_safepoint(rank, app->step);
+		struct status status = {.payload = {app->step, 0}};
+		if (rank->rank > 0)
+			app_recv(rank, WORLD_COMM, rank->rank - 1, 2, &status);
+		compute(rank);
+		if (rank->rank < ranks_of(rank) - 1)
+			app_send(rank, WORLD_COMM, rank->rank + 1, 2, status.payload.a * 3 + rank->rank, 0);
+		app->sum += status.payload.a;
+	}
+}
+
+static const char *pipeline_check(struct world *world)
+{
+	for (int i = 0; i < world->ranks; i++) {
+		int64_t sum = 0;
+		for (int64_t step = 0; step < world->rank[0]->app.steps; step++) {
+			int64_t value = step;
+			for (int j = 0; j < i; j++)
+				value = value * 3 + j;
+			sum += value;
+		}
+		if (world->rank[i]->app.sum != sum)
+			return "a sum of the pipeline is not the serial one";
+	}
+	return NULL;
+}
+
+/* --- bank: an event program; transfers at random, from anybody, at any time ------------------------------------------------------ */
+
+enum { TRANSFER = 0, LAST = 2, STARTING_BALANCE = 100000 };
+
+static void bank_begin(struct rank *rank)
+{
+	rank->app.balance = STARTING_BALANCE;
+	rank->app.remaining = (int64_t)draw(rank->world, 60);
+	for (int i = 0; i < ranks_of(rank); i++)
+		rank->app.expected[i] = -1;
+}
+
+static bool bank_is_over(const struct rank *rank)
+{
+	if (!rank->app.ended)
+		return false;
+	for (int i = 0; i < ranks_of(rank); i++)
+		if (rank->app.expected[i] != rank->app.got[i])
+			return false;
+	return true;
+}
+
+static void bank_take(struct rank *rank, const struct status *status)
+{
+	if (status->tag == LAST) {
+		rank->app.expected[status->source] = status->payload.a;
+	} else {
+		rank->app.balance += status->payload.a;
+		rank->app.got[status->source]++;
+	}
+}
+
+/* One transfer, or the news that there are no more. */
+static void bank_give(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	if (app->remaining > 0) {
+		int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
+		int64_t amount = (int64_t)draw(rank->world, 100);
+		app_send(rank, (int)draw(rank->world, 2), to, (int)draw(rank->world, 2), amount, 0);
+		app->balance -= amount;
+		app->sent[to]++;
+		app->remaining--;
+	} else {
+		for (int to = 0; to < ranks_of(rank); to++)
+			app_send(rank, WORLD_COMM, to, LAST, app->sent[to], 0);
+		app->ended = true;
+	}
+}
+
+static void bank_run(struct rank *rank)
+{
+	struct status status;
+	while (!bank_is_over(rank)) {
+		app_safepoint(rank, -1);
+		if (!rank->app.ended && draw(rank->world, 3) == 0)
+			bank_give(rank);
+		for (int comm = 0; comm < 2; comm++)
+			if (app_iprobe(rank, comm, ANY, ANY, &status)) {
+				app_recv(rank, comm, status.source, status.tag, &status);
+				bank_take(rank, &status);
+				break;
+			}
+		compute(rank);
+	}
+	if (rank->world->options.seed % 2)
+		app_safepoint(rank, -1);
+}
+
+/* The same with receives that stay posted, on both communicators, with and without a source. */
+static void posted_run(struct rank *rank)
+{
+	struct request *requests[4];
+	struct status status;
+	for (int i = 0; i < 4; i++)
+		requests[i] = app_irecv(rank, i & 1, ANY, ANY);
+	while (!bank_is_over(rank)) {
+		app_safepoint(rank, -1);
+		int at = -1;
+		if (!rank->app.ended && draw(rank->world, 3) == 0)
+			bank_give(rank);
+		else if (rank->app.ended)
+			at = app_waitany(rank, requests, 4, &status);
+		else
+			at = app_testany(rank, requests, 4, &status);
+		if (at >= 0) {
+			bank_take(rank, &status);
+			requests[at] = app_irecv(rank, at & 1, ANY, ANY);
+		}
+	}
+	for (int i = 0; i < 4; i++) {
+		app_cancel(rank, requests[i]);
+		app_wait(rank, requests[i], &status);
+		if (!status.cancelled)
+			fail(rank->world, "rank %d: a message too many", rank->rank);
+	}
+}
+
+/* A pool of exact receives and wildcards of all kinds, some of them cancelled on the way. */
+static struct request *pool_receive(struct rank *rank, int at)
+{
+	int source = (int)draw(rank->world, (unsigned)ranks_of(rank)), tag = (int)draw(rank->world, 3);
+	/* The first two of each communicator can have anything, so that nothing is left. */
+	unsigned kind = at < 2 ? 0 : draw(rank->world, 4);
+	return app_irecv(rank, at & 1, kind == 0 || kind == 1 ? ANY : source, kind == 0 || kind == 2 ? ANY : tag);
+}
+
+static void pool_run(struct rank *rank)
+{
+	enum { POOL = 8 };
+	struct request *requests[POOL];
+	struct status status;
+	for (int i = 0; i < POOL; i++)
+		requests[i] = pool_receive(rank, i);
+	while (!bank_is_over(rank)) {
+		app_safepoint(rank, -1);
+		int at = -1;
+		if (!rank->app.ended && draw(rank->world, 3) == 0) {
+			bank_give(rank);
+		} else if (draw(rank->world, 6) == 0) {
+			at = 2 + (int)draw(rank->world, POOL - 2);
+			app_cancel(rank, requests[at]);
+			app_wait(rank, requests[at], &status);
+		} else {
+			at = app_testany(rank, requests, POOL, &status);
+		}
+		if (at >= 0) {
+			if (!status.cancelled)
+				bank_take(rank, &status);
+			requests[at] = pool_receive(rank, at);
+		}
+	}
+	for (int i = 0; i < POOL; i++) {
+		app_cancel(rank, requests[i]);
+		app_wait(rank, requests[i], &status);
+		if (!status.cancelled)
+			fail(rank->world, "rank %d: a message too many", rank->rank);
+	}
+}
+
+static const char *bank_check(struct world *world)
+{
+	int64_t sum = 0;
+	for (int i = 0; i < world->ranks; i++)
+		sum += world->rank[i]->app.balance;
+	return sum == (int64_t)world->ranks * STARTING_BALANCE ? NULL : "money was lost or made";
+}
+
+/* --- steal: idle ranks ask for work and wait for the answer, answering others meanwhile -------------------------------------------- */
+
+enum { ASK = 3, ANSWER = 4, REPORT = 5, STOP = 6 };
+
+static void steal_begin(struct rank *rank)
+{
+	rank->app.remaining = rank->rank == 0 ? 100 : (int64_t)draw(rank->world, 20);
+	rank->app.sum = rank->app.remaining; /* what began here */
+	rank->app.phase = ANY;               /* whom it has asked */
+	if (rank->rank != 0)
+		app_send(rank, WORLD_COMM, 0, REPORT, -rank->app.remaining, 1);
+	else
+		rank->app.flags[0] = -rank->app.remaining;
+	rank->app.flags[1] = 1;              /* reports of beginnings, here */
+}
+
+static void steal_report(struct rank *rank, int64_t count, int64_t beginnings)
+{
+	rank->app.flags[0] += count;
+	rank->app.flags[1] += beginnings;
+}
+
+static void steal_serve(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct status status;
+	if (!app_iprobe(rank, WORLD_COMM, ANY, ASK, &status))
+		return;
+	app_recv(rank, WORLD_COMM, status.source, ASK, &status);
+	int64_t give = app->remaining / 2;
+	app->remaining -= give;
+	app_send(rank, WORLD_COMM, status.source, ANSWER, give, 0);
+}
+
+static void steal_work(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	compute(rank);
+	if (rank->rank != 0)
+		app_send(rank, WORLD_COMM, 0, REPORT, 1, 0);
+	else
+		steal_report(rank, 1, 0);
+	app->remaining--;
+	app->count++;
+}
+
+/* Rank 0: what was done less what was begun is zero, and all have begun. */
+static void steal_lead(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct status status;
+	if (app_iprobe(rank, WORLD_COMM, ANY, REPORT, &status)) {
+		app_recv(rank, WORLD_COMM, status.source, REPORT, &status);
+		steal_report(rank, status.payload.a, status.payload.b);
+	}
+	if (app->flags[0] != 0 || app->flags[1] != ranks_of(rank) || app->flags[2])
+		return;
+	for (int to = 0; to < ranks_of(rank); to++)
+		app_send(rank, WORLD_COMM, to, STOP, 0, 0);
+	app->flags[2] = 1;
+}
+
+static void steal_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct request *answer = app->phase != ANY ? app_irecv(rank, WORLD_COMM, (int)app->phase, ANSWER) : NULL;
+	struct status status;
+	while (!app->ended || answer) {
+		app_safepoint(rank, -1);
+		steal_serve(rank);
+		if (rank->rank == 0)
+			steal_lead(rank);
+		if (answer && app_test(rank, answer, &status)) {
+			answer = NULL;
+			app->phase = ANY;
+			app->remaining += status.payload.a;
+		}
+		if (app->remaining > 0) {
+			steal_work(rank);
+		} else if (!answer && !app->ended && ranks_of(rank) > 1) {
+			int victim = (rank->rank + 1 + (int)draw(rank->world, (unsigned)ranks_of(rank) - 1)) % ranks_of(rank);
+			app_send(rank, WORLD_COMM, victim, ASK, 0, 0);
+			app->phase = victim;
+			answer = app_irecv(rank, WORLD_COMM, victim, ANSWER);
+		}
+		if (!app->ended && app_iprobe(rank, WORLD_COMM, 0, STOP, &status)) {
+			app_recv(rank, WORLD_COMM, 0, STOP, &status);
+			app->ended = true;
+		}
+	}
+	/* Others may still ask: all leave together. */
+	if (app->round == 0) {
+		struct request *barrier = app_ibarrier(rank, WORLD_COMM);
+		while (!app_test(rank, barrier, NULL))
+			steal_serve(rank);
+		while (app_iprobe(rank, WORLD_COMM, ANY, ASK, &status))
+			steal_serve(rank);
+		app->round = 1;
+	}
+}
+
+static const char *steal_check(struct world *world)
+{
+	int64_t begun = 0, done = 0;
+	for (int i = 0; i < world->ranks; i++) {
+		begun += world->rank[i]->app.sum;
+		done += world->rank[i]->app.count;
+	}
+	return begun == done ? NULL : "tasks were lost or done twice";
+}
+
+/* --- nbx: rounds of synchronous sends to whom it may concern, ended by a non-blocking barrier ---------------------------------------- */
+
+static void nbx_begin(struct rank *rank)
+{
+	rank->app.steps = 5 + (int64_t)(rank->world->options.seed % 15);
+}
+
+static void nbx_round(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct request *sends[4], *barrier = NULL;
+	struct status status;
+	int tag = (int)(app->step % 2), count = (int)draw(rank->world, 4), left = count;
+	for (int i = 0; i < count; i++) {
+		int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
+		int64_t value = (int64_t)draw(rank->world, 1000);
+		sends[i] = app_issend(rank, WORLD_COMM, to, tag, value, app->step);
+		app->balance -= value;
+	}
+	for (;;) {
+		if (app_iprobe(rank, WORLD_COMM, ANY, tag, &status)) {
+			app_recv(rank, WORLD_COMM, status.source, tag, &status);
+			app->balance += status.payload.a;
+		}
+		for (int i = 0; i < count; i++)
+			if (sends[i] && app_test(rank, sends[i], NULL)) {
+				sends[i] = NULL;
+				left--;
+			}
+		if (left == 0 && !barrier)
+			barrier = app_ibarrier(rank, WORLD_COMM);
+		else if (barrier && app_test(rank, barrier, NULL))
+			break;
+	}
+}
+
+static void nbx_run(struct rank *rank)
+{
+	for (; rank->app.step < rank->app.steps; rank->app.step++) {
+		app_safepoint(rank, -1);
+		nbx_round(rank);
+	}
+}
+
+static const char *nbx_check(struct world *world)
+{
+	int64_t sum = 0;
+	for (int i = 0; i < world->ranks; i++)
+		sum += world->rank[i]->app.balance;
+	return sum == 0 ? NULL : "a synchronous message was missed";
+}
+
+/* --- reduce: an event program in which all ranks reduce now and then ------------------------------------------------------------------- */
+
+static void reduce_begin(struct rank *rank)
+{
+	bank_begin(rank);
+	rank->app.steps = 10 + (int64_t)(rank->world->options.seed % 20);
+	rank->app.remaining = rank->app.steps * 3;
+}
+
+static void reduce_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct status status;
+	for (; app->step < app->steps; app->step++) {
+		while (app->phase < 3) {
+			app_safepoint(rank, -1);
+			bank_give(rank);
+			app->phase++;
+			for (int comm = 0; comm < 2; comm++)
+				if (app_iprobe(rank, comm, ANY, ANY, &status)) {
+					app_recv(rank, comm, status.source, status.tag, &status);
+					bank_take(rank, &status);
+				}
+		}
+		app_safepoint(rank, -1);
+		if (app_allreduce(rank, WORLD_COMM, app->step) != app->step * ranks_of(rank))
+			fail(rank->world, "rank %d reduced with ranks at another step", rank->rank);
+		app->phase = 0;
+	}
+	while (!bank_is_over(rank)) {
+		app_safepoint(rank, -1);
+		if (!app->ended)
+			bank_give(rank);
+		for (int comm = 0; comm < 2; comm++)
+			if (app_iprobe(rank, comm, ANY, ANY, &status)) {
+				app_recv(rank, comm, status.source, status.tag, &status);
+				bank_take(rank, &status);
+			}
+	}
+}
+
+/* --- server: step ranks, and one that takes what they send, an event rank ------------------------------------------------------------------ */
+
+static void server_begin(struct rank *rank)
+{
+	rank->app.steps = 20 + (int64_t)(rank->world->options.seed % 40);
+}
+
+static void server_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct status status;
+	int clients = ranks_of(rank) - 1;
+	if (rank->rank < clients) {
+		for (; app->step < app->steps; app->step++) {
+			app_safepoint(rank, app->step);
+			app_send(rank, WORLD_COMM, clients, 0, app->step, 0);
+			if (app->step % 4 == 0)
+				app_recv(rank, WORLD_COMM, clients, 1, &status);
+			compute(rank);
+		}
+		return;
+	}
+	while (app->count < clients * app->steps) {
+		app_safepoint(rank, -1);
+		app_recv(rank, WORLD_COMM, ANY, 0, &status);
+		app->count++;
+		app->sum += status.payload.a;
+		if (status.payload.a != app->got[status.source]++)
+			fail(rank->world, "the server got a message out of order");
+		if (status.payload.a % 4 == 0)
+			app_send(rank, WORLD_COMM, status.source, 1, 0, 0);
+	}
+}
+
+static const char *server_check(struct world *world)
+{
+	int64_t steps = world->rank[0]->app.steps;
+	return world->rank[world->ranks - 1]->app.sum == (world->ranks - 1) * steps * (steps - 1) / 2 ? NULL : "the server's sum is wrong";
+}
+
+const struct program programs[] = {
+	{"halo", 1, true, true, halo_begin, halo_run, halo_check},
+	{"ahead", 1, true, true, halo_begin, ahead_run, halo_check},
+	{"pipeline", 1, true, true, pipeline_begin, pipeline_run, pipeline_check},
+	{"bank", 1, false, false, bank_begin, bank_run, bank_check},
+	{"posted", 1, false, false, bank_begin, posted_run, bank_check},
+	{"pool", 1, false, false, bank_begin, pool_run, bank_check},
+	{"steal", 2, false, false, steal_begin, steal_run, steal_check},
+	{"nbx", 2, false, false, nbx_begin, nbx_run, nbx_check},
+	{"reduce", 1, false, false, reduce_begin, reduce_run, bank_check},
+	{"server", 2, false, true, server_begin, server_run, server_check},
+};
+const int program_count = sizeof programs / sizeof programs[0];
+struct statistics statistics[sizeof programs / sizeof programs[0]];
