@@ -57,8 +57,15 @@ void image_capture(void)
 {
 	struct fault fault = FAULT_NONE;
 	int64_t began_ns = drive_now_ns();
-	enum reason reason = REASON_CAPTURE;
-	int code = state_capture(inside.state, &inside.capture, &fault);
+	struct store_image_result last;
+	enum reason reason = REASON_WRITER;
+	/* An image that was given up may still be on its way to a slow disk, out of the memory that a capture would change. */
+	store_image_state(inside.store, &last);
+	int code = last.regions_written ? 0 : fault_set(&fault, SEAMARK_E_IO, "rank %d", inside.rank);
+	if (code == 0) {
+		reason = REASON_CAPTURE;
+		code = state_capture(inside.state, &inside.capture, &fault);
+	}
 	if (code == 0) {
 		reason = REASON_IMAGE;
 		code = begin_image(&fault);

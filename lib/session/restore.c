@@ -17,7 +17,8 @@
 
 static bool is_damage(int code)
 {
-	return code == SEAMARK_E_DAMAGED || code == SEAMARK_E_NOT_FOUND || code == SEAMARK_E_RUN;
+	/* A sector that cannot be read is damage too. */
+	return code == SEAMARK_E_DAMAGED || code == SEAMARK_E_NOT_FOUND || code == SEAMARK_E_RUN || code == SEAMARK_E_IO;
 }
 
 /* Damage first, since an older checkpoint may help; then whatever failed. The lowest rank's words. */
