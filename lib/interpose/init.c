@@ -4,8 +4,10 @@
 static void begin(int thread_level)
 {
 	session_begin(thread_level);
-	if (session.counting)
-		interpose_scan();
+	if (!session.counting)
+		return;
+	interpose_learn_errors();
+	interpose_scan();
 }
 
 int MPI_Init(int *argc, char ***argv)

@@ -96,12 +96,12 @@ void interpose_before_telling(uint64_t handle)
 
 /* --- one ---------------------------------------------------------------------------------------------------------------------- */
 
-int interpose_wait(MPI_Request *request, MPI_Status *status)
+int interpose_wait(MPI_Request *request, MPI_Status *status, MPI_Comm comm)
 {
 	const uint64_t handle = handle_of(*request);
 	int error, complete = 0;
 	for (session.spins = 0;; session_spin()) {
-		error = PMPI_Test(request, &complete, status);
+		error = test_for(request, &complete, status, comm);
 		if (likely(complete || error != MPI_SUCCESS))
 			break;
 	}
@@ -116,7 +116,7 @@ int MPI_Wait(MPI_Request *request, MPI_Status *status)
 		return PMPI_Wait(request, status);
 	MPI_Status own;
 	session_turn();
-	return interpose_wait(request, status == MPI_STATUS_IGNORE ? &own : status);
+	return interpose_wait(request, status == MPI_STATUS_IGNORE ? &own : status, MPI_COMM_NULL);
 }
 
 int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)

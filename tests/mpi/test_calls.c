@@ -151,8 +151,7 @@ static void test_messages_to_nobody(void)
 	status_is(&status, MPI_PROC_NULL, MPI_ANY_TAG, 0, MPI_INT);
 	MPI_Irecv(&value, 1, MPI_INT, MPI_PROC_NULL, 0, MPI_COMM_WORLD, &requests[0]);
 	MPI_Issend(&value, 1, MPI_INT, MPI_PROC_NULL, 0, MPI_COMM_WORLD, &requests[1]);
-	MPI_Wait(&requests[0], &status);
-	status_is(&status, MPI_PROC_NULL, MPI_ANY_TAG, 0, MPI_INT);
+	MPI_Wait(&requests[0], &status); /* its status is not the same in all MPI libraries */
 	MPI_Wait(&requests[1], MPI_STATUS_IGNORE);
 	MPI_Probe(MPI_PROC_NULL, 0, MPI_COMM_WORLD, &status);
 	status_is(&status, MPI_PROC_NULL, MPI_ANY_TAG, 0, MPI_INT);
@@ -383,7 +382,7 @@ static void test_wildcards_between_exact_receives(void)
 
 static void test_freed_receives_are_still_filled(void)
 {
-	int in = -1, out = rank, done = 0;
+	int in = -1, out = rank, done = 0, heard;
 	MPI_Request request;
 	MPI_Irecv(&in, 1, MPI_INT, before(), 12, MPI_COMM_WORLD, &request);
 	MPI_Request_free(&request);
@@ -391,7 +390,7 @@ static void test_freed_receives_are_still_filled(void)
 	MPI_Isend(&out, 1, MPI_INT, next(), 12, MPI_COMM_WORLD, &request);
 	MPI_Request_free(&request);
 	/* A later message of the same stream says that it has arrived. */
-	MPI_Sendrecv(&done, 1, MPI_INT, next(), 12, &done, 1, MPI_INT, before(), 12, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	MPI_Sendrecv(&done, 1, MPI_INT, next(), 12, &heard, 1, MPI_INT, before(), 12, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
 	CU_ASSERT_EQUAL(in, before());
 	while (session.sequence.shadows.used)
 		session_poll();
@@ -476,12 +475,18 @@ static int class_of(int error)
 	return class;
 }
 
-static int handled;
+static int handled, handled_in_world;
 
 static void handler(MPI_Comm *comm, int *error, ...)
 {
 	(void)comm, (void)error;
 	handled++;
+}
+
+static void world_handler(MPI_Comm *comm, int *error, ...)
+{
+	(void)comm, (void)error;
+	handled_in_world++;
 }
 
 static void test_wrong_arguments_are_errors_and_do_not_count(void)
@@ -515,9 +520,12 @@ static void test_truncation_is_an_error_and_the_message_is_seen(void)
 	MPI_Comm_dup(MPI_COMM_WORLD, &comm);
 	MPI_Comm_create_errhandler(handler, &errors);
 	MPI_Comm_set_errhandler(comm, errors);
-	for (int way = 0; way < 6; way++) {
+	MPI_Errhandler world_errors;
+	MPI_Comm_create_errhandler(world_handler, &world_errors);
+	MPI_Comm_set_errhandler(MPI_COMM_WORLD, world_errors);
+	for (int way = 0; way < 7; way++) {
 		int error = MPI_SUCCESS, count = 0, index;
-		handled = 0;
+		handled = handled_in_world = 0;
 		MPI_Request send;
 		if (way == 1 || way == 4) {
 			MPI_Irecv(in, 2, MPI_INT, way == 4 ? MPI_ANY_SOURCE : before(), 1, comm, &requests[0]);
@@ -526,12 +534,18 @@ static void test_truncation_is_an_error_and_the_message_is_seen(void)
 		MPI_Isend(out, 4, MPI_INT, next(), 1, comm, &send);
 		if (way == 0) {
 			error = MPI_Recv(in, 2, MPI_INT, MPI_ANY_SOURCE, 1, comm, &status);
+		} else if (way == 6) {
+			error = MPI_Sendrecv(out, 0, MPI_INT, MPI_PROC_NULL, 1, in, 2, MPI_INT, before(), 1, comm, &status);
 		} else if (way == 1 || way == 4) {
 			MPI_Request other;
 			MPI_Isend(out, 1, MPI_INT, next(), 2, comm, &other);
 			CU_ASSERT_EQUAL(MPI_Waitall(2, requests, statuses), MPI_ERR_IN_STATUS);
 			error = statuses[0].MPI_ERROR;
-			CU_ASSERT_EQUAL(statuses[1].MPI_ERROR, MPI_SUCCESS);
+			if (class_of(statuses[1].MPI_ERROR) == MPI_ERR_PENDING) /* an error may end the call before all are complete */
+				MPI_Wait(&requests[1], &statuses[1]);
+			else
+				CU_ASSERT_EQUAL(statuses[1].MPI_ERROR, MPI_SUCCESS);
+			CU_ASSERT_EQUAL(requests[1], MPI_REQUEST_NULL);
 			CU_ASSERT_EQUAL(requests[0], MPI_REQUEST_NULL);
 			MPI_Wait(&other, MPI_STATUS_IGNORE);
 		} else if (way == 2) {
@@ -548,11 +562,14 @@ static void test_truncation_is_an_error_and_the_message_is_seen(void)
 			error = count == 1 ? statuses[0].MPI_ERROR : MPI_SUCCESS;
 		}
 		CU_ASSERT_EQUAL(class_of(error), MPI_ERR_TRUNCATE);
-		CU_ASSERT_EQUAL(handled, 1);
+		/* A blocking receive's error belongs to its communicator; others come out in MPI_COMM_WORLD with MPICH. */
+		CU_ASSERT_EQUAL(handled + (way == 0 || way == 6 ? 0 : handled_in_world), 1);
 		MPI_Wait(&send, MPI_STATUS_IGNORE);
 		MPI_Barrier(comm);
 	}
+	MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
 	MPI_Errhandler_free(&errors);
+	MPI_Errhandler_free(&world_errors);
 	MPI_Comm_free(&comm);
 }
 
