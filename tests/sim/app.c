@@ -62,6 +62,7 @@ void app_checkpoint(struct rank *rank, int64_t step)
 void app_finalize(struct rank *rank)
 {
 	rank->finalizing = true;
+	paths[PATH_OPEN_AT_END] += rank->open;
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_FINALIZE});
 	for (;;) {
 		driver_poll(rank);

@@ -150,7 +150,9 @@ static void give(struct rank *rank, const struct taking *taking, bool from_mailb
 		.key = taking->key, .position = taking->position, .token = taking->token, .before_cut = taking->before_cut,
 		.posted_after = in_window(rank) && taking->turn > rank->turn_at_cut, .from_mailbox = from_mailbox,
 	}, rank->world->now_ns, &actions);
+	rank->giving = true;
 	act(rank, &actions);
+	rank->giving = false;
 	snapshot_actions_free(&actions);
 }
 
@@ -163,6 +165,7 @@ static struct message *message_of_mail(const struct mail *mail)
 
 static void record_mail(struct rank *rank, const struct mail *mail)
 {
+	paths[PATH_MAIL_AT_CUT]++;
 	struct message *message = message_of_mail(mail);
 	oracle_position(rank, message, mail->position, "mail at the cut");
 	give(rank, &(struct taking){.key = mail->key, .turn = mail->turn, .position = mail->position,
@@ -174,12 +177,16 @@ static void cut(struct rank *rank)
 	struct snapshot_attempt attempt = attempt_of(rank);
 	say(rank->world, "rank %d: %s cut %" PRIu64 ", step %" PRId64, rank->rank, attempt.is_void ? "void" : "its",
 	    attempt.epoch, attempt.cut_step);
+	paths[PATH_VOID_CUT] += attempt.is_void;
+	paths[PATH_EMPTY] += (attempt.want & WANT_EMPTY) != 0;
+	paths[PATH_CUT_IN_CALL] += rank->polling && rank->open;
 	position_mark_cut(&rank->sequence);
 	rank->turn_at_cut = rank->sequence.turn;
 	oracle_cut(rank, attempt.epoch);
 	rank->wait_markers = true;
 	for (struct shadow *shadow = NULL; (shadow = shadow_next(&rank->sequence.shadows, shadow));) {
 		shadow->flags &= (uint8_t)~SHADOW_RECORDED;
+		paths[PATH_DELIVERY_AT_CUT] += shadow->kind == SHADOW_DELIVERY;
 		if (shadow->kind == SHADOW_DELIVERY)
 			record_mail(rank, (const struct mail *)(uintptr_t)shadow->extra);
 	}
@@ -318,9 +325,11 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 		enter_verdict(rank, &action->verdict);
 		break;
 	case SNAPSHOT_KEEP:
+		paths[PATH_KEPT_UNSURE] += !rank->giving;
 		copy_of(rank, action->token)->kept = true;
 		break;
 	case SNAPSHOT_DROP:
+		paths[PATH_DROPPED_UNSURE] += !rank->giving;
 		copy_of(rank, action->token)->message = NULL;
 		break;
 	case SNAPSHOT_REBASE:
@@ -366,6 +375,8 @@ static void settle(struct rank *rank)
 		for (size_t i = 0; i < rank->made_count; i++)
 			if (rank->made[i]->kind == REQUEST_RECEIVE && rank->made[i]->told && rank->made[i]->count == taking.turn)
 				oracle_position(rank, rank->made[i]->message, taking.position, "settled");
+		if (in_window(rank))
+			paths[taking.before_cut ? PATH_TOLD_BEFORE : PATH_SETTLED_LATE]++;
 		give(rank, &taking, false);
 	}
 }
@@ -410,6 +421,7 @@ void driver_told(struct rank *rank, struct request *request)
 	request->told = true;
 	if (decided)
 		oracle_position(rank, request->message, taking.position, "told");
+	paths[PATH_LATE] += token && decided;
 	if (decided && !recorded)
 		give(rank, &taking, false);
 	settle(rank);
@@ -419,6 +431,7 @@ void driver_told_mail(struct rank *rank, struct request *request)
 {
 	struct shadow *shadow = shadow_find(&rank->sequence.shadows, request->handle);
 	struct mail *mail = request->mail;
+	paths[PATH_DELIVERED]++;
 	oracle_position(rank, request->message, mail->position, "told of mail");
 	oracle_told(rank, request->message);
 	ledger_stream(&rank->ledger.seen, mail->key)->seen++;
@@ -430,6 +443,7 @@ void driver_told_mail(struct rank *rank, struct request *request)
 void driver_told_cancelled(struct rank *rank, struct request *request)
 {
 	struct shadow *shadow = shadow_find(&rank->sequence.shadows, request->handle);
+	paths[PATH_CANCELLED]++;
 	position_cancelled(&rank->sequence, &rank->ledger, shadow);
 	shadow_drop(&rank->sequence.shadows, shadow);
 	settle(rank);
@@ -481,6 +495,7 @@ static void scan(struct rank *rank)
 		if (!snapshot_limit(rank->snapshot, shadow->key, &limit) || shadow->position > limit)
 			continue;
 		shadow->flags |= SHADOW_RECORDED;
+		paths[PATH_LOOKED_AT]++;
 		give(rank, &(struct taking){.key = shadow->key, .turn = shadow->turn, .position = shadow->position,
 			.token = copy_message(rank, request->message, shadow->turn)}, false);
 	}
@@ -513,6 +528,7 @@ static bool drain_one(struct rank *rank, uint64_t owed)
 	    !position_is_final(&rank->sequence, key, rank->sequence.turn + 1))
 		return false;
 	net_take(rank, message);
+	paths[PATH_DRAINED]++;
 	message->state = MESSAGE_MAILED;
 	struct taking taking;
 	if (!position_drain(&rank->sequence, &rank->ledger, key, 0, &taking))
@@ -581,6 +597,7 @@ static void take_inbox(struct rank *rank)
 			feed_bytes(rank, SNAPSHOT_COUNTS, message->source, &message->data);
 		} else {
 			struct message *counts = message->part == 2 ? (struct message *)message->sender : NULL;
+			paths[PATH_EARLY_HEAD] += snapshot_phase(rank->snapshot) == SNAPSHOT_IDLE;
 			feed_bytes(rank, SNAPSHOT_HEAD, message->source, &message->data);
 			if (counts)
 				feed_bytes(rank, SNAPSHOT_COUNTS, message->source, &counts->data);

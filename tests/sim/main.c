@@ -17,6 +17,7 @@ static const struct option names[] = {
 	{"rendezvous", required_argument, NULL, 'z'}, {"fail", required_argument, NULL, 'f'},
 	{"lives", required_argument, NULL, 'l'},     {"busy", required_argument, NULL, 'b'},
 	{"first", required_argument, NULL, '1'},     {"trace", no_argument, NULL, 't'},
+	{"show", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},            {NULL, 0, NULL, 0},
 };
 
@@ -32,7 +33,27 @@ static const char help[] =
 	"  --lives N        restarts after the first run (1)\n"
 	"  --busy P         percent of runs with markers only where there was traffic (30)\n"
 	"  --first P        fail unless P percent of the commits took one attempt\n"
-	"  --trace          the last lines before a failure\n";
+	"  --trace          the last lines before a failure;  --show  all lines\n";
+
+uint64_t paths[PATH_COUNT];
+static const char *const path_names[PATH_COUNT] = {
+	[PATH_DRAINED] = "drained",
+	[PATH_LOOKED_AT] = "late in a pending receive",
+	[PATH_LATE] = "told late or unsure",
+	[PATH_KEPT_UNSURE] = "kept when the marker came",
+	[PATH_DROPPED_UNSURE] = "dropped when the marker came",
+	[PATH_SETTLED_LATE] = "settled in a window, told in it",
+	[PATH_TOLD_BEFORE] = "settled in a window, told before",
+	[PATH_MAIL_AT_CUT] = "mail at a cut",
+	[PATH_DELIVERY_AT_CUT] = "mail in a receive at a cut",
+	[PATH_DELIVERED] = "mail told",
+	[PATH_CANCELLED] = "cancelled",
+	[PATH_VOID_CUT] = "void cuts",
+	[PATH_CUT_IN_CALL] = "cuts in a call",
+	[PATH_OPEN_AT_END] = "open safepoint in finalize",
+	[PATH_EARLY_HEAD] = "head before announcement",
+	[PATH_EMPTY] = "cuts of empty snapshots",
+};
 
 static int program_named(const char *name)
 {
@@ -74,6 +95,9 @@ static bool report(int first_least)
 			good = false;
 		}
 	}
+	for (int i = 0; i < PATH_COUNT; i++)
+		printf("%s%s %" PRIu64, i ? ", " : "", path_names[i], paths[i]);
+	printf("\n");
 	return good;
 }
 
@@ -119,6 +143,9 @@ int main(int argc, char **argv)
 			break;
 		case '1':
 			first_least = atoi(optarg);
+			break;
+		case 'v':
+			options.show = true;
 			break;
 		case 't':
 			options.trace = true;

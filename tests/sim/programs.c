@@ -41,8 +41,6 @@ static uint64_t halo_next(uint64_t own, uint64_t left, uint64_t right)
 static void halo_begin(struct rank *rank)
 {
 	rank->app.value = halo_start(rank->rank);
-	rank->app.steps = 20 + (int64_t)draw(rank->world, 60);
-	/* All ranks must agree: rank 0 began first or last, so take its number from the seed. */
 	rank->app.steps = 20 + (int64_t)(rank->world->options.seed % 60);
 }
 
@@ -111,6 +109,47 @@ static void ahead_run(struct rank *rank)
 			fail(rank->world, "rank %d got values of another step", rank->rank);
 		app->value = halo_next(app->value, (uint64_t)left.payload.a, (uint64_t)right.payload.a);
 	}
+}
+
+/* --- lag: what is sent in a step is received three steps later, so that every cut has messages in flight --------------------------- */
+
+enum { LAG = 3 };
+
+static void lag_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct status status;
+	for (; app->step < app->steps + LAG; app->step++) {
+		app_safepoint(rank, app->step);
+		if (app->step < app->steps)
+			app_send(rank, (int)(app->step % 2), right_of(rank), 3, (int64_t)app->value, app->step);
+		compute(rank);
+		if (app->step < LAG)
+			continue;
+		app_recv(rank, (int)((app->step - LAG) % 2), left_of(rank), 3, &status);
+		if (status.payload.b != app->step - LAG)
+			fail(rank->world, "rank %d got a value of another step", rank->rank);
+		app->value = halo_next(app->value, (uint64_t)status.payload.a, 0);
+	}
+}
+
+static const char *lag_check(struct world *world)
+{
+	enum { STEPS = 100 };
+	uint64_t sent[STEPS][RANKS_MOST], now[RANKS_MOST];
+	int n = world->ranks;
+	int64_t steps = world->rank[0]->app.steps;
+	for (int i = 0; i < n; i++)
+		now[i] = halo_start(i);
+	for (int64_t step = 0; step < steps + LAG; step++) {
+		memcpy(sent[step], now, sizeof now);
+		for (int i = 0; i < n && step >= LAG; i++)
+			now[i] = halo_next(now[i], sent[step - LAG][(i + n - 1) % n], 0);
+	}
+	for (int i = 0; i < n; i++)
+		if (world->rank[i]->app.value != now[i])
+			return "a value is not the serial one";
+	return NULL;
 }
 
 /* --- pipeline: a step program whose first rank may run far ahead --------------------------------------------------------------- */
@@ -519,7 +558,7 @@ static void server_run(struct rank *rank)
 		for (; app->step < app->steps; app->step++) {
 			app_safepoint(rank, app->step);
 			app_send(rank, WORLD_COMM, clients, 0, app->step, 0);
-			if (app->step % 4 == 0)
+			if (app->step % 16 == 0)
 				app_recv(rank, WORLD_COMM, clients, 1, &status);
 			compute(rank);
 		}
@@ -532,7 +571,7 @@ static void server_run(struct rank *rank)
 		app->sum += status.payload.a;
 		if (status.payload.a != app->got[status.source]++)
 			fail(rank->world, "the server got a message out of order");
-		if (status.payload.a % 4 == 0)
+		if (status.payload.a % 16 == 0)
 			app_send(rank, WORLD_COMM, status.source, 1, 0, 0);
 	}
 }
@@ -546,6 +585,7 @@ static const char *server_check(struct world *world)
 const struct program programs[] = {
 	{"halo", 1, true, true, halo_begin, halo_run, halo_check},
 	{"ahead", 1, true, true, halo_begin, ahead_run, halo_check},
+	{"lag", 1, true, false, halo_begin, lag_run, lag_check},
 	{"pipeline", 1, true, true, pipeline_begin, pipeline_run, pipeline_check},
 	{"bank", 1, false, false, bank_begin, bank_run, bank_check},
 	{"posted", 1, false, false, bank_begin, posted_run, bank_check},

@@ -48,6 +48,7 @@ struct options {
 	int lives;             /* restarts after the first run, at most */
 	int busy;              /* percent of runs with markers only where there was traffic */
 	bool trace;            /* the last lines before a failure are printed */
+	bool show;             /* all lines, as they come */
 	bool quiet;
 };
 
@@ -154,6 +155,7 @@ struct rank {
 	struct message **inbox;
 	size_t inbox_count, inbox_room;
 	int markers_out;            /* that are not matched yet */
+	bool giving;
 	bool flush;                 /* the barrier is done: what is matched is received in full */
 	bool wait_markers, wait_barrier, wait_verdict, wait_image, wait_publish;
 	bool want_request;
@@ -264,6 +266,14 @@ struct statistics {
 	uint64_t reasons[REASON_COUNT];
 };
 extern struct statistics statistics[];
+
+/* Which of the rarer paths the runs came through. */
+enum path {
+	PATH_DRAINED, PATH_LOOKED_AT, PATH_LATE, PATH_KEPT_UNSURE, PATH_DROPPED_UNSURE, PATH_SETTLED_LATE, PATH_TOLD_BEFORE,
+	PATH_MAIL_AT_CUT, PATH_DELIVERY_AT_CUT, PATH_DELIVERED, PATH_CANCELLED, PATH_VOID_CUT, PATH_CUT_IN_CALL, PATH_OPEN_AT_END,
+	PATH_EARLY_HEAD, PATH_EMPTY, PATH_COUNT
+};
+extern uint64_t paths[PATH_COUNT];
 
 /* world.c */
 unsigned draw(struct world *world, unsigned below);

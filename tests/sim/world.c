@@ -28,7 +28,7 @@ bool chance(struct world *world, int percent)
 
 void say(struct world *world, const char *format, ...)
 {
-	if (!world->options.trace)
+	if (!world->options.trace && !world->options.show)
 		return;
 	char *line = lines[line_count++ % TRACE_LINES];
 	int used = snprintf(line, TRACE_BYTES, "%d %9.3f ms  ", world->life, (double)world->now_ns / 1e6);
@@ -36,6 +36,8 @@ void say(struct world *world, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(line + used, TRACE_BYTES - (size_t)used, format, list);
 	va_end(list);
+	if (world->options.show)
+		printf("%s\n", line);
 }
 
 void fail(struct world *world, const char *format, ...)
