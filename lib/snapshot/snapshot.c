@@ -402,7 +402,8 @@ void snapshot_step(struct snapshot *snapshot, const struct snapshot_event *event
 	snapshot->collectives_pending = event->collectives_pending;
 	snapshot->undecided = event->undecided;
 	snapshot->out = actions;
-	if (snapshot->phase == SNAPSHOT_IDLE && snapshot->stash_count != 0 && event->kind == SNAPSHOT_MOMENT)
+	/* In any phase: the announcement may have begun the attempt that a marker waits for here. */
+	if (snapshot->stash_count != 0)
 		take_stashed(snapshot);
 	react(snapshot, event);
 	if (snapshot->phase == SNAPSHOT_ALERT) {
