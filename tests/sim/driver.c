@@ -7,7 +7,7 @@
 #include "base/mix.h"
 #include "sim/sim.h"
 
-enum { TIMEOUT_MS = 60, DRAIN_US = 400 };
+enum { TIMEOUT_MS = 60 };
 
 static int comm_number(const struct rank *rank, uint64_t key)
 {
@@ -58,7 +58,7 @@ void driver_open(struct rank *rank)
 	rank->arrivals = calloc(STREAMS_MOST, sizeof *rank->arrivals);
 	struct snapshot_config config = {
 		.rank = rank->rank, .ranks = world->ranks, .timeout_ns = TIMEOUT_MS * INT64_C(1000000), .ledger = &rank->ledger,
-		.world = rank->comm_index[WORLD_COMM], .ledger_bound = 1 << 16, .seed = world->options.seed,
+		.world = rank->comm_index[WORLD_COMM], .ledger_bound = world->ledger_bound, .seed = world->options.seed,
 		.markers_all = !world->busy, .every_ns = world->every_ns, .every_steps = world->every_steps,
 	};
 	rank->snapshot = snapshot_new(&config);
@@ -669,7 +669,7 @@ void driver_poll(struct rank *rank)
 	if (in_window(rank)) {
 		if (chance(world, 30))
 			scan(rank);
-		if (rank->finalizing || world->now_ns - attempt_of(rank).cut_ns > DRAIN_US * INT64_C(1000))
+		if (rank->finalizing || world->now_ns - attempt_of(rank).cut_ns > world->drain_ns)
 			drain(rank, -1);
 	}
 	look_at_storage(rank);

@@ -16,6 +16,7 @@ static const struct option names[] = {
 	{"overtaking", required_argument, NULL, 'o'}, {"unfair", required_argument, NULL, 'u'},
 	{"rendezvous", required_argument, NULL, 'z'}, {"fail", required_argument, NULL, 'f'},
 	{"lives", required_argument, NULL, 'l'},     {"busy", required_argument, NULL, 'b'},
+	{"empty", required_argument, NULL, 'e'},
 	{"first", required_argument, NULL, '1'},     {"trace", no_argument, NULL, 't'},
 	{"show", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},            {NULL, 0, NULL, 0},
@@ -32,6 +33,7 @@ static const char help[] =
 	"  --fail P         percent of captures, images and manifests that fail (0)\n"
 	"  --lives N        restarts after the first run (1)\n"
 	"  --busy P         percent of runs with markers only where there was traffic (30)\n"
+	"  --empty P        percent of runs in which ledgers are small, and are reset by empty snapshots (20)\n"
 	"  --first P        fail unless P percent of the commits took one attempt\n"
 	"  --trace          the last lines before a failure;  --show  all lines\n";
 
@@ -103,7 +105,7 @@ static bool report(int first_least)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.program = -1, .unfair = 30, .rendezvous = 20, .lives = 1, .busy = 30};
+	struct options options = {.program = -1, .unfair = 30, .rendezvous = 20, .lives = 1, .busy = 30, .empty = 20};
 	uint64_t first = 1, last = 1;
 	int first_least = 0, letter;
 	while ((letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -140,6 +142,9 @@ int main(int argc, char **argv)
 			break;
 		case 'b':
 			options.busy = atoi(optarg);
+			break;
+		case 'e':
+			options.empty = atoi(optarg);
 			break;
 		case '1':
 			first_least = atoi(optarg);

@@ -47,6 +47,7 @@ struct options {
 	int fail;              /* percent of images and manifests that fail */
 	int lives;             /* restarts after the first run, at most */
 	int busy;              /* percent of runs with markers only where there was traffic */
+	int empty;             /* percent of runs in which ledgers are small, and are reset by empty snapshots */
 	bool trace;            /* the last lines before a failure are printed */
 	bool show;             /* all lines, as they come */
 	bool quiet;
@@ -228,6 +229,8 @@ struct world {
 	int64_t end_requests_ns;
 	int64_t next_request_ns, request_pause_ns;
 	bool fair, busy;
+	size_t ledger_bound;
+	int64_t drain_ns;
 	int64_t every_ns, every_steps;
 	int overtaking;
 	uint64_t order;
