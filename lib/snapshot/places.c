@@ -259,17 +259,15 @@ static void complete_marker(struct snapshot *snapshot, int32_t from)
 			doom_orphan(snapshot, stream->key, stream->highest, stream->limit);
 	}
 	size_t kept = 0;
-	size_t count = snapshot->unsure_count;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < snapshot->unsure_count; i++) {
+		/* A copy: giving up the image on the way takes the tokens from those in the list. */
 		struct snapshot_taking taking = snapshot->unsure[i];
 		if (sender_of(snapshot, taking.key) == from)
 			place_after_cut(snapshot, &taking);
 		else
 			snapshot->unsure[kept++] = taking;
 	}
-	/* An image that was given up meanwhile has emptied the list. */
-	if (snapshot->unsure_count == count)
-		snapshot->unsure_count = kept;
+	snapshot->unsure_count = kept;
 }
 
 void places_counts(struct snapshot *snapshot, int32_t from, const void *data, size_t size)

@@ -99,7 +99,9 @@ static void abandon_image(struct snapshot *snapshot)
 	if (snapshot->image_abandoned)
 		return;
 	snapshot->image_abandoned = true;
-	snapshot->unsure_count = 0;
+	/* Their copies go, their places are still to be found: void or not, a channel is closed when all of it is accounted for. */
+	for (size_t i = 0; i < snapshot->unsure_count; i++)
+		snapshot->unsure[i].token = 0;
 	snapshot_act(snapshot, SNAPSHOT_ABANDON_IMAGE);
 }
 
