@@ -8,7 +8,10 @@ static inline uint64_t begin_send(int dest, int tag, MPI_Comm comm)
 	session_turn();
 	session_close_safepoint();
 	int index = comms_index(comm);
-	return likely((index | dest | tag) >= 0) ? ledger_key((unsigned)index, (unsigned)dest, (unsigned)tag) : 0;
+	/* A stream to a rank that is not there must not be made, though MPI will refuse the send. */
+	if (unlikely((index | tag) < 0 || (uint32_t)dest >= (uint32_t)session.ledger.comms[index].peers))
+		return 0;
+	return ledger_key((unsigned)index, (unsigned)dest, (unsigned)tag);
 }
 
 static inline void count_send(uint64_t key)

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "channel/comms.h"
+#include "seamark.h"
 #include "session/session.h"
 
 int oracle_rank, oracle_size;
@@ -86,13 +88,43 @@ void oracle_balanced(void)
 	free(lines);
 }
 
+static bool snapshots;
+static unsigned points;
+
+void oracle_point(void)
+{
+	if (!snapshots)
+		return;
+	if (++points % 16 == 1 && oracle_rank == (int)(points / 16) % oracle_size)
+		seamark_request();
+	CU_ASSERT(seamark_safepoint(SEAMARK_ANY_STEP) >= 0);
+}
+
+/* A snapshot at rest must commit: nothing is under way. Then no base is about to move. */
+static void settle(void)
+{
+	int result, worst = -1;
+	for (int tries = 0; tries < 50 && worst < 0; tries++) {
+		/* An attempt that was void a moment ago may still be writing its image. */
+		if (tries)
+			nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+		result = seamark_checkpoint(SEAMARK_ANY_STEP, 60);
+		PMPI_Allreduce(&result, &worst, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+	}
+	CU_ASSERT_EQUAL(worst, 0);
+}
+
 enum { TESTS = 64 };
 static void (*tests[TESTS])(void);
 static int test_count, next_test;
 
 static void run(void)
 {
+	oracle_point();
 	tests[next_test++]();
+	PMPI_Barrier(MPI_COMM_WORLD);
+	if (snapshots)
+		settle();
 	PMPI_Barrier(MPI_COMM_WORLD);
 	oracle_balanced();
 }
@@ -111,6 +143,10 @@ int oracle_main(int argc, char **argv, void (*add)(CU_pSuite suite))
 	MPI_Init(&argc, &argv);
 	MPI_Comm_rank(MPI_COMM_WORLD, &oracle_rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &oracle_size);
+	snapshots = getenv("ORACLE_SNAPSHOTS") != NULL;
+	static char state[64] = "what is protected must not change while a safepoint is open";
+	if (snapshots && (seamark_protect("state", state, sizeof state) < 0 || seamark_restore(NULL) < 0))
+		return 2;
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return 2;
 	add(CU_add_suite(argv[0], NULL, NULL));

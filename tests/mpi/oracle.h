@@ -8,7 +8,9 @@
 
 /* Collective; when no message and no request is left: counts differ by nothing, nothing is pending, collectives are balanced. */
 void oracle_balanced(void);
-/* Adds the test, followed by oracle_balanced. */
+/* Called at the top of loops: with ORACLE_SNAPSHOTS set, a safepoint of an event program, and now and then a request. Nothing is protected that changes. */
+void oracle_point(void);
+/* Adds the test, followed by oracle_balanced; with ORACLE_SNAPSHOTS set, what was requested is awaited before that. */
 #define ORACLE_ADD(suite, test) oracle_add(suite, #test, test)
 void oracle_add(CU_pSuite suite, const char *name, void (*test)(void));
 /* MPI_Init, the tests of `add`, MPI_Finalize; the program's exit status. */

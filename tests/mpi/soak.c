@@ -126,11 +126,9 @@ static void run_events(struct growth *growth, int rank, int ranks)
 		if (waiting) {
 			over = receive(&numbers);
 			credit++;
-		} else if (credit > 0) {
+		} else if (credit > 0) { /* credit is neither made nor lost, so the traffic does not grow by itself */
 			credit--;
 			send(&numbers, ranks);
-		} else {
-			credit += draw(&numbers.random) % 64 == 0; /* all may have given their credit away */
 		}
 	}
 	if (rank == 0)

@@ -46,6 +46,7 @@ static void status_is_empty(const MPI_Status *status)
 static void test_a_ring_of_sendrecv(void)
 {
 	for (int i = 0; i < ROUNDS; i++) {
+		oracle_point();
 		int out[3] = {rank, i, 7}, in[4] = {0};
 		MPI_Status status;
 		MPI_Sendrecv(out, 3, MPI_INT, next(), i, in, 4, MPI_INT, i % 2 ? before() : MPI_ANY_SOURCE, i % 3 ? i : MPI_ANY_TAG,
@@ -117,6 +118,7 @@ static void test_every_mode_and_size_arrives(void)
 			for (int blocking = 0; blocking < 2; blocking++) {
 				MPI_Request requests[2];
 				MPI_Status statuses[2];
+				oracle_point();
 				fill(out, sizes[i], rank + mode + i);
 				memset(in, 0, 400000);
 				MPI_Irecv(in, 400000, MPI_CHAR, before(), mode, MPI_COMM_WORLD, &requests[0]);
@@ -272,6 +274,7 @@ static void test_any_and_some_give_each_request_once(void)
 	static int in[MANY], out[MANY];
 	static MPI_Request requests[2 * MANY];
 	for (int way = 0; way < 8; way++) {
+		oracle_point();
 		int count = way < 4 ? 10 : MANY, left = 2 * count, index, flag, found, indices[2 * MANY];
 		bool given[2 * MANY] = {false};
 		MPI_Status status, statuses[2 * MANY];
@@ -356,6 +359,7 @@ static void test_wildcards_between_exact_receives(void)
 {
 	enum { COUNT = 6 };
 	for (int told = 0; told < 4; told++) {
+		oracle_point();
 		int in[COUNT], out[COUNT], order[COUNT];
 		MPI_Request requests[COUNT];
 		MPI_Status status;
@@ -369,6 +373,7 @@ static void test_wildcards_between_exact_receives(void)
 		for (int i = 0; i < COUNT; i++)
 			MPI_Send(&out[i], 1, MPI_INT, next(), 6, MPI_COMM_WORLD);
 		for (int i = 0; i < COUNT; i++) {
+			oracle_point();
 			MPI_Wait(&requests[order[i]], &status);
 			status_is(&status, before(), 6, 1, MPI_INT);
 		}
@@ -813,6 +818,7 @@ static void test_random_traffic(void)
 		int *last = malloc(4 * (size_t)size * sizeof *last);
 		memset(last, -1, 4 * (size_t)size * sizeof *last);
 		for (int i = 0; i < total; i++) {
+			oracle_point();
 			seed = seed * 1103515245 + 12345;
 			int to = i % size, tag = (int)(seed >> 16) % 4;
 			out[i][0] = rank;
@@ -827,6 +833,7 @@ static void test_random_traffic(void)
 			int in[3], flag = 0;
 			MPI_Status status;
 			MPI_Request request;
+			oracle_point();
 			seed = seed * 1103515245 + 12345;
 			switch ((seed >> 16) % 4) {
 			case 0:
