@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What was drained into the mailbox is received by every call as if it had come from the MPI library, in order and before what is still there. */
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel/comms.h"
+#include "channel/recorder.h"
+#include "oracle.h"
+#include "session/session.h"
+
+#define rank oracle_rank
+#define size oracle_size
+enum { TAG = 40, ITEMS = 6 };
+
+static int next(void)
+{
+	return (rank + 1) % size;
+}
+
+static int before(void)
+{
+	return (rank + size - 1) % size;
+}
+
+static bool any(void *context, int tag)
+{
+	(void)context, (void)tag;
+	return true;
+}
+
+/* Takes what the rank before has sent, in order, as a window does. */
+static void drain(int count)
+{
+	int index = comms_index(MPI_COMM_WORLD);
+	while (count > 0) {
+		struct mail *mail;
+		struct taking taking;
+		if (recorder_drain(MPI_COMM_WORLD, before(), any, NULL, &mail, NULL) != 1)
+			continue;
+		mail->key = ledger_key((unsigned)index, mail->source, mail->tag);
+		position_drain(&session.sequence, &session.ledger, mail->key, 0, &taking);
+		mail->turn = taking.turn;
+		mail->position = taking.position;
+		mailbox_put(&session.mailbox, mail);
+		count--;
+	}
+}
+
+static int sent[ITEMS][3];
+
+/* Each rank sends ITEMS messages to the next; the first `drained` are taken into the mailbox. */
+static void prepare(MPI_Request *sends, int drained)
+{
+	for (int i = 0; i < ITEMS; i++) {
+		memcpy(sent[i], (int[3]){rank, i, 1000 + i}, sizeof sent[i]);
+		MPI_Isend(sent[i], 3, MPI_INT, next(), TAG, MPI_COMM_WORLD, &sends[i]);
+	}
+	drain(drained);
+	CU_ASSERT_EQUAL(session.mailbox.count, drained);
+}
+
+static void check(const int *in, const MPI_Status *status, int i)
+{
+	int count, cancelled;
+	MPI_Count elements;
+	CU_ASSERT(in[0] == before() && in[1] == i && in[2] == 1000 + i);
+	CU_ASSERT_EQUAL(status->MPI_SOURCE, before());
+	CU_ASSERT_EQUAL(status->MPI_TAG, TAG);
+	MPI_Get_count(status, MPI_INT, &count);
+	MPI_Get_elements_x(status, MPI_INT, &elements);
+	MPI_Test_cancelled(status, &cancelled);
+	CU_ASSERT(count == 3 && elements == 3 && !cancelled);
+}
+
+static void receive(int way, int i)
+{
+	int in[4] = {-1, -1, -1, -1}, flag = 0, index, count;
+	MPI_Status status = {.MPI_SOURCE = -5};
+	MPI_Request request;
+	int source = way % 2 ? MPI_ANY_SOURCE : before(), tag = way % 3 ? TAG : MPI_ANY_TAG;
+	if (way == 0) {
+		MPI_Recv(in, 4, MPI_INT, source, tag, MPI_COMM_WORLD, &status);
+	} else if (way == 1) {
+		MPI_Probe(source, tag, MPI_COMM_WORLD, &status);
+		MPI_Get_count(&status, MPI_INT, &count);
+		CU_ASSERT_EQUAL(count, 3);
+		MPI_Recv(in, count, MPI_INT, status.MPI_SOURCE, status.MPI_TAG, MPI_COMM_WORLD, &status);
+	} else if (way == 2) {
+		while (!flag)
+			MPI_Iprobe(source, tag, MPI_COMM_WORLD, &flag, &status);
+		check((int[]){before(), i, 1000 + i}, &status, i);
+		MPI_Recv(in, 4, MPI_INT, source, tag, MPI_COMM_WORLD, &status);
+	} else if (way == 3) {
+		int nothing = 0;
+		MPI_Sendrecv(&nothing, 0, MPI_INT, MPI_PROC_NULL, 0, in, 4, MPI_INT, source, tag, MPI_COMM_WORLD, &status);
+	} else {
+		MPI_Irecv(in, 4, MPI_INT, source, tag, MPI_COMM_WORLD, &request);
+		if (way == 4)
+			MPI_Wait(&request, &status);
+		while (way == 5 && !flag)
+			MPI_Test(&request, &flag, &status);
+		if (way == 6)
+			MPI_Waitall(1, &request, &status);
+		if (way == 7)
+			MPI_Waitany(1, &request, &index, &status);
+		if (way == 8)
+			MPI_Waitsome(1, &request, &count, &index, &status);
+		if (way == 9) {
+			while (!flag)
+				MPI_Request_get_status(request, &flag, &status);
+			check(in, &status, i);
+			MPI_Request_get_status(request, &flag, &status);
+			check(in, &status, i);
+			MPI_Wait(&request, &status);
+		}
+		if (way == 10) { /* in the middle of many that are from the MPI library or none */
+			MPI_Request many[70];
+			MPI_Status statuses[70];
+			for (int j = 0; j < 70; j++)
+				many[j] = MPI_REQUEST_NULL;
+			many[33] = request;
+			MPI_Waitall(70, many, statuses);
+			status = statuses[33];
+			request = many[33];
+		}
+		CU_ASSERT_EQUAL(request, MPI_REQUEST_NULL);
+	}
+	check(in, &status, i);
+}
+
+enum { WAYS = 11 };
+
+static void test_every_way_to_receive(void)
+{
+	for (int way = 0; way < WAYS; way++)
+		for (int drained = 0; drained <= ITEMS; drained += 3) {
+			MPI_Request sends[ITEMS];
+			prepare(sends, drained);
+			for (int i = 0; i < ITEMS; i++)
+				receive(way, i);
+			CU_ASSERT_EQUAL(session.mailbox.count, 0);
+			MPI_Waitall(ITEMS, sends, MPI_STATUSES_IGNORE);
+			MPI_Barrier(MPI_COMM_WORLD);
+		}
+}
+
+static void test_many_receives_at_once_keep_the_order(void)
+{
+	MPI_Request requests[2 * ITEMS];
+	MPI_Status statuses[2 * ITEMS];
+	int in[ITEMS][3];
+	prepare(requests + ITEMS, 4);
+	for (int i = 0; i < ITEMS; i++)
+		MPI_Irecv(in[i], 3, MPI_INT, i % 2 ? before() : MPI_ANY_SOURCE, TAG, MPI_COMM_WORLD, &requests[i]);
+	MPI_Waitall(2 * ITEMS, requests, statuses);
+	for (int i = 0; i < ITEMS; i++)
+		check(in[i], &statuses[i], i);
+}
+
+static void test_other_patterns_do_not_get_it(void)
+{
+	MPI_Request sends[ITEMS], request;
+	int in[3], flag = 1;
+	prepare(sends, ITEMS);
+	MPI_Iprobe(before(), TAG + 1, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE);
+	CU_ASSERT_FALSE(flag);
+	MPI_Recv(in, 3, MPI_INT, MPI_PROC_NULL, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	MPI_Irecv(in, 3, MPI_INT, 0, TAG, MPI_COMM_SELF, &request);
+	CU_ASSERT_EQUAL(session.mailbox.count, ITEMS);
+	MPI_Cancel(&request);
+	MPI_Wait(&request, MPI_STATUS_IGNORE);
+	for (int i = 0; i < ITEMS; i++)
+		receive(0, i);
+	MPI_Waitall(ITEMS, sends, MPI_STATUSES_IGNORE);
+}
+
+static int handled;
+
+static void handler(MPI_Comm *comm, int *error, ...)
+{
+	(void)comm, (void)error;
+	handled++;
+}
+
+static void test_truncation(void)
+{
+	MPI_Errhandler errors;
+	MPI_Comm_create_errhandler(handler, &errors);
+	MPI_Comm_set_errhandler(MPI_COMM_WORLD, errors);
+	MPI_Request sends[ITEMS], requests[2];
+	MPI_Status statuses[2];
+	int in[2] = {0}, other[3], class, index, found;
+	prepare(sends, ITEMS);
+	handled = 0;
+	MPI_Error_class(MPI_Recv(in, 2, MPI_INT, before(), TAG, MPI_COMM_WORLD, &statuses[0]), &class);
+	CU_ASSERT_EQUAL(class, MPI_ERR_TRUNCATE);
+	CU_ASSERT_EQUAL(handled, 1);
+	MPI_Irecv(in, 2, MPI_INT, before(), TAG, MPI_COMM_WORLD, &requests[0]);
+	MPI_Error_class(MPI_Wait(&requests[0], &statuses[0]), &class);
+	CU_ASSERT_EQUAL(class, MPI_ERR_TRUNCATE);
+	CU_ASSERT_EQUAL(handled, 2);
+	MPI_Irecv(in, 2, MPI_INT, before(), TAG, MPI_COMM_WORLD, &requests[0]);
+	MPI_Irecv(other, 3, MPI_INT, before(), TAG, MPI_COMM_WORLD, &requests[1]);
+	CU_ASSERT_EQUAL(MPI_Waitall(2, requests, statuses), MPI_ERR_IN_STATUS);
+	MPI_Error_class(statuses[0].MPI_ERROR, &class);
+	CU_ASSERT_EQUAL(class, MPI_ERR_TRUNCATE);
+	CU_ASSERT_EQUAL(statuses[1].MPI_ERROR, MPI_SUCCESS);
+	CU_ASSERT_EQUAL(handled, 3);
+	check(other, &statuses[1], 3);
+	MPI_Irecv(in, 2, MPI_INT, before(), TAG, MPI_COMM_WORLD, &requests[0]);
+	MPI_Error_class(MPI_Waitany(1, requests, &index, &statuses[0]), &class);
+	CU_ASSERT(class == MPI_ERR_TRUNCATE && index == 0);
+	MPI_Irecv(in, 2, MPI_INT, before(), TAG, MPI_COMM_WORLD, &requests[0]);
+	CU_ASSERT_EQUAL(MPI_Waitsome(1, requests, &found, &index, statuses), MPI_ERR_IN_STATUS);
+	CU_ASSERT_EQUAL(handled, 5);
+	MPI_Waitall(ITEMS, sends, MPI_STATUSES_IGNORE);
+	MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+	MPI_Errhandler_free(&errors);
+}
+
+static void test_freed_and_cancelled(void)
+{
+	MPI_Request sends[ITEMS], request;
+	MPI_Status status;
+	int in[3], cancelled;
+	prepare(sends, ITEMS);
+	MPI_Irecv(in, 3, MPI_INT, before(), TAG, MPI_COMM_WORLD, &request);
+	MPI_Request_free(&request);
+	CU_ASSERT_EQUAL(request, MPI_REQUEST_NULL);
+	CU_ASSERT_EQUAL(in[1], 0);
+	MPI_Irecv(in, 3, MPI_INT, before(), TAG, MPI_COMM_WORLD, &request);
+	MPI_Cancel(&request);
+	MPI_Wait(&request, &status);
+	MPI_Test_cancelled(&status, &cancelled);
+	CU_ASSERT_FALSE(cancelled);
+	check(in, &status, 1);
+	for (int i = 2; i < ITEMS; i++)
+		receive(4, i);
+	MPI_Waitall(ITEMS, sends, MPI_STATUSES_IGNORE);
+	while (session.sequence.shadows.used)
+		session_poll();
+}
+
+static void test_exchange_in_place(void)
+{
+	MPI_Request send;
+	int value[3] = {rank, 0, 1000};
+	MPI_Status status;
+	MPI_Isend(value, 3, MPI_INT, next(), TAG, MPI_COMM_WORLD, &send);
+	drain(1);
+	int both[3] = {rank, 1, 1001};
+	MPI_Sendrecv_replace(both, 3, MPI_INT, next(), TAG, before(), TAG, MPI_COMM_WORLD, &status);
+	check(both, &status, 0);
+	MPI_Recv(both, 3, MPI_INT, before(), TAG, MPI_COMM_WORLD, &status);
+	check(both, &status, 1);
+	MPI_Wait(&send, MPI_STATUS_IGNORE);
+}
+
+static void add(CU_pSuite suite)
+{
+	ORACLE_ADD(suite, test_every_way_to_receive);
+	ORACLE_ADD(suite, test_many_receives_at_once_keep_the_order);
+	ORACLE_ADD(suite, test_other_patterns_do_not_get_it);
+	ORACLE_ADD(suite, test_truncation);
+	ORACLE_ADD(suite, test_freed_and_cancelled);
+	ORACLE_ADD(suite, test_exchange_in_place);
+}
+
+int main(int argc, char **argv)
+{
+	return oracle_main(argc, argv, add);
+}
