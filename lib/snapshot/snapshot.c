@@ -408,8 +408,8 @@ void snapshot_step(struct snapshot *snapshot, const struct snapshot_event *event
 	if (snapshot->stash_count != 0)
 		take_stashed(snapshot);
 	react(snapshot, event);
+	wave_go_on(snapshot);
 	if (snapshot->phase == SNAPSHOT_ALERT) {
-		wave_go_on(snapshot);
 		cut_consider(snapshot, event->kind == SNAPSHOT_SAFEPOINT);
 	} else if (snapshot->phase == SNAPSHOT_WINDOW) {
 		go_on(snapshot);

@@ -109,7 +109,7 @@ static void give_order(struct snapshot *snapshot)
 	struct wire_cut cut = {.epoch = snapshot->attempt.epoch, .step = -1, .world = -1};
 	uint8_t kinds = snapshot->ready.kinds;
 	if (snapshot->attempt.want & WANT_COLLECTIVE)
-		cut.step = snapshot->here_step;
+		cut.step = snapshot->here ? snapshot->here_step : -1;
 	else if (kinds & SNAPSHOT_KIND_STEP)
 		cut.step = step_to_order(snapshot, true);
 	if (snapshot->announce.guided)
@@ -118,17 +118,24 @@ static void give_order(struct snapshot *snapshot)
 	send_order(snapshot, &cut);
 }
 
+/* Whether this rank's answer is to come later. A rank that has cut (void) has nothing to wait for, and others wait for it; and what kind of program
+ * this is must be known some time. */
+static bool is_not_ready(const struct snapshot *snapshot)
+{
+	if (snapshot->phase != SNAPSHOT_ALERT || snapshot->finalizing ||
+	    snapshot->now_ns - snapshot->attempt.announced_ns > snapshot_time_allowed(snapshot))
+		return false;
+	/* What kind of program this is, and how far, is known from the first safepoint on; ranks that will meet in seamark_checkpoint answer from there. */
+	return snapshot->kind == SNAPSHOT_KIND_NONE || ((snapshot->attempt.want & WANT_COLLECTIVE) && !snapshot->here);
+}
+
 void wave_go_on(struct snapshot *snapshot)
 {
 	if (!snapshot->announced || snapshot->ready_sent || snapshot->ready_missing != 0 || snapshot->phase == SNAPSHOT_IDLE)
 		return;
 	if (snapshot->attempt.want & WANT_EMPTY)
 		return; /* void cuts need no order */
-	/* What kind of program this is, and how far, is known from the first safepoint on. */
-	if (snapshot->kind == SNAPSHOT_KIND_NONE && !snapshot->finalizing)
-		return;
-	/* Ranks that will meet in seamark_checkpoint answer from there. */
-	if ((snapshot->attempt.want & WANT_COLLECTIVE) && !snapshot->here && !snapshot->finalizing)
+	if (is_not_ready(snapshot))
 		return;
 	snapshot->ready_sent = true;
 	gather(snapshot, &(struct wire_ready){
