@@ -58,9 +58,17 @@ static bool is_behind(const struct snapshot *snapshot)
 	return false;
 }
 
+/* Whether a message from after the base was told: then its sender has traffic since the base, and its marker will come. Receives that are only posted,
+ * and what was carried over the base, say nothing of that. */
 static bool had_inbound(const struct snapshot *snapshot)
 {
-	return snapshot->config.ledger->seen.used != 0;
+	const struct ledger_table *table = &snapshot->config.ledger->seen;
+	for (size_t i = 0; i < (size_t)1 << (64 - table->shift); i++) {
+		const struct ledger_stream *seen = &table->slots[i];
+		if (seen->key != 0 && (seen->seen > 0 || seen->high > 0))
+			return true;
+	}
+	return false;
 }
 
 static enum reason event_obstacle(struct snapshot *snapshot)
