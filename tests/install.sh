@@ -65,10 +65,10 @@ cmake --build out >cmake.log 2>&1 || { cat cmake.log; fail "cannot build with th
 for program in pkg-saved out/saved; do
 	order=$(readelf -d $program | sed -n 's/.*(NEEDED).*\[lib\(seamark\|mpi\)\.so.*/\1/p' | tr '\n' ' ')
 	[ "$order" = "seamark mpi " ] || fail "$program is linked in the order '$order'"
-	SEAMARK_LOG=quiet "$MPIEXEC" -n 1 $program || fail "$program does not run"
+	SEAMARK_LOG=quiet "$MPIEXEC" -n 1 ./$program || fail "$program does not run"
 done
 for program in pkg-reader out/reader; do
 	if ldd $program | grep -q libmpi; then fail "$program, which only reads, needs MPI"; fi
-	$program || fail "$program does not run"
+	./$program || fail "$program does not run"
 done
 "$prefix/bin/seamark" -h >help.txt || fail "the installed command does not run"
