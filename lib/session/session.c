@@ -214,6 +214,8 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 		session_poll();
 		bool quiet = snapshot_is_quiet(inside.snapshot) && !inside.committing;
 		if (!entered && (inside.rank != 0 || quiet)) {
+			if (inside.rank == 0)
+				snapshot_begin_no_more(inside.snapshot);
 			carrier_enter_finish();
 			entered = true;
 		}

@@ -111,6 +111,7 @@ struct snapshot {
 	uint32_t life;                 /* 0: not known yet, nothing may begin */
 	uint64_t next_number;
 	bool under_way;
+	bool ending;                   /* nothing is begun any more */
 	uint8_t wanted;
 	int32_t wanted_by;
 	int64_t not_before_ns;

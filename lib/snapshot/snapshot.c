@@ -33,6 +33,12 @@ void snapshot_set_life(struct snapshot *snapshot, const uint8_t run[16], uint32_
 	snapshot->next_number = next_number;
 }
 
+void snapshot_begin_no_more(struct snapshot *snapshot)
+{
+	snapshot->ending = true;
+	snapshot->wanted = 0;
+}
+
 static void clear_stash(struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->stash_count; i++)

@@ -40,6 +40,9 @@ void snapshot_free(struct snapshot *snapshot);
 /* rank 0, before its first attempt: the run and life that images belong to, and the next checkpoint's number. Nothing is begun before. */
 void snapshot_set_life(struct snapshot *snapshot, const uint8_t run[16], uint32_t life, uint64_t next_number);
 
+/* rank 0, in MPI_Finalize, when it is quiet and before it lets the others go: it begins nothing any more, whoever asks. */
+void snapshot_begin_no_more(struct snapshot *snapshot);
+
 /* --- events ---------------------------------------------------------------------------------------------------------- */
 
 enum snapshot_event_kind {

@@ -125,12 +125,13 @@ static void begin(struct snapshot *snapshot)
 
 void start_if_due(struct snapshot *snapshot)
 {
-	if (!snapshot->finalizing) {
+	if (snapshot->ending || (snapshot->finalizing && snapshot->life == 0)) {
+		snapshot->wanted = 0;
+	} else if (!snapshot->finalizing) {
 		look_at_steps(snapshot);
 		look_at_clock(snapshot);
-	} else if (!snapshot->open) {
-		snapshot->wanted = 0; /* rank 0 cannot cut any more, and so nobody can */
 	} else {
+		/* Who asked is answered, if only by a void that says why; nobody asked for these. */
 		snapshot->wanted &= (uint8_t)~(WANT_INTERVAL | WANT_EMPTY);
 	}
 	if (snapshot->under_way || snapshot->phase != SNAPSHOT_IDLE || snapshot->wanted == 0 || snapshot->life == 0)

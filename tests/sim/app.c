@@ -64,10 +64,13 @@ void app_finalize(struct rank *rank)
 	rank->finalizing = true;
 	paths[PATH_OPEN_AT_END] += rank->open;
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_FINALIZE});
-	for (;;) {
-		driver_poll(rank);
+	do {
 		yield(rank);
-	}
+		driver_poll(rank);
+	} while (!driver_may_leave(rank));
+	rank->left = true;
+	for (;;)
+		yield(rank);
 }
 
 /* --- sends ----------------------------------------------------------------------------------------------------------------- */

@@ -691,7 +691,15 @@ void driver_before_telling(struct rank *rank)
 		driver_poll(rank);
 }
 
-bool driver_is_done(const struct rank *rank)
+/* In MPI_Finalize: rank 0 enters the last barrier when it will begin nothing more; the others serve until it is complete. True: this rank may leave. */
+bool driver_may_leave(struct rank *rank)
 {
-	return rank->finalizing && snapshot_is_quiet(rank->snapshot) && rank->inbox_count == 0 && !rank->want_request;
+	bool quiet = snapshot_is_quiet(rank->snapshot) && !rank->wait_publish;
+	if (!rank->at_end && (rank->rank != 0 || quiet)) {
+		rank->at_end = true;
+		rank->world->at_end++;
+		if (rank->rank == 0)
+			snapshot_begin_no_more(rank->snapshot);
+	}
+	return rank->world->at_end == rank->world->ranks && quiet;
 }

@@ -131,6 +131,7 @@ struct rank {
 	void *stack;
 	int weight;
 	bool finalizing;
+	bool at_end, left;          /* entered the last barrier; left MPI_Finalize */
 	bool restarted;
 	struct app app;
 
@@ -229,6 +230,7 @@ struct world {
 	int64_t end_requests_ns;
 	int64_t next_request_ns, request_pause_ns;
 	bool fair, busy;
+	int at_end;
 	size_t ledger_bound;
 	int64_t drain_ns;
 	int64_t every_ns, every_steps;
@@ -313,7 +315,7 @@ void driver_told_cancelled(struct rank *rank, struct request *request);
 void driver_told_synchronous(struct rank *rank, struct request *request);
 void driver_probed(struct rank *rank, const struct message *message);
 void driver_comm_freeing(struct rank *rank, int comm);
-bool driver_is_done(const struct rank *rank);
+bool driver_may_leave(struct rank *rank);
 
 /* app.c: what a program calls */
 void app_safepoint(struct rank *rank, int64_t step);

@@ -219,10 +219,7 @@ static void free_world(struct world *world)
 static bool is_over(const struct world *world)
 {
 	for (int i = 0; i < world->ranks; i++)
-		if (!driver_is_done(world->rank[i]))
-			return false;
-	for (size_t i = 0; i < world->active_count; i++)
-		if (world->lanes[world->active[i]].first->comm >= COMMS_MOST)
+		if (!world->rank[i]->left)
 			return false;
 	return true;
 }
@@ -232,7 +229,8 @@ static void maybe_request(struct world *world)
 	if (world->now_ns < world->next_request_ns || world->now_ns > world->end_requests_ns || world->every_ns ||
 	    world->every_steps)
 		return;
-	world->rank[draw(world, (unsigned)world->ranks)]->want_request = true;
+	struct rank *rank = world->rank[draw(world, (unsigned)world->ranks)];
+	rank->want_request = !rank->left;
 	world->next_request_ns = world->now_ns + (int64_t)draw(world, (unsigned)world->request_pause_ns) + 1;
 }
 
