@@ -244,6 +244,8 @@ static void test_freed_and_cancelled(void)
 
 static void test_exchange_in_place(void)
 {
+	if (size == 1)
+		return; /* a second message to oneself, with no receive for it yet, may block */
 	MPI_Request send;
 	int value[3] = {rank, 0, 1000};
 	MPI_Status status;
