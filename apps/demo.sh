@@ -7,7 +7,7 @@ top=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 
 ranks=4
 size=1024
-steps=3000
+steps=4000
 every="250 steps"
 
 say() {
@@ -19,17 +19,19 @@ fail() {
 	exit 1
 }
 
-# The processes below one, itself included, children first.
+# The process and all below it.
 family() {
-	for stat in /proc/[0-9]*/stat; do
-		# The name, in parentheses, may hold anything; state and parent come after it.
-		line=$(sed 's/^.*) //' "$stat" 2>/dev/null) || continue
-		set -- "$1" $line
-		[ "${3-}" = "$1" ] || continue
-		child=${stat#/proc/}
-		family "${child%/stat}"
-	done
-	echo "$1"
+	# The name, in parentheses, may hold anything; state and parent come after it.
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v root="$1" '
+		{ pid = $1; sub(/^.*\) /, ""); split($0, field, " "); parent[pid] = field[2] }
+		END {
+			for (pid in parent) {
+				for (up = pid; up in parent && up != root; up = parent[up])
+					;
+				if (up == root)
+					print pid
+			}
+		}'
 }
 
 clean() {
@@ -39,10 +41,14 @@ clean() {
 trap clean EXIT
 trap 'exit 1' INT TERM HUP
 
-# heat NAME: the simulation; it writes NAME.field, every bit of its result, and NAME.pgm, a picture of it.
-heat() {
-	mpirun --oversubscribe --bind-to none -n $ranks "$build/apps/heat" --size $size --steps $steps --every 1000 \
+# start NAME: becomes the simulation, which writes NAME.field, every bit of its result, and NAME.pgm, a picture of it.
+start() {
+	exec mpirun --oversubscribe --bind-to none -n $ranks "$build/apps/heat" --size $size --steps $steps --every 1000 \
 		--dump "$1.field" --output "$1.pgm"
+}
+
+heat() {
+	(start "$1")
 }
 
 checksum() {
@@ -70,14 +76,14 @@ cat undisturbed.log
 
 say "2. The same with a checkpoint every $every, and all its processes killed (SIGKILL) in mid-run"
 export SEAMARK_DIR=$folder/checkpoints SEAMARK_EVERY="$every"
-heat result >killed.log 2>&1 &
+start result >killed.log 2>&1 &
 run=$!
 tries=0
 until [ "$(ls -d checkpoints/*/manifest.json 2>/dev/null | wc -l)" -ge 2 ]; do
 	kill -0 "$run" 2>/dev/null || { cat killed.log; fail "heat ended before it had two checkpoints"; }
 	tries=$((tries + 1))
-	[ $tries -lt 600 ] || { cat killed.log; fail "no two checkpoints in a minute"; }
-	sleep 0.1
+	[ $tries -lt 1200 ] || { cat killed.log; fail "no two checkpoints in a minute"; }
+	sleep 0.05
 done
 killed=$(family "$run")
 kill -9 $killed 2>/dev/null
