@@ -71,6 +71,18 @@ static inline struct shadow *shadow_find(const struct shadow_table *table, uint6
 
 /* A new zeroed shadow with this handle (which has none); null: no memory. Moves the others. */
 struct shadow *shadow_add(struct shadow_table *table, uint64_t handle);
+/* The common case of shadow_add, if its home was never used and there is room: null otherwise, or if the handle may have a shadow already. The caller sets
+ * every member but the handle. */
+static inline struct shadow *shadow_add_at_home(struct shadow_table *table, uint64_t handle)
+{
+	struct shadow *shadow = &table->slots[shadow_home(table, handle)];
+	if (unlikely(shadow->handle != 0 || ((table->filled + 1) * 2) >> (64 - table->shift) != 0))
+		return NULL;
+	table->filled++;
+	table->used++;
+	shadow->handle = handle;
+	return shadow;
+}
 void shadow_drop(struct shadow_table *table, struct shadow *shadow);
 /* Walks the live ones: start with null; null at the end. Shadows may be dropped on the way, not added. */
 struct shadow *shadow_next(const struct shadow_table *table, struct shadow *previous);

@@ -110,19 +110,19 @@ int interpose_test_quietly(MPI_Request *request, int *complete, MPI_Status *stat
 
 /* --- posted --------------------------------------------------------------------------------------------------------------- */
 
-static inline struct shadow *post(int index, void *buffer, int count, MPI_Datatype type, int source, int tag, MPI_Request request)
+static inline void post(int index, void *buffer, int count, MPI_Datatype type, int source, int tag, MPI_Request request)
 {
 	uint8_t flags;
 	uint64_t key = pattern_of(index, source, tag, &flags);
-	struct shadow *shadow = interpose_shadow(request, SHADOW_RECEIVE, key);
-	if (unlikely(shadow == NULL))
-		return NULL;
-	shadow->flags = flags;
-	shadow->buffer = buffer;
-	shadow->count = count;
-	shadow->type = (uint64_t)(uintptr_t)type;
+	struct shadow *shadow = shadow_add_at_home(&session.sequence.shadows, handle_of(request));
+	if (unlikely(shadow == NULL)) {
+		shadow = interpose_shadow(request, SHADOW_RECEIVE, key);
+		if (shadow == NULL)
+			return;
+	}
+	*shadow = (struct shadow){.handle = handle_of(request), .key = key, .buffer = buffer, .type = (uint64_t)(uintptr_t)type,
+				  .count = count, .kind = SHADOW_RECEIVE, .flags = flags};
 	position_post(&session.sequence, &session.ledger, shadow);
-	return shadow;
 }
 
 int interpose_irecv(const char *function, const void *caller, void *buffer, int count, MPI_Datatype type, int source, int tag,
