@@ -67,10 +67,6 @@ static inline uint64_t pattern_of(int index, int source, int tag, uint8_t *flags
 /* The mail that a receive or probe would get, or null. */
 struct mail *interpose_mail(int index, int source, int tag);
 
-/* MPI_Irecv without its turn: from the mailbox, or posted and counted. */
-int interpose_irecv(const char *function, const void *caller, void *buffer, int count, MPI_Datatype type, int source, int tag,
-		    MPI_Comm comm, MPI_Request *request);
-
 /* --- telling ----------------------------------------------------------------------------------------------------------- */
 
 /* The general path; the shadow is dropped. Null status: it is not needed. An error that MPI does not know of (a mail that did not fit), or MPI_SUCCESS. */

@@ -125,7 +125,8 @@ static inline void post(int index, void *buffer, int count, MPI_Datatype type, i
 	position_post(&session.sequence, &session.ledger, shadow);
 }
 
-int interpose_irecv(const char *function, const void *caller, void *buffer, int count, MPI_Datatype type, int source, int tag,
+/* MPI_Irecv without its turn: from the mailbox, or posted and counted. */
+static inline int start(const char *function, const void *caller, void *buffer, int count, MPI_Datatype type, int source, int tag,
 		    MPI_Comm comm, MPI_Request *request)
 {
 	int index = comms_index(comm);
@@ -149,7 +150,7 @@ int MPI_Irecv(void *buf, int count, MPI_Datatype datatype, int source, int tag, 
 	if (unlikely(!session.counting))
 		return PMPI_Irecv(buf, count, datatype, source, tag, comm, request);
 	session_turn();
-	return interpose_irecv("MPI_Irecv", __builtin_return_address(0), buf, count, datatype, source, tag, comm, request);
+	return start("MPI_Irecv", __builtin_return_address(0), buf, count, datatype, source, tag, comm, request);
 }
 
 /* A receive that was complete at the first look, between snapshots: if nothing before it is undecided it is posted and told in one. */
@@ -222,7 +223,7 @@ static int exchange(const char *function, const void *caller, const void *sendbu
 {
 	MPI_Request receive, send;
 	MPI_Status own, ignored;
-	int error = interpose_irecv(function, caller, recvbuf, recvcount, recvtype, source, recvtag, comm, &receive);
+	int error = start(function, caller, recvbuf, recvcount, recvtype, source, recvtag, comm, &receive);
 	if (error != MPI_SUCCESS)
 		return error;
 	error = MPI_Isend(sendbuf, sendcount, sendtype, dest, sendtag, comm, &send);
