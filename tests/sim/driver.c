@@ -300,6 +300,8 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 	case SNAPSHOT_CAPTURE:
 		own = &world_epoch(world, attempt_of(rank).epoch)->cuts[rank->rank];
 		own->app = rank->app;
+		if (rank->synchronous_pending || rank->collectives_pending)
+			fail(world, "rank %d: a cut with something pending that a restart could not complete", rank->rank);
 		own->captured = !chance(world, world->options.fail);
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_CAPTURED, .failed = !own->captured, .text = "no memory"});
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_CUT_MADE, .held_ns = 1000});

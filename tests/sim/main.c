@@ -92,6 +92,10 @@ static bool report(int first_least)
 			if (count->reasons[j])
 				printf(" %d:%" PRIu64, j, count->reasons[j]);
 		printf("\n");
+		if (count->reasons[REASON_OPEN_CHANNEL]) {
+			printf("%s: snapshots were void because late messages were not found\n", programs[i].name);
+			good = false;
+		}
 		if (programs[i].stepped && first < first_least) {
 			printf("%s: fewer than %d %% of the commits took one attempt\n", programs[i].name, first_least);
 			good = false;

@@ -493,6 +493,52 @@ static void nbx_run(struct rank *rank)
 	}
 }
 
+/* The same with a safepoint at every look: synchronous sends and the barrier may be pending there, and put the cut off. phase 1: this round's sends were
+ * begun, and those that were pending at the cut are none. */
+static void rounds_round(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct request *sends[4], *barrier = NULL;
+	struct status status;
+	int tag = (int)(app->step % 2), count = 0, left;
+	if (app->phase == 0) {
+		count = (int)draw(rank->world, 3);
+		for (int i = 0; i < count; i++) {
+			int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
+			int64_t value = (int64_t)draw(rank->world, 1000);
+			sends[i] = app_issend(rank, WORLD_COMM, to, tag, value, app->step);
+			app->balance -= value;
+		}
+		app->phase = 1;
+	}
+	left = count;
+	for (;;) {
+		app_safepoint(rank, -1);
+		if (app_iprobe(rank, WORLD_COMM, ANY, tag, &status)) {
+			app_recv(rank, WORLD_COMM, status.source, tag, &status);
+			app->balance += status.payload.a;
+		}
+		for (int i = 0; i < count; i++)
+			if (sends[i] && app_test(rank, sends[i], NULL)) {
+				sends[i] = NULL;
+				left--;
+			}
+		if (left == 0 && !barrier)
+			barrier = app_ibarrier(rank, WORLD_COMM);
+		else if (barrier && app_test(rank, barrier, NULL))
+			break;
+	}
+	app->phase = 0;
+}
+
+static void rounds_run(struct rank *rank)
+{
+	for (; rank->app.step < rank->app.steps; rank->app.step++) {
+		app_safepoint(rank, -1);
+		rounds_round(rank);
+	}
+}
+
 static const char *nbx_check(struct world *world)
 {
 	int64_t sum = 0;
@@ -592,6 +638,7 @@ const struct program programs[] = {
 	{"pool", 1, false, false, bank_begin, pool_run, bank_check},
 	{"steal", 2, false, false, steal_begin, steal_run, steal_check},
 	{"nbx", 2, false, false, nbx_begin, nbx_run, nbx_check},
+	{"rounds", 2, false, false, nbx_begin, rounds_run, nbx_check},
 	{"reduce", 1, false, false, reduce_begin, reduce_run, bank_check},
 	{"server", 2, false, true, server_begin, server_run, server_check},
 };
