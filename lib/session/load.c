@@ -24,6 +24,8 @@ bool load_mpi_matches(char *text, size_t room)
 	int length = 0;
 	PMPI_Get_library_version(version, &length);
 	version[strcspn(version, ",\n")] = 0;
+	for (char *tab = version; (tab = strchr(tab, '\t'));)
+		*tab = ' ';
 	snprintf(text, room, "%s", version);
 	return strstr(version, BUILT_FOR) != NULL;
 }
