@@ -3,9 +3,10 @@
 # hot.sh BUILD [ROUNDS]: what Seamark adds to MPI calls between snapshots.
 #
 # Instructions, by callgrind: each loop is run with two numbers of turns, with and without the library preloaded; the difference of the
-# differences is what the library adds to a turn, and starting up cancels out. Polls are counted off: valgrind is so slow that every call would make
-# one, which happens every few tens of microseconds else. Time, by a ping-pong on two ranks: rounds with and without the library take turns, and
-# medians are compared. In both, SEAMARK_OFF=1 shows what its merely being there costs.
+# differences is what a turn takes more, and starting up cancels out. Told are all of them, which includes what the MPI library does more (a receive is
+# a posted receive and tests), and those in code of our own. Polls are counted off: valgrind is so slow that every call would make one, which happens
+# every few tens of microseconds else. Time, by a ping-pong on two ranks: rounds with and without the library take turns, and medians are
+# compared; with SEAMARK_OFF=1 it is the cost of the library's merely being there.
 set -eu
 
 build=${1:?"usage: hot.sh BUILD [ROUNDS]"}
@@ -16,44 +17,46 @@ library=$build/lib/libseamark.so
 turns=2000
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM HUP
 cd "$folder"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=0
 export SEAMARK_DIR="$folder/checkpoints" SEAMARK_LOG=quiet
 
-# instructions CALLS TURNS [NAME=VALUE...]: of the whole run but for polls.
+# instructions CALLS TURNS [NAME=VALUE...]: of the whole run but for polls, and those in our own code.
 instructions() {
 	calls=$1
 	count=$2
 	shift 2
-	rm -f out.callgrind
 	mpirun -n 1 env "$@" valgrind --tool=callgrind --callgrind-out-file=out.callgrind "$hot" "$calls" "$count" >valgrind.log 2>&1 ||
 		{ cat valgrind.log >&2; exit 1; }
-	callgrind_annotate --inclusive=yes --threshold=100 out.callgrind >annotated
+	callgrind_annotate --auto=no --inclusive=yes --threshold=100 out.callgrind >inclusive
+	callgrind_annotate --auto=no --threshold=100 out.callgrind >exclusive
 	awk '{ gsub(",", "", $1) }
-		/PROGRAM TOTALS/ { all = $1 }
-		/:session_look( |$)/ && !polls { polls = $1 }
-		END { print all - polls }' annotated
+		FILENAME == "inclusive" && /PROGRAM TOTALS/ { all = $1 }
+		FILENAME == "inclusive" && /:session_look( |$)/ && $1 > polls { polls = $1 }
+		FILENAME == "exclusive" && /\/lib\/(interpose|channel|session|snapshot\/ledger\.h)/ &&
+			!/:session_look( |$)|\/session\/(drive|signals)\.c|\/carrier\.[ch]/ { own += $1 }
+		END { print all - polls, own + 0 }' inclusive exclusive
 }
 
-# added CALLS NAME=VALUE...: instructions per turn beyond those without the library.
+# added CALLS [NAME=VALUE...]: both numbers per turn.
 added() {
 	calls=$1
 	shift
 	few=$(instructions "$calls" $turns "$@")
 	many=$(instructions "$calls" $((2 * turns)) "$@")
-	echo $(((many - few) / turns))
+	echo "$few $many $turns" | awk '{ printf "%.0f %.0f\n", ($3 - $1) / $5, ($4 - $2) / $5 }'
 }
 
-echo "instructions per turn: MPI's own, and added by Seamark"
 if command -v valgrind >/dev/null; then
+	printf '%-24s %8s %8s %8s\n' "instructions per turn" without more "of them our own"
 	for calls in send recv recv-any isend-wait irecv-wait irecv-test irecv-isend-waitall 4-irecv-4-isend-waitall iprobe-nothing barrier; do
-		bare=$(added $calls MPI=bare)
-		on=$(added $calls LD_PRELOAD="$library")
-		off=$(added $calls LD_PRELOAD="$library" SEAMARK_OFF=1)
-		printf '%-24s %6d %+6d   off %+d\n' $calls "$bare" $((on - bare)) $((off - bare))
+		without=$(added $calls MPI=alone)
+		with=$(added $calls LD_PRELOAD="$library")
+		printf '%-24s %8d %+8d %8d\n' $calls "${without% *}" $((${with% *} - ${without% *})) "${with#* }"
 	done
 else
-	echo "(valgrind is not installed)"
+	echo "(valgrind is not installed: no instructions)"
 fi
 
 ping() {
@@ -64,17 +67,17 @@ ping() {
 
 echo "nanoseconds from a send to its receive, medians of $rounds rounds"
 for bytes in 8 1024 65536; do
-	rm -f bare on off
+	rm -f alone on off
 	i=0
 	while [ $i -lt "$rounds" ]; do
-		ping $bytes MPI=bare >>bare
+		ping $bytes MPI=alone >>alone
 		ping $bytes LD_PRELOAD="$library" >>on
 		ping $bytes LD_PRELOAD="$library" SEAMARK_OFF=1 >>off
 		i=$((i + 1))
 	done
-	for file in bare on off; do
+	for file in alone on off; do
 		sort -n $file | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }' >$file.median
 	done
-	echo "$bytes $(cat bare.median) $(cat on.median) $(cat off.median)" |
+	echo "$bytes $(cat alone.median) $(cat on.median) $(cat off.median)" |
 		awk '{ printf "%6d bytes: %8.1f without, %8.1f with (x %.3f), %8.1f off (x %.3f)\n", $1, $2, $3, $3 / $2, $4, $4 / $2 }'
 done
