@@ -136,6 +136,7 @@ struct request *app_irecv(struct rank *rank, int comm, int source, int tag)
 {
 	enter(rank);
 	struct request *request = new_request(rank, REQUEST_RECEIVE, comm, source, tag);
+	rank->clock[rank->rank]++;
 	memcpy(request->clock, rank->clock, sizeof request->clock);
 	struct shadow *shadow = shadow_add(&rank->sequence.shadows, request->handle);
 	struct mail *mail = mailbox_find(&rank->mailbox, (unsigned)rank->comm_index[comm], source, tag);

@@ -123,6 +123,7 @@ static void unpost(struct rank *rank, struct request *request)
 void net_take(struct rank *rank, struct message *message)
 {
 	take_out(rank, message);
+	rank->clock[rank->rank]++;
 	if (message->sender) {
 		memcpy(message->sender->clock, rank->clock, sizeof rank->clock);
 		done_soon(rank->world, message->sender, 30);

@@ -277,6 +277,9 @@ static void live(struct world *world)
 	const char *wrong = world->program->check(world);
 	if (wrong)
 		fail(world, "wrong result: %s", wrong);
+	for (size_t i = 0; i < world->epoch_count; i++)
+		if (world->epochs[i] && world->epochs[i]->ended != world->ranks)
+			fail(world, "%d ranks know the outcome of snapshot %zu", world->epochs[i]->ended, i);
 	for (int i = 0; i < world->ranks; i++) {
 		if (world->rank[i]->mailbox.count)
 			fail(world, "rank %d: mail was never asked for", i);
