@@ -288,6 +288,35 @@ static void posted_run(struct rank *rank)
 	}
 }
 
+/* The same with some transfers sent synchronously: their senders learn that they were matched. */
+static void synchronous_run(struct rank *rank)
+{
+	struct request *send = NULL;
+	struct status status;
+	while (!bank_is_over(rank) || send) {
+		app_safepoint(rank, -1);
+		if (send) {
+			if (app_test(rank, send, NULL))
+				send = NULL;
+		} else if (rank->app.remaining > 0 && draw(rank->world, 3) == 0) {
+			int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
+			int64_t amount = (int64_t)draw(rank->world, 100);
+			send = app_issend(rank, OTHER_COMM, to, TRANSFER, amount, 0);
+			rank->app.balance -= amount;
+			rank->app.sent[to]++;
+			rank->app.remaining--;
+		} else if (!rank->app.ended && draw(rank->world, 3) == 0) {
+			bank_give(rank);
+		}
+		for (int comm = 0; comm < 2; comm++)
+			if (app_iprobe(rank, comm, ANY, ANY, &status)) {
+				app_recv(rank, comm, status.source, status.tag, &status);
+				bank_take(rank, &status);
+				break;
+			}
+	}
+}
+
 /* A pool of exact receives and wildcards of all kinds, some of them cancelled on the way. */
 static struct request *pool_receive(struct rank *rank, int at)
 {
@@ -635,6 +664,7 @@ const struct program programs[] = {
 	{"pipeline", 1, true, true, pipeline_begin, pipeline_run, pipeline_check},
 	{"bank", 1, false, false, bank_begin, bank_run, bank_check},
 	{"posted", 1, false, false, bank_begin, posted_run, bank_check},
+	{"sync", 1, false, false, bank_begin, synchronous_run, bank_check},
 	{"pool", 1, false, false, bank_begin, pool_run, bank_check},
 	{"steal", 2, false, false, steal_begin, steal_run, steal_check},
 	{"nbx", 2, false, false, nbx_begin, nbx_run, nbx_check},
