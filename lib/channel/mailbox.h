@@ -19,7 +19,7 @@ struct mail {
 	int64_t position;
 	void *data;          /* packed; owned */
 	uint64_t bytes;
-	uint64_t recorded;   /* the epoch in which it was last recorded */
+	uint64_t arriving;   /* the C handle of the request under which the data is still on its way; 0: it is here */
 	struct mail *next;
 };
 

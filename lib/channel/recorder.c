@@ -227,6 +227,17 @@ int recorder_probe_status(const struct mail *mail, MPI_Status *status)
 	return error;
 }
 
+bool recorder_arrived(struct mail *mail)
+{
+	MPI_Request request = (MPI_Request)(uintptr_t)mail->arriving;
+	int complete = 1;
+	if (mail->arriving != 0)
+		PMPI_Test(&request, &complete, MPI_STATUS_IGNORE);
+	if (complete)
+		mail->arriving = 0;
+	return complete;
+}
+
 int recorder_drain(MPI_Comm comm, int source, bool (*wanted)(void *context, int tag), void *context, struct mail **mail, struct fault *fault)
 {
 	int here;
@@ -246,14 +257,17 @@ int recorder_drain(MPI_Comm comm, int source, bool (*wanted)(void *context, int 
 	taken->tag = (uint32_t)status.MPI_TAG;
 	/* By its tag: what the peek saw is the first of its stream, and no other may be taken. */
 	MPI_Message message;
+	MPI_Request request;
 	struct recorder_named packed = {MPI_PACKED, 0};
 	error = recorder_name(bytes, &packed);
 	if (error == MPI_SUCCESS)
 		error = PMPI_Improbe(source, status.MPI_TAG, comm, &here, &message, MPI_STATUS_IGNORE);
 	if (error == MPI_SUCCESS && here)
-		error = PMPI_Mrecv(taken->data, packed.count, packed.type, &message, MPI_STATUS_IGNORE);
+		error = PMPI_Imrecv(taken->data, packed.count, packed.type, &message, &request);
 	recorder_unname(&packed);
 	if (error == MPI_SUCCESS && here) {
+		taken->arriving = (uint64_t)(uintptr_t)request;
+		recorder_arrived(taken);
 		*mail = taken;
 		return 1;
 	}

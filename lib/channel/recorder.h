@@ -42,7 +42,10 @@ void recorder_address(const struct mail *mail, MPI_Status *status);
 /* The status that a probe of this mail has. */
 int recorder_probe_status(const struct mail *mail, MPI_Status *status);
 
-/* Takes a message out of the MPI library into a mail: peeks at `source` (any tag) on `comm`; if `wanted(context, tag)` agrees, takes it by matched probe.
+/* Whether a mail's data is here; tests the request under which it is on its way. */
+bool recorder_arrived(struct mail *mail);
+
+/* Takes a message out of the MPI library into a mail, and waits for nobody: a large one may still be arriving. Peeks at `source` (any tag) on `comm`; if `wanted(context, tag)` agrees, takes it by matched probe.
  * 1: *mail has data, source and tag (owned by the caller); 0: nothing there, or not wanted. Negative: an error. */
 int recorder_drain(MPI_Comm comm, int source, bool (*wanted)(void *context, int tag), void *context, struct mail **mail, struct fault *fault);
 

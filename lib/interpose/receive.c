@@ -24,6 +24,8 @@ static bool receive_mail(void *buffer, int count, MPI_Datatype type, int source,
 	struct mail *mail = interpose_mail(index, source, tag);
 	if (mail == NULL)
 		return false;
+	while (!session_mail_arrived(mail))
+		session_spin();
 	*error = recorder_deliver(mail, buffer, count, type, status);
 	if (*error == MPI_SUCCESS || *error == MPI_ERR_TRUNCATE) {
 		mailbox_remove(&session.mailbox, mail);
@@ -39,6 +41,9 @@ static bool receive_mail(void *buffer, int count, MPI_Datatype type, int source,
 static int deliver(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Comm comm, MPI_Request *request)
 {
 	bool truncated;
+	/* The sender is on its way into MPI: its message was matched when it was drained. */
+	while (!session_mail_arrived(mail))
+		session_spin();
 	int error = recorder_deliver_request(mail, buffer, count, type, request, &truncated);
 	if (error != MPI_SUCCESS) {
 		PMPI_Comm_call_errhandler(comm, error);

@@ -54,6 +54,7 @@ void drive_feed(struct snapshot_event event)
 	event.synchronous_pending = session.synchronous_pending;
 	event.collectives_pending = session.collectives_pending;
 	event.undecided = session.sequence.aside_count;
+	event.writer_busy = inside.writer_busy;
 	snapshot_step(inside.snapshot, &event, &actions);
 	watch();
 	drive_act(&actions);
@@ -110,6 +111,7 @@ static void carry_out(struct snapshot_action *action)
 	case SNAPSHOT_ABANDON_IMAGE:
 		if (inside.captured)
 			store_abandon_image(inside.store);
+		inside.writer_busy |= inside.captured && !image_memory_is_free();
 		inside.captured = false;
 		inside.finishing = false;
 		telling_drop_all();
@@ -236,9 +238,12 @@ void session_poll(void)
 	inside.polling = true;
 	int64_t now_ns = drive_now_ns();
 	take_messages();
+	if (inside.arriving)
+		telling_arrivals();
 	look_at_signals(now_ns);
 	if (session.watching) {
 		look_at_unable();
+		inside.writer_busy = inside.writer_busy && !image_memory_is_free();
 		if (inside.freed)
 			drive_test_freed();
 		look_at_markers();

@@ -39,6 +39,14 @@ static int begin_image(struct fault *fault)
 	return code;
 }
 
+/* An image that was given up may still be on its way to a slow disk, out of the memory that a capture would change. */
+bool image_memory_is_free(void)
+{
+	struct store_image_result last;
+	store_image_state(inside.store, &last);
+	return last.regions_written;
+}
+
 /* Without memory for a copy the program waits for the writing. */
 static void wait_for_regions(void)
 {
@@ -57,11 +65,8 @@ void image_capture(void)
 {
 	struct fault fault = FAULT_NONE;
 	int64_t began_ns = drive_now_ns();
-	struct store_image_result last;
 	enum reason reason = REASON_WRITER;
-	/* An image that was given up may still be on its way to a slow disk, out of the memory that a capture would change. */
-	store_image_state(inside.store, &last);
-	int code = last.regions_written ? 0 : fault_set(&fault, SEAMARK_E_IO, "rank %d", inside.rank);
+	int code = image_memory_is_free() ? 0 : fault_set(&fault, SEAMARK_E_IO, "rank %d", inside.rank);
 	if (code == 0) {
 		reason = REASON_CAPTURE;
 		code = state_capture(inside.state, &inside.capture, &fault);

@@ -70,6 +70,7 @@ struct inside {
 	/* the cut */
 	struct state_capture capture;
 	bool captured;
+	bool writer_busy;            /* an image that was given up is still read from the capture's memory */
 	bool cut_made;               /* since the program was last told by a safepoint */
 	uint64_t turn_at_cut;
 	struct copy copies;          /* ring with this as its head */
@@ -78,6 +79,7 @@ struct inside {
 	int64_t commit_began_ns;
 
 	char unable[240];            /* why every snapshot is void; empty: it is not */
+	unsigned arriving;           /* mails whose data is still on its way */
 	unsigned freed;              /* receives whose handles the application freed */
 };
 extern struct inside inside;
@@ -93,6 +95,8 @@ void drive_test_freed(void);
 void telling_cut(void);
 void telling_scan(int64_t now_ns, bool at_once);
 void telling_drain(int64_t now_ns);
+/* Asks after mails whose data is on its way. */
+void telling_arrivals(void);
 void telling_keep(uint64_t token);
 void telling_drop(uint64_t token);
 void telling_drop_all(void);
@@ -102,6 +106,8 @@ void telling_doom(enum reason reason, const char *text);
 
 /* image.c */
 void image_capture(void);
+/* Whether the capture's memory is no longer read by the writer. */
+bool image_memory_is_free(void);
 void image_finish(void);
 void image_watch(int64_t now_ns);
 void image_publish(const struct verdict *verdict);

@@ -212,7 +212,7 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 	inside.drain_now = true;
 	for (;;) {
 		session_poll();
-		bool quiet = snapshot_is_quiet(inside.snapshot) && !inside.committing;
+		bool quiet = snapshot_is_quiet(inside.snapshot) && !inside.committing && inside.arriving == 0;
 		if (!entered && (inside.rank != 0 || quiet)) {
 			if (inside.rank == 0)
 				snapshot_begin_no_more(inside.snapshot);

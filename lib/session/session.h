@@ -79,6 +79,8 @@ static inline void session_before_telling(void)
 void session_told(struct shadow *shadow, const MPI_Status *status);
 /* A receive that was served from the mailbox is told: counts, and frees the mail. */
 void session_told_mail(struct mail *mail);
+/* Whether the data of a mail that is about to be delivered is here; else turn the loop, and ask again. */
+bool session_mail_arrived(struct mail *mail);
 /* A synchronous send is known to be complete: key and position as counted when it was begun. */
 void session_synchronous_done(uint64_t key, int64_t position);
 /* A receive that the application cancelled and that took nothing is told so. The shadow is dropped. */

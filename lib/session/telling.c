@@ -215,6 +215,27 @@ void session_told_mail(struct mail *mail)
 	mail_free(mail);
 }
 
+static void record_mail(const struct mail *mail);
+
+bool session_mail_arrived(struct mail *mail)
+{
+	if (likely(mail->arriving == 0))
+		return true;
+	if (!recorder_arrived(mail))
+		return false;
+	inside.arriving--;
+	/* Drained in this window, or in an earlier one and still unseen: late in any case, and recorded when there is something to record. */
+	if (in_window())
+		record_mail(mail);
+	return true;
+}
+
+void telling_arrivals(void)
+{
+	for (struct mail *mail = session.mailbox.first; inside.arriving != 0 && mail; mail = mail->next)
+		session_mail_arrived(mail);
+}
+
 void session_told_cancelled(struct shadow *shadow)
 {
 	position_cancelled(&session.sequence, &session.ledger, shadow);
@@ -273,7 +294,7 @@ void telling_cut(void)
 	bool strange = false;
 	for (const struct mail *mail = session.mailbox.first; mail; mail = mail->next) {
 		strange |= mail->unknown;
-		if (!mail->unknown)
+		if (!mail->unknown && mail->arriving == 0)
 			record_mail(mail);
 	}
 	if (strange && content_matters())
@@ -368,9 +389,10 @@ static bool drain_one(uint64_t owed)
 	mail->turn = taking.turn;
 	mail->position = taking.position;
 	mailbox_put(&session.mailbox, mail);
-	if (content_matters())
-		taking.token = (uint64_t)(uintptr_t)copy_mail(mail);
-	give(&taking, false);
+	if (mail->arriving == 0)
+		record_mail(mail);
+	else
+		inside.arriving++;
 	return true;
 }
 
@@ -450,6 +472,9 @@ static int64_t moved(void *context, uint64_t key)
 void telling_rebase(void)
 {
 	for (struct shadow *shadow = NULL; (shadow = shadow_next(&session.sequence.shadows, shadow));) {
+		/* A wildcard has no stream yet, and its communicator may be freed: its index is not to be given to another. */
+		if (shadow->key != 0)
+			session.ledger.comms[ledger_key_comm(shadow->key)].held = true;
 		if (shadow->kind == SHADOW_SYNCHRONOUS)
 			shadow->position -= snapshot_moved_outgoing(inside.snapshot, shadow->key);
 		if (shadow->kind == SHADOW_DELIVERY) {

@@ -227,6 +227,8 @@ void ledger_sweep(struct ledger *ledger)
 	mark_comms(&ledger->seen, needed);
 	for (size_t i = 0; i < ledger->comm_room; i++) {
 		struct ledger_comm *comm = &ledger->comms[i];
+		needed[i] |= comm->held;
+		comm->held = false;
 		if (comm->state == LEDGER_COMM_FREED && !needed[i] && ++comm->sweeps > 1) {
 			free(comm->world);
 			memset(comm, 0, sizeof *comm);

@@ -88,6 +88,7 @@ struct ledger_comm {
 	enum ledger_comm_state state;
 	enum ledger_comm_kind kind;
 	bool freed_early;    /* freed before the cut of the snapshot under way */
+	bool held;           /* something pending still names its index: cleared by every sweep */
 	uint8_t sweeps;      /* since it was freed: its peers may have freed it later, and still count messages on it */
 	bool nameless;       /* made after the first safepoint: it cannot be found again after a restart */
 	bool first;          /* this rank adds the members' sum (below); on an intercommunicator one rank of both groups */

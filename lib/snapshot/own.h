@@ -46,6 +46,7 @@ struct snapshot {
 	uint32_t synchronous_pending;
 	uint32_t collectives_pending;
 	size_t undecided;
+	bool writer_busy;
 	struct snapshot_actions *out;
 
 	/* the program */

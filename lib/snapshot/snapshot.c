@@ -409,6 +409,7 @@ void snapshot_step(struct snapshot *snapshot, const struct snapshot_event *event
 	snapshot->synchronous_pending = event->synchronous_pending;
 	snapshot->collectives_pending = event->collectives_pending;
 	snapshot->undecided = event->undecided;
+	snapshot->writer_busy = event->writer_busy;
 	snapshot->out = actions;
 	/* In any phase: the announcement may have begun the attempt that a marker waits for here. */
 	if (snapshot->stash_count != 0)

@@ -73,6 +73,7 @@ struct snapshot_event {
 	uint32_t synchronous_pending;
 	uint32_t collectives_pending;
 	size_t undecided;              /* takings put aside */
+	bool writer_busy;              /* no state can be captured now: the last image is still read from the capture's memory */
 	/* What the kind needs. */
 	int32_t peer;
 	const void *data;

@@ -126,7 +126,7 @@ static bool is_not_ready(const struct snapshot *snapshot)
 	    snapshot->now_ns - snapshot->attempt.announced_ns > snapshot_time_allowed(snapshot))
 		return false;
 	/* What kind of program this is, and how far, is known from the first safepoint on; ranks that will meet in seamark_checkpoint answer from there. */
-	return snapshot->kind == SNAPSHOT_KIND_NONE || ((snapshot->attempt.want & WANT_COLLECTIVE) && !snapshot->here);
+	return snapshot->kind == SNAPSHOT_KIND_NONE || snapshot->writer_busy || ((snapshot->attempt.want & WANT_COLLECTIVE) && !snapshot->here);
 }
 
 void wave_go_on(struct snapshot *snapshot)
