@@ -334,8 +334,10 @@ static void pool_run(struct rank *rank)
 	for (int i = 0; i < POOL; i++)
 		requests[i] = pool_receive(rank, i);
 	while (!bank_is_over(rank)) {
-		app_safepoint(rank, -1);
 		int at = -1;
+		/* Several are told between two safepoints: what a rank is told while none is open may be an orphan. */
+		if (draw(rank->world, 3))
+			app_safepoint(rank, -1);
 		if (!rank->app.ended && draw(rank->world, 3) == 0) {
 			bank_give(rank);
 		} else if (draw(rank->world, 6) == 0) {
