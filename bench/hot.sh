@@ -62,7 +62,7 @@ fi
 ping() {
 	bytes=$1
 	shift
-	mpirun --oversubscribe -n 2 env "$@" "$hot" ping 2000 "$bytes"
+	mpirun --oversubscribe -n 2 env "$@" "$hot" ping $((1000000 / (bytes + 500))) "$bytes"
 }
 
 echo "nanoseconds from a send to its receive, medians of $rounds rounds"
