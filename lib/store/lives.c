@@ -53,8 +53,6 @@ int store_open(struct store **opened, const char *folder, uint32_t rank, uint32_
 	store->ranks = ranks;
 	store->lock = -1;
 	code = make_absolute(store, folder, fault);
-	if (!code && !rank)
-		code = io_make_folders(store->folder, fault);
 	if (code) {
 		free(store);
 		return code;
@@ -141,9 +139,12 @@ static int take_lock(struct store *store, double patience_s, struct fault *fault
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct io_path path = io_path("%s/lock", store->folder);
-	int fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-	int code;
+	int code = io_make_folders(store->folder, fault);
+	int fd;
 
+	if (code)
+		return code;
+	fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (fd < 0)
 		return fault_errno(fault, "cannot open '%s'", path.text);
 	code = wait_for_lock(store, fd, patience_s, path.text, fault);

@@ -81,13 +81,13 @@ struct store_record {
 
 struct store; /* one per process */
 
-/* Opens (and on rank 0 makes) the folder. Local. */
+/* Opens the folder, which need not be there: a life makes it. Local. */
 int store_open(struct store **store, const char *folder, uint32_t rank, uint32_t ranks, struct fault *fault);
 void store_close(struct store *store);
 /* The folder's absolute path, for messages. */
 const char *store_folder(const struct store *store);
 
-/* Rank 0 only: takes the folder's lock, waiting up to `patience_s` for an old life to end; numbers this life; makes or reads the
+/* Rank 0 only: makes the folder if it is not there and takes its lock, waiting up to `patience_s` for an old life to end; numbers this life; makes or reads the
  * run's id; removes what void attempts of ended lives left. next: the first number that no checkpoint or leaving has.
  * SEAMARK_E_BUSY names host and process of the holder. */
 int store_begin_life(struct store *store, double patience_s, uint8_t run[16], uint32_t *life, uint64_t *next, struct fault *fault);

@@ -428,7 +428,9 @@ static void a_folder_that_may_not_be_written_is_refused(void)
 	uint64_t next;
 	int code;
 
-	CU_ASSERT_EQUAL(store_open(&store, "/proc/seamark", 0, 1, &fault), SEAMARK_E_NOT_FOUND);
+	CU_ASSERT_EQUAL_FATAL(store_open(&store, "/proc/seamark", 0, 1, &fault), 0);
+	CU_ASSERT_EQUAL(store_begin_life(store, 0, run, &life, &next, &fault), SEAMARK_E_NOT_FOUND);
+	store_close(store);
 	if (!geteuid())
 		return; /* root may write everywhere */
 	chmod(folder, 0555);
@@ -440,26 +442,34 @@ static void a_folder_that_may_not_be_written_is_refused(void)
 	chmod(folder, 0755);
 }
 
-static void the_folder_is_made_with_those_above_it(void)
+static void the_first_life_makes_the_folder_with_those_above_it(void)
 {
 	struct store *store;
 	struct fault fault = FAULT_NONE;
 	char path[512], before[4096];
+	uint8_t run[16];
+	uint32_t life;
+	uint64_t next;
 
 	snprintf(path, sizeof path, "%s/a//b/c/", folder);
 	CU_ASSERT_EQUAL_FATAL(store_open(&store, path, 0, 1, &fault), 0);
+	CU_ASSERT_FALSE(is_there("a"));
+	CU_ASSERT_EQUAL(store_begin_life(store, 0, run, &life, &next, &fault), 0);
 	CU_ASSERT_TRUE(is_there("a/b/c"));
 	store_close(store);
 	CU_ASSERT_PTR_NOT_NULL(getcwd(before, sizeof before));
 	CU_ASSERT_EQUAL(chdir(folder), 0);
 	CU_ASSERT_EQUAL_FATAL(store_open(&store, "d/e", 0, 1, &fault), 0);
+	CU_ASSERT_EQUAL(store_begin_life(store, 0, run, &life, &next, &fault), 0);
 	CU_ASSERT_TRUE(is_there("d/e"));
 	CU_ASSERT_EQUAL(store_folder(store)[0], '/');
 	store_close(store);
 	CU_ASSERT_EQUAL(chdir(before), 0);
 	put_file("file", "");
 	snprintf(path, sizeof path, "%s/file/x", folder);
-	CU_ASSERT_NOT_EQUAL(store_open(&store, path, 0, 1, &fault), 0);
+	CU_ASSERT_EQUAL_FATAL(store_open(&store, path, 0, 1, &fault), 0);
+	CU_ASSERT_NOT_EQUAL(store_begin_life(store, 0, run, &life, &next, &fault), 0);
+	store_close(store);
 }
 
 int main(void)
@@ -480,7 +490,7 @@ int main(void)
 		{ "the newest is found past garbled ones", the_newest_is_found_past_garbled_ones },
 		{ "a checkpoint may be moved", a_checkpoint_may_be_moved },
 		{ "a folder that may not be written is refused", a_folder_that_may_not_be_written_is_refused },
-		{ "the folder is made with those above it", the_folder_is_made_with_those_above_it },
+		{ "the first life makes the folder with those above it", the_first_life_makes_the_folder_with_those_above_it },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = { { "store: lives", NULL, NULL, begin, end, tests }, CU_SUITE_INFO_NULL };
