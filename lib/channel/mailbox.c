@@ -91,6 +91,17 @@ size_t mailbox_adopt(struct mailbox *mailbox, uint64_t comm_name, unsigned comm)
 	return adopted;
 }
 
+void mailbox_forget(struct mailbox *mailbox, unsigned comm)
+{
+	for (struct mail *mail = mailbox->first, *next; mail; mail = next) {
+		next = mail->next;
+		if (mail->unknown || ledger_key_comm(mail->key) != comm)
+			continue;
+		mailbox_remove(mailbox, mail);
+		mail_free(mail);
+	}
+}
+
 void mailbox_rebase(struct mailbox *mailbox, int64_t (*moved)(void *context, uint64_t key), void *context)
 {
 	for (struct mail *mail = mailbox->first; mail; mail = mail->next)
