@@ -225,9 +225,14 @@ static void take_count(struct snapshot *snapshot, int32_t from, int comm, const 
 	}
 	if (highest > said->sent && highest > 0)
 		doom_orphan(snapshot, key, highest, said->sent);
-	if (has_cut(snapshot) && ledger->comms[comm].state == LEDGER_COMM_FREED && window_owed(stream) > 0)
-		snapshot_doom(snapshot, REASON_OPEN_CHANNEL, "rank %" PRId32 " freed a communicator with a message from rank %" PRId32
-			      " under way", snapshot->config.rank, from);
+	if (!has_cut(snapshot) || ledger->comms[comm].state != LEDGER_COMM_FREED || window_owed(stream) <= 0)
+		return;
+	/* Freed since the cut, and the marker came too late to say what to drain before: lost for this snapshot, and nobody can ask for it any more. */
+	snapshot_doom(snapshot, REASON_OPEN_CHANNEL, "rank %" PRId32 " freed a communicator with a message from rank %" PRId32
+		      " under way", snapshot->config.rank, from);
+	owed = window_owed(stream);
+	stream->abandoned = true;
+	recount(snapshot, stream, owed);
 }
 
 static void add_stranger(struct snapshot *snapshot, int32_t from, const struct wire_stream *said)
