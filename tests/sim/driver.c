@@ -522,7 +522,7 @@ static bool drain_one(struct rank *rank, uint64_t owed)
 	int comm = comm_number(rank, owed);
 	int64_t limit;
 	struct message *message = net_probe(rank, comm, (int)ledger_key_peer(owed), ANY);
-	if (!message)
+	if (!message || rank->ledger.comms[ledger_key_comm(owed)].state != LEDGER_COMM_LIVE)
 		return false;
 	uint64_t key = key_of(rank, message);
 	if (!snapshot_owes(rank->snapshot, key, rank->finalizing, &limit) ||
@@ -562,12 +562,13 @@ static void drain(struct rank *rank, int only)
 
 void driver_comm_freeing(struct rank *rank, int comm)
 {
-	if (!in_window(rank))
-		return;
-	driver_poll(rank);
-	scan(rank);
-	drain(rank, comm);
-	snapshot_comm_freed(rank->snapshot, rank->comm_index[comm]);
+	if (in_window(rank)) {
+		driver_poll(rank);
+		scan(rank);
+		drain(rank, comm);
+		snapshot_comm_freed(rank->snapshot, rank->comm_index[comm]);
+	}
+	mailbox_forget(&rank->mailbox, (unsigned)rank->comm_index[comm]);
 }
 
 /* --- the poll -------------------------------------------------------------------------------------------------------------- */

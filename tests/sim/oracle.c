@@ -65,6 +65,9 @@ void oracle_cut(struct rank *rank, uint64_t epoch)
 	rank->clock[rank->rank]++;
 	memcpy(cut->clock, rank->clock, sizeof cut->clock);
 	memcpy(cut->begun, rank->begun, sizeof cut->begun);
+	for (int i = 0; i < rank->world->comms; i++)
+		cut->freed[i] = rank->comm_index[i] < 0 ||
+				rank->ledger.comms[rank->comm_index[i]].state != LEDGER_COMM_LIVE;
 	rank->cut_epoch = epoch;
 	oracle_windows(rank->world);
 }
@@ -139,7 +142,8 @@ void oracle_commit(struct world *world, uint64_t number)
 		if (told && !sent)
 			fail(world, "snapshot %" PRIu64 ": message %" PRId64 " from rank %d to rank %d is an orphan", number,
 			     message->index, message->source, message->target);
-		flying[message->target] += sent && !told;
+		/* What its receiver freed the communicator of is abandoned: nobody can ask for it. */
+		flying[message->target] += sent && !told && !epoch->cuts[message->target].freed[message->comm];
 	}
 	for (int i = 0; i < world->ranks; i++) {
 		check_record(world, &epoch->cuts[i], i, number, flying[i]);
@@ -172,8 +176,9 @@ static void check_balance(struct world *world, uint64_t number)
 			for (int comm = 0; comm < world->comms; comm++)
 				for (int tag = 0; tag < TAGS_MOST; tag++) {
 					struct rank *sender = world->rank[source];
-					if (rank->comm_index[comm] < 0 || sender->comm_index[comm] < 0)
-						continue;
+					if (rank->comm_index[comm] < 0 || sender->comm_index[comm] < 0 ||
+					    rank->ledger.comms[rank->comm_index[comm]].state == LEDGER_COMM_FREED)
+						continue; /* what is under way on it may be abandoned */
 					const struct ledger_stream *sent = ledger_find(&sender->ledger.sent,
 						ledger_key((unsigned)sender->comm_index[comm], (unsigned)i, (unsigned)tag));
 					const struct ledger_stream *seen = ledger_find(&rank->ledger.seen,

@@ -659,20 +659,85 @@ static const char *server_check(struct world *world)
 	return world->rank[world->ranks - 1]->app.sum == (world->ranks - 1) * steps * (steps - 1) / 2 ? NULL : "the server's sum is wrong";
 }
 
+/* --- comms: communicators that are made, used and freed with receives pending on them, and with messages that nobody asks for ------------- */
+
+static void comms_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	for (; app->step < app->steps; app->step++) {
+		app_safepoint(rank, app->step);
+		struct status left;
+		int comm = app->step % 4 == 3 ? app_comm_dup(rank, WORLD_COMM) : WORLD_COMM;
+		struct request *receive = app_irecv(rank, comm, left_of(rank), 0);
+		struct request *send = app_isend(rank, comm, right_of(rank), 0, (int64_t)app->value, app->step);
+		if (comm != WORLD_COMM) {
+			if (draw(rank->world, 2)) /* never received */
+				app_isend(rank, comm, (int)draw(rank->world, (unsigned)ranks_of(rank)), 1, 0, 0);
+			compute(rank);
+			app_comm_free(rank, comm);
+		}
+		compute(rank);
+		app_wait(rank, receive, &left);
+		app_wait(rank, send, NULL);
+		if (left.payload.b != app->step)
+			fail(rank->world, "rank %d got a value of another step", rank->rank);
+		app->value = halo_next(app->value, (uint64_t)left.payload.a, 0);
+	}
+}
+
+static const char *comms_check(struct world *world)
+{
+	uint64_t now[RANKS_MOST], next[RANKS_MOST];
+	int n = world->ranks;
+	for (int i = 0; i < n; i++)
+		now[i] = halo_start(i);
+	for (int64_t step = 0; step < world->rank[0]->app.steps; step++) {
+		for (int i = 0; i < n; i++)
+			next[i] = halo_next(now[i], now[(i + n - 1) % n], 0);
+		memcpy(now, next, sizeof now);
+	}
+	for (int i = 0; i < n; i++)
+		if (world->rank[i]->app.value != now[i])
+			return "a value is not the serial one";
+	return NULL;
+}
+
+/* --- checkpoint: all ranks ask for a snapshot together, and wait for it, while messages are in flight --------------------------------------- */
+
+static void checkpoint_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct status status;
+	for (; app->step < app->steps + LAG; app->step++) {
+		if (app->step % 10 == 5)
+			app_checkpoint(rank, app->step);
+		else
+			app_safepoint(rank, app->step);
+		if (app->step < app->steps)
+			app_send(rank, (int)(app->step % 2), right_of(rank), 3, (int64_t)app->value, app->step);
+		if (app->step < LAG)
+			continue;
+		app_recv(rank, (int)((app->step - LAG) % 2), left_of(rank), 3, &status);
+		app->value = halo_next(app->value, (uint64_t)status.payload.a, 0);
+	}
+}
+
 const struct program programs[] = {
-	{"halo", 1, true, true, halo_begin, halo_run, halo_check},
-	{"ahead", 1, true, true, halo_begin, ahead_run, halo_check},
-	{"lag", 1, true, false, halo_begin, lag_run, lag_check},
-	{"pipeline", 1, true, true, pipeline_begin, pipeline_run, pipeline_check},
-	{"bank", 1, false, false, bank_begin, bank_run, bank_check},
-	{"posted", 1, false, false, bank_begin, posted_run, bank_check},
-	{"sync", 1, false, false, bank_begin, synchronous_run, bank_check},
-	{"pool", 1, false, false, bank_begin, pool_run, bank_check},
-	{"steal", 2, false, false, steal_begin, steal_run, steal_check},
-	{"nbx", 2, false, false, nbx_begin, nbx_run, nbx_check},
-	{"rounds", 2, false, false, nbx_begin, rounds_run, nbx_check},
-	{"reduce", 1, false, false, reduce_begin, reduce_run, bank_check},
-	{"server", 2, false, true, server_begin, server_run, server_check},
+	{"halo", 1, true, true, false, halo_begin, halo_run, halo_check},
+	{"ahead", 1, true, true, false, halo_begin, ahead_run, halo_check},
+	{"lag", 1, true, false, false, halo_begin, lag_run, lag_check},
+	{"comms", 1, true, false, true, halo_begin, comms_run, comms_check},
+	{"checkpoint", 1, true, false, false, halo_begin, checkpoint_run, lag_check},
+	{"pipeline", 1, true, true, false, pipeline_begin, pipeline_run, pipeline_check},
+	{"bank", 1, false, false, false, bank_begin, bank_run, bank_check},
+	{"posted", 1, false, false, false, bank_begin, posted_run, bank_check},
+	{"sync", 1, false, false, false, bank_begin, synchronous_run, bank_check},
+	{"pool", 1, false, false, false, bank_begin, pool_run, bank_check},
+	{"steal", 2, false, false, false, steal_begin, steal_run, steal_check},
+	{"nbx", 2, false, false, false, nbx_begin, nbx_run, nbx_check},
+	{"rounds", 2, false, false, false, nbx_begin, rounds_run, nbx_check},
+	{"reduce", 1, false, false, false, reduce_begin, reduce_run, bank_check},
+	{"server", 2, false, true, false, server_begin, server_run, server_check},
 };
 const int program_count = sizeof programs / sizeof programs[0];
 struct statistics statistics[sizeof programs / sizeof programs[0]];

@@ -182,6 +182,7 @@ struct rank {
 /* What one rank gave to one snapshot. */
 struct cut {
 	bool captured, imaged;
+	bool freed[COMMS_MOST];     /* communicators freed before it */
 	struct app app;
 	int32_t clock[RANKS_MOST];
 	uint64_t begun[COMMS_MOST];
@@ -212,6 +213,7 @@ struct program {
 	int ranks_least;
 	bool stepped;
 	bool blocking;     /* it would end if every standard send waited for its receive */
+	bool leaks;        /* it frees communicators with messages that nobody asks for */
 	void (*begin)(struct rank *rank);
 	void (*run)(struct rank *rank);
 	/* At the end of a run, by rank 0's eyes: null, or what is wrong. */
