@@ -420,12 +420,15 @@ void telling_drain(int64_t now_ns)
 void session_comm_freeing(MPI_Comm comm)
 {
 	int index = comms_index(comm);
-	if (!inside.snapshot || index < 0 || !session.watching || !in_window())
+	if (!inside.snapshot || index < 0)
 		return;
-	session_poll();
-	telling_scan(drive_now_ns(), true);
-	drain_owed(index);
-	snapshot_comm_freed(inside.snapshot, index);
+	if (session.watching && in_window()) {
+		session_poll();
+		telling_scan(drive_now_ns(), true);
+		drain_owed(index);
+		snapshot_comm_freed(inside.snapshot, index);
+	}
+	mailbox_forget(&session.mailbox, (unsigned)index);
 }
 
 /* --- freed receives ------------------------------------------------------------------------------------------------------ */
