@@ -100,7 +100,8 @@ static struct copy *copy_received(const struct shadow *shadow, const MPI_Status 
 	} else {
 		copy->truncated = true;
 	}
-	return copy;
+	/* Its weight may have ended the snapshot, and that freed all copies. */
+	return content_matters() ? copy : NULL;
 }
 
 static struct copy *copy_mail(const struct mail *mail)
