@@ -483,8 +483,7 @@ void snapshot_rebased(struct snapshot *snapshot)
 		if (!sent)
 			continue;
 		ledger_rebase(sent, stream->total, false);
-		if (sent->total == 0)
-			sent->seen = 0;
+		sent->seen -= stream->seen; /* the synchronous ones from before the base are all recorded: they stand in no draining's way */
 	}
 	ledger_sweep(ledger);
 	snapshot->moved = false;
