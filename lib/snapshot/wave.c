@@ -165,7 +165,11 @@ static void pass_on(struct snapshot *snapshot, const struct wire_cut *cut)
 /* The ordered step is far, and somebody would rather not wait: the initiator names a nearer one. */
 static void hasten(struct snapshot *snapshot)
 {
-	if (snapshot->phase != SNAPSHOT_ALERT || !snapshot->order_passed_on || snapshot->order_step < 0)
+	if (snapshot->phase != SNAPSHOT_ALERT)
+		return;
+	if (!snapshot->order_passed_on)
+		snapshot->announce.every = 0; /* the order is still to come, and is to be a near one */
+	if (!snapshot->order_passed_on || snapshot->order_step < 0)
 		return;
 	struct wire_cut cut = {.epoch = snapshot->attempt.epoch, .world = snapshot->order_world, .mixed = snapshot->order_mixed};
 	cut.step = step_to_order(snapshot, false);
