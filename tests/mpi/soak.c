@@ -54,7 +54,8 @@ static void look(struct growth *growth)
 		return;
 	growth->last = number;
 	growth->commits++;
-	if (growth->commits == growth->wanted / 5) {
+	/* Before a hundred of them, the MPI library is still making its connections. */
+	if (growth->commits == growth->wanted / 5 && growth->commits >= 100) {
 		growth->resident_early = resident_kib();
 		growth->descriptors_early = descriptors();
 	}
