@@ -21,10 +21,10 @@ void cut_order(struct snapshot *snapshot, int64_t step, int64_t world, bool mixe
 	snapshot->order_mixed |= mixed;
 	if (step >= 0 && (snapshot->order_step < 0 || step < snapshot->order_step))
 		snapshot->order_step = step;
-	if (snapshot->phase != SNAPSHOT_ALERT || snapshot->kind != SNAPSHOT_KIND_STEP || snapshot->here || step < 0)
+	if (snapshot->phase != SNAPSHOT_ALERT || snapshot->kind != SNAPSHOT_KIND_STEP || step < 0)
 		return;
-	/* The order came between safepoints: the last one is over. */
-	if (snapshot->last_step >= snapshot->order_step) {
+	/* An order between safepoints: the last one is over. In seamark_checkpoint it is not. */
+	if (snapshot->here ? snapshot->last_step > snapshot->order_step : snapshot->last_step >= snapshot->order_step) {
 		snapshot->overshoot = snapshot->last_step - snapshot->order_step + 1;
 		snapshot_doom(snapshot, REASON_PASSED_STEP, "rank %" PRId32 " was at step %" PRId64 " when step %" PRId64
 			      " was ordered", snapshot->config.rank, snapshot->last_step, snapshot->order_step);
@@ -134,7 +134,9 @@ static void consider_event(struct snapshot *snapshot)
 
 static void consider_step(struct snapshot *snapshot)
 {
-	if (!snapshot->here && snapshot->order_step >= 0 && snapshot->last_step < snapshot->order_step)
+	/* In seamark_checkpoint every rank will cut at its step, unless that cut is made and only its outcome has still to be noticed. */
+	bool meets = snapshot->here && !snapshot->here_done;
+	if (!meets && snapshot->order_step >= 0 && snapshot->last_step < snapshot->order_step)
 		return;
 	enum reason obstacle = pending(snapshot);
 	if (obstacle != REASON_NONE)
@@ -313,6 +315,7 @@ void cut_finish(struct snapshot *snapshot)
 		return;
 	}
 	snapshot->world_at_cut = world_begun(snapshot);
+	snapshot->here_done |= snapshot->here && (snapshot->attempt.want & WANT_COLLECTIVE);
 	snapshot->phase = SNAPSHOT_WINDOW;
 	if (ledger_is_broken(snapshot->config.ledger) && !snapshot->attempt.is_void)
 		snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " ran out of keys or memory for its streams",

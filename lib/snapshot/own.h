@@ -56,6 +56,7 @@ struct snapshot {
 	int64_t longest_gap_ns;
 	bool here;                     /* inside seamark_checkpoint */
 	int64_t here_step;
+	bool here_done;                /* its cut is made */
 	bool finalizing;
 	bool stopping;
 	int64_t next_reset_ns;         /* no empty snapshot is asked for before */

@@ -395,6 +395,7 @@ static void react(struct snapshot *snapshot, const struct snapshot_event *event)
 		safepoint(snapshot, event->step);
 		snapshot->here = true;
 		snapshot->here_step = event->step;
+		snapshot->here_done = false;
 		break;
 	case SNAPSHOT_LEAVE:
 		snapshot->here = false;
