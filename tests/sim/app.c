@@ -39,24 +39,28 @@ void app_safepoint(struct rank *rank, int64_t step)
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_SAFEPOINT, .step = step});
 }
 
+/* The outcome of a seamark_checkpoint is known that no call has returned. */
+static bool collective_is_over(const struct rank *rank)
+{
+	const struct snapshot_outcome *outcome = snapshot_outcome(rank->snapshot);
+	return outcome->epoch > rank->last_collective && (outcome->want & WANT_COLLECTIVE);
+}
+
 void app_checkpoint(struct rank *rank, int64_t step)
 {
 	yield(rank);
 	driver_poll(rank);
-	uint64_t before = snapshot_outcome(rank->snapshot)->epoch;
-	struct snapshot_attempt attempt;
 	rank->open = step < 0;
-	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_ENTER, .step = step});
-	if (rank->rank == 0)
+	/* The attempt that belongs to this call may have ended, void, before this rank came. */
+	if (rank->rank == 0 && !collective_is_over(rank))
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_COLLECTIVE});
-	/* The outcome of a snapshot that was cut here. */
-	do {
+	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_ENTER, .step = step});
+	while (!collective_is_over(rank)) {
 		yield(rank);
 		driver_poll(rank);
-		snapshot_attempt(rank->snapshot, &attempt);
-	} while (snapshot_outcome(rank->snapshot)->epoch == before ||
-		 !(snapshot_outcome(rank->snapshot)->want & WANT_COLLECTIVE));
+	}
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_LEAVE});
+	rank->last_collective = snapshot_outcome(rank->snapshot)->epoch;
 }
 
 void app_finalize(struct rank *rank)

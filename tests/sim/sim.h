@@ -158,6 +158,7 @@ struct rank {
 	size_t inbox_count, inbox_room;
 	int markers_out;            /* that are not matched yet */
 	bool giving;
+	uint64_t last_collective;   /* epoch of the last outcome that a checkpoint call returned */
 	bool flush;                 /* the barrier is done: what is matched is received in full */
 	bool wait_markers, wait_barrier, wait_verdict, wait_image, wait_publish;
 	bool want_request;
