@@ -138,7 +138,8 @@ SEAMARK_PUBLIC int seamark_unprotect(const char *name);
 
 /**
  * Takes the program back to its newest checkpoint that is whole on all ranks, or to the one that SEAMARK_RESTART names.
- * Collective; once, before the first safepoint. No message of the application may be pending or unreceived here.
+ * Collective; once, before the first safepoint. No message of the application may be pending or unreceived here. It may be called again after an
+ * error that wrote nothing, when what was wrong has been put right.
  *
  * Everything about a checkpoint is read and agreed on before the program's memory is written. A damaged checkpoint is named
  * and the one before it is taken. Messages that were in flight when the checkpoint was taken are delivered to the
@@ -148,8 +149,8 @@ SEAMARK_PUBLIC int seamark_unprotect(const char *name);
  *              makes again; unchanged if it was SEAMARK_ANY_STEP or the run is fresh. May be null.
  * @return SEAMARK_FRESH or SEAMARK_RESTORED, the same on all ranks; or, the same on all ranks: SEAMARK_E_RANKS,
  *         SEAMARK_E_REGION, SEAMARK_E_VERSION, SEAMARK_E_PERMISSION, SEAMARK_E_NOT_FOUND, SEAMARK_E_IO,
- *         SEAMARK_E_PENDING, SEAMARK_E_MEMORY (nothing was written); SEAMARK_E_DAMAGED: no checkpoint is whole; regions
- *         may have been written and are undefined
+ *         SEAMARK_E_PENDING, SEAMARK_E_BUSY, SEAMARK_E_MEMORY (nothing was written, unless SEAMARK_E_REGION is from a
+ *         load callback); SEAMARK_E_DAMAGED: no checkpoint is whole; regions may have been written and are undefined
  */
 SEAMARK_PUBLIC int seamark_restore(int64_t *step);
 
@@ -195,7 +196,9 @@ SEAMARK_PUBLIC int seamark_wait(double timeout_s);
 /**
  * Takes a checkpoint here. Collective: a safepoint of all ranks at the same step (or all SEAMARK_ANY_STEP) that returns with
  * the outcome. Messages may be in flight.
- * @return 0: committed; SEAMARK_E_VOID; SEAMARK_E_TIMEOUT; else as seamark_safepoint() and seamark_wait()
+ * @return 0: committed; SEAMARK_E_VOID; SEAMARK_E_UNABLE; SEAMARK_E_TIMEOUT: the attempt goes on, and the next call waits for
+ *         its outcome before it makes its own; SEAMARK_E_BUSY, SEAMARK_E_PERMISSION, SEAMARK_E_IO, SEAMARK_E_SPACE: the
+ *         checkpoint folder cannot be used; else as seamark_safepoint()
  */
 SEAMARK_PUBLIC int seamark_checkpoint(int64_t step, double timeout_s);
 

@@ -170,12 +170,15 @@ int session_request(void)
 		return code;
 	if (inside.unable[0])
 		return told("seamark_request", fault_set(&fault, SEAMARK_E_UNABLE, "%s", inside.unable), &fault);
+	if (inside.life_code < 0)
+		return told("seamark_request", fault_set(&fault, SEAMARK_E_UNABLE, "%s: no checkpoint is taken",
+			    seamark_strerror(inside.life_code)), &fault);
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_REQUEST});
 	session.countdown = 1;
 	return 0;
 }
 
-static int outcome_code(const struct snapshot_outcome *outcome)
+int calls_outcome_code(const struct snapshot_outcome *outcome)
 {
 	if (outcome->epoch == 0 || outcome->committed)
 		return 0;
@@ -195,15 +198,36 @@ int session_wait(double timeout_s)
 		return SEAMARK_E_NOT_CUT;
 	if (!wait_until(nothing_is_under_way, timeout_s))
 		return SEAMARK_E_TIMEOUT;
-	return outcome_code(snapshot_outcome(inside.snapshot));
+	return calls_outcome_code(snapshot_outcome(inside.snapshot));
 }
 
-static uint64_t epoch_before;
+/* The n-th call on each rank is answered by the n-th attempt of this kind, which may be over (void) before a rank that comes late has entered its call.
+ * So rank 0 makes no two requests into one, even if it had left a call without waiting for its outcome. */
+void calls_ask_for_collective(void)
+{
+	if (inside.rank != 0 || inside.finalizing || inside.collective_asked == inside.collective_calls ||
+	    inside.collective_asked != inside.collective_ended)
+		return;
+	inside.collective_asked++;
+	drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_COLLECTIVE});
+}
 
 static bool collective_is_over(void)
 {
-	const struct snapshot_outcome *outcome = snapshot_outcome(inside.snapshot);
-	return outcome->epoch > epoch_before && (outcome->want & WANT_COLLECTIVE);
+	return inside.collective_ended >= inside.collective_calls;
+}
+
+/* Collective, but only the first time. Without a folder no attempt is ever begun. */
+static int folder_is_ours(void)
+{
+	struct fault fault = FAULT_NONE;
+	if (!inside.life_shared)
+		restore_share_life(&fault);
+	else if (inside.life_code < 0)
+		fault_set(&fault, inside.life_code, "%s: no checkpoint is taken", seamark_strerror(inside.life_code));
+	if (fault.code < 0 && inside.rank == 0)
+		report_fault(fault.code, "seamark_checkpoint", &fault);
+	return fault.code;
 }
 
 int session_checkpoint(int64_t step, double timeout_s)
@@ -215,20 +239,21 @@ int session_checkpoint(int64_t step, double timeout_s)
 	else
 		return code;
 	if (code == 0)
+		code = folder_is_ours();
+	if (code == 0)
 		code = settle();
 	if (code < 0)
 		return code;
 	state_prepare(inside.state);
 	session_poll();
-	epoch_before = snapshot_outcome(inside.snapshot)->epoch;
 	session.open = step < 0;
-	if (inside.rank == 0)
-		drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_COLLECTIVE});
+	inside.collective_calls++;
+	calls_ask_for_collective();
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_ENTER, .step = step});
 	bool over = wait_until(collective_is_over, timeout_s);
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_LEAVE});
 	take_cut_made();
-	return over ? outcome_code(snapshot_outcome(inside.snapshot)) : SEAMARK_E_TIMEOUT;
+	return over ? inside.collective_code : SEAMARK_E_TIMEOUT;
 }
 
 int session_committed(int64_t *number, int64_t *step)

@@ -260,6 +260,8 @@ void session_poll(void)
 	}
 	if (inside.committing)
 		image_watch_commit();
+	if (unlikely(inside.collective_asked != inside.collective_calls))
+		calls_ask_for_collective();
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_MOMENT});
 	inside.polling = false;
 }

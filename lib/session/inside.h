@@ -47,7 +47,9 @@ struct inside {
 	/* the life */
 	bool life_begun;             /* rank 0: tried */
 	int life_code;               /* why there is none */
+	bool life_shared;            /* every rank knows that code */
 	bool restore_called;
+	bool restore_failed;
 	bool settled;                /* past the first safepoint */
 	bool said_hello;
 	struct store_image *image;   /* of the restored checkpoint, until the first safepoint */
@@ -57,6 +59,10 @@ struct inside {
 	uint64_t committed_number;
 	int64_t committed_step;
 	bool stop_sent;
+
+	/* seamark_checkpoint: how often it was called here, how often rank 0 has asked for it, how often it has ended, and how it ended last */
+	uint64_t collective_calls, collective_asked, collective_ended;
+	int collective_code;
 
 	/* the poll */
 	bool polling;
@@ -116,6 +122,8 @@ void image_watch_commit(void);
 /* restore.c */
 /* rank 0: takes the folder's lock and numbers the life, once. */
 int restore_begin_life(struct fault *fault);
+/* Collective: as that, and all ranks know what came of it. */
+int restore_share_life(struct fault *fault);
 /* Mail on a communicator that has got its name: positions, and the ledger's debt. */
 void restore_place_mail(int comm);
 int restore_load_region(const char *name);
@@ -125,6 +133,10 @@ int restore_settle(void);
 /* calls.c */
 /* Whether a call has anything to do: 1 yes, 0 the library is off, or why it cannot be, which is told. */
 int calls_ready(const char *call);
+/* 0, SEAMARK_E_VOID, or SEAMARK_E_UNABLE when trying again cannot help. */
+int calls_outcome_code(const struct snapshot_outcome *outcome);
+/* rank 0, in polls: asks for what seamark_checkpoint was called for, one attempt after the other. */
+void calls_ask_for_collective(void);
 
 /* report.c */
 void report_hello(void);

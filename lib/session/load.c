@@ -36,8 +36,8 @@ __attribute__((constructor)) static void load(void)
 	char version[256];
 	log_open(LOG_NOTICE, 0);
 	inside.copies.next = inside.copies.previous = &inside.copies;
-	if (settings_load(&inside.settings, environ, &inside.settings_fault) < 0)
-		return; /* told in MPI_Init, by one rank */
+	/* What is wrong is told in MPI_Init, by one rank. The program runs on, and a signal must not end it even so. */
+	settings_load(&inside.settings, environ, &inside.settings_fault);
 	inside.off = inside.settings.off;
 	if (inside.off)
 		return;

@@ -51,7 +51,8 @@ void report_hello(void)
 		step_in_words(inside.restored.step, step, sizeof step);
 		snprintf(start, sizeof start, "restored from checkpoint %" PRIu64 "%s", inside.restored.number, step);
 	} else {
-		snprintf(start, sizeof start, "%s", inside.restore_called ? "fresh start" : "fresh start (seamark_restore was not called)");
+		snprintf(start, sizeof start, "%s", inside.restore_failed ? "fresh start (seamark_restore failed)"
+			 : inside.restore_called ? "fresh start" : "fresh start (seamark_restore was not called)");
 	}
 	log_say(LOG_NOTICE, "Seamark %s, %s, %d ranks, folder '%s': %s; %s", SEAMARK_VERSION, mpi, inside.ranks,
 		store_folder(inside.store), start,
@@ -105,6 +106,10 @@ void report_outcome(const struct snapshot_outcome *outcome)
 		inside.has_committed = true;
 		inside.committed_number = outcome->number;
 		inside.committed_step = outcome->verdict.step;
+	}
+	if (outcome->want & WANT_COLLECTIVE) {
+		inside.collective_ended++;
+		inside.collective_code = calls_outcome_code(outcome);
 	}
 	if (inside.rank != 0)
 		return;

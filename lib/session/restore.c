@@ -62,6 +62,16 @@ int restore_begin_life(struct fault *fault)
 	return inside.life_code;
 }
 
+/* Collective: no rank may wait for a checkpoint that rank 0 has no folder for. */
+int restore_share_life(struct fault *fault)
+{
+	if (inside.rank == 0)
+		restore_begin_life(fault);
+	inside.life_shared = true;
+	inside.life_code = agree(fault);
+	return inside.life_code;
+}
+
 /* --- choosing -------------------------------------------------------------------------------------------------------------- */
 
 /* rank 0: the checkpoint to try, below a number. */
@@ -289,10 +299,10 @@ static int share_choice(uint64_t below, struct fault *fault)
 }
 
 /* Collective: from the newest on, until one is whole. */
-static int find_and_load(struct fault *fault)
+static int find_and_load(bool *written, struct fault *fault)
 {
 	bool newest = strcmp(inside.settings.restart, "newest") == 0;
-	bool damaged = false, written = false;
+	bool damaged = false;
 	uint64_t below = UINT64_MAX;
 	for (;;) {
 		*fault = FAULT_NONE;
@@ -302,10 +312,10 @@ static int find_and_load(struct fault *fault)
 			if (!damaged)
 				return SEAMARK_FRESH;
 			return fault_set(fault, SEAMARK_E_DAMAGED, "no checkpoint in '%s' is whole%s", store_folder(inside.store),
-					 written ? "; the protected regions are undefined" : "");
+					 *written ? "; the protected regions are undefined" : "");
 		}
 		if (code == 0)
-			code = try_one(&written, fault);
+			code = try_one(written, fault);
 		if (code == 0)
 			return SEAMARK_RESTORED;
 		if (!is_damage(code) || !newest)
@@ -322,6 +332,7 @@ static int find_and_load(struct fault *fault)
 int session_restore(int64_t *step)
 {
 	struct fault fault = FAULT_NONE;
+	bool written = false;
 	int code = calls_ready("seamark_restore");
 	if (code <= 0)
 		return code < 0 ? code : SEAMARK_FRESH;
@@ -330,7 +341,6 @@ int session_restore(int64_t *step)
 		report_fault(fault.code, "seamark_restore", &fault);
 		return fault.code;
 	}
-	inside.restore_called = true;
 	if (something_is_pending()) {
 		fault_set(&fault, SEAMARK_E_PENDING, "messages of the program are pending or unreceived: call seamark_restore where all "
 			  "communication so far is complete");
@@ -338,11 +348,12 @@ int session_restore(int64_t *step)
 			report_fault(fault.code, "seamark_restore", &fault);
 		return fault.code;
 	}
-	if (inside.rank == 0)
-		restore_begin_life(&fault);
-	code = agree(&fault);
+	code = restore_share_life(&fault);
 	if (code == 0 && strcmp(inside.settings.restart, "none") != 0)
-		code = find_and_load(&fault);
+		code = find_and_load(&written, &fault);
+	/* What was refused before anything was written may be put right and called again. */
+	inside.restore_called = code >= 0 || written;
+	inside.restore_failed = code < 0;
 	if (code == SEAMARK_RESTORED) {
 		inside.has_committed = true;
 		inside.committed_number = inside.restored.number;
@@ -366,6 +377,9 @@ int session_saved_bytes(const char *name, size_t *bytes)
 	struct fault fault = FAULT_NONE;
 	const char *saved;
 	uint64_t size;
+	int ready = calls_ready("seamark_saved_bytes");
+	if (ready <= 0)
+		return ready;
 	if (!name || !bytes)
 		fault_set(&fault, SEAMARK_E_ARGUMENT, "a name and a place for the size are needed");
 	else if (!inside.image)
