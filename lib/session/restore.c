@@ -309,6 +309,7 @@ static int find_and_load(bool *written, struct fault *fault)
 		int code = share_choice(below, fault);
 		if (code == SEAMARK_E_NOT_FOUND && newest && inside.restored.number == 0) {
 			inside.restored.number = 0;
+			*fault = FAULT_NONE;
 			if (!damaged)
 				return SEAMARK_FRESH;
 			return fault_set(fault, SEAMARK_E_DAMAGED, "no checkpoint in '%s' is whole%s", store_folder(inside.store),
