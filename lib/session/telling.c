@@ -287,11 +287,17 @@ void telling_cut(void)
 	inside.turn_at_cut = session.sequence.turn;
 	inside.scan_pause_ns = SCAN_PAUSE_NS;
 	inside.next_scan_ns = 0;
+	bool freed = false;
 	for (struct shadow *shadow = NULL; (shadow = shadow_next(&session.sequence.shadows, shadow));) {
 		shadow->flags &= (uint8_t)~SHADOW_RECORDED;
 		if (shadow->kind == SHADOW_DELIVERY)
 			record_mail((const struct mail *)(uintptr_t)shadow->extra);
+		/* Nobody could post this receive again after a restart. */
+		freed |= shadow->kind == SHADOW_RECEIVE &&
+			 session.ledger.comms[ledger_key_comm(shadow->key)].state == LEDGER_COMM_FREED;
 	}
+	if (freed && content_matters())
+		telling_doom(REASON_NAMELESS, "a receive is pending on a communicator that was freed");
 	bool strange = false;
 	for (const struct mail *mail = session.mailbox.first; mail; mail = mail->next) {
 		strange |= mail->unknown;
