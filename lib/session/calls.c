@@ -123,13 +123,23 @@ static bool nothing_is_under_way(void)
 	return snapshot_phase(inside.snapshot) == SNAPSHOT_IDLE && !snapshot_awaits_outcome(inside.snapshot) && !inside.committing;
 }
 
-/* In step programs the safepoint that cuts for a stop waits for the outcome, so that all ranks are told at the same step. */
+static uint64_t awaited_epoch;
+
+/* Not that nothing is under way: the next attempt may have been announced already, and waits for this rank's next safepoint. */
+static bool awaited_has_ended(void)
+{
+	return snapshot_outcome(inside.snapshot)->epoch >= awaited_epoch;
+}
+
+/* In step programs the safepoint that cuts for a stop waits for the outcome, so that all ranks are told at the same step. The window may be over already. */
 static void wait_for_stop(int64_t step)
 {
 	struct snapshot_attempt attempt;
 	snapshot_attempt(inside.snapshot, &attempt);
-	if (step >= 0 && (attempt.want & WANT_STOP) && snapshot_phase(inside.snapshot) == SNAPSHOT_WINDOW && inside.cut_made)
-		wait_until(nothing_is_under_way, -1);
+	if (step < 0 || !(attempt.want & WANT_STOP) || !inside.cut_made)
+		return;
+	awaited_epoch = attempt.epoch;
+	wait_until(awaited_has_ended, -1);
 }
 
 static bool take_cut_made(void)
@@ -196,7 +206,12 @@ int session_wait(double timeout_s)
 	enum snapshot_phase phase = snapshot_phase(inside.snapshot);
 	if (phase == SNAPSHOT_ALERT || (phase == SNAPSHOT_IDLE && nothing_is_under_way() && snapshot_is_wanted(inside.snapshot)))
 		return SEAMARK_E_NOT_CUT;
-	if (!wait_until(nothing_is_under_way, timeout_s))
+	if (nothing_is_under_way())
+		return calls_outcome_code(snapshot_outcome(inside.snapshot));
+	struct snapshot_attempt attempt;
+	snapshot_attempt(inside.snapshot, &attempt);
+	awaited_epoch = attempt.epoch;
+	if (!wait_until(awaited_has_ended, timeout_s))
 		return SEAMARK_E_TIMEOUT;
 	return calls_outcome_code(snapshot_outcome(inside.snapshot));
 }
