@@ -287,6 +287,12 @@ group_requests() {
 
 # asked RANKS KIND WHAT HOW: the program runs until it was asked, by a signal to mpirun, to its last rank, or by a file.
 asked() {
+	asks "$@"
+	says 1 'committed in'
+	says 0 ' is void'
+}
+
+asks() {
 	fresh
 	rm -f pid.*
 	what="$*"
@@ -307,8 +313,6 @@ asked() {
 	rank) kill -s "$signal" "$(cat "pid.$(($1 - 1))")" ;;
 	esac
 	wait "$child" || die "exit status $?"
-	says 1 'committed in'
-	says 0 ' is void'
 	[ ! -e "$folder/stop" ] || die "the file 'stop' is still there"
 }
 
@@ -321,10 +325,15 @@ group_signals() {
 		asked 3 "$kind" stop rank
 		asked 2 "$kind" stop file
 	done
-	# A step program goes on where it has left.
-	asked 4 step stop mpirun
-	step=$(sed -n 's/^left at step //p' out)
-	life 4 expect RESTORED "$step"
+	# A step program goes on where it has left, also when checkpoints follow each other without a pause.
+	for every in none 1ms; do
+		SEAMARK_EVERY=$every
+		export SEAMARK_EVERY
+		asks 4 step stop mpirun
+		unset SEAMARK_EVERY
+		step=$(sed -n 's/^left at step //p' out)
+		life 4 expect RESTORED "$step"
+	done
 }
 
 # --- settings -----------------------------------------------------------------------------------------------------------------
