@@ -472,7 +472,7 @@ void snapshot_rebased(struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->window.count; i++) {
 		const struct window_stream *stream = &snapshot->window.streams[i];
 		struct ledger_stream *seen = ledger_find(&ledger->seen, stream->key);
-		if (seen && stream->abandoned)
+		if (seen && window_lost(stream) > 0)
 			seen->total = seen->seen = seen->high = 0; /* nobody will ask for what is owed */
 		else if (seen)
 			ledger_rebase(seen, stream->limit, true);
@@ -508,7 +508,7 @@ bool snapshot_next_incoming(const struct snapshot *snapshot, size_t *cursor, str
 	const struct window_stream *own = &snapshot->window.streams[(*cursor)++];
 	*stream = (struct snapshot_incoming){
 		.key = own->key, .limit = own->limit, .seen = own->seen, .recorded = own->recorded,
-		.highest = own->highest, .abandoned = own->abandoned,
+		.highest = own->highest, .abandoned = window_lost(own) > 0,
 	};
 	return true;
 }

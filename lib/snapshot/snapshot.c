@@ -212,8 +212,7 @@ static void enter_verdict(struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->window.count; i++) {
 		const struct window_stream *stream = &snapshot->window.streams[i];
 		share->messages += (uint64_t)stream->recorded;
-		if (stream->abandoned)
-			share->abandoned += (uint64_t)(stream->limit - stream->seen - stream->recorded);
+		share->abandoned += (uint64_t)window_lost(stream);
 	}
 	snapshot->phase = SNAPSHOT_VERDICT_PHASE;
 	snapshot_act(snapshot, SNAPSHOT_ENTER_VERDICT)->verdict = *share;
@@ -472,9 +471,4 @@ bool snapshot_is_wanted(const struct snapshot *snapshot)
 bool snapshot_stopping(const struct snapshot *snapshot)
 {
 	return snapshot->stopping;
-}
-
-bool snapshot_may_cut(const struct snapshot *snapshot)
-{
-	return snapshot->phase == SNAPSHOT_ALERT;
 }

@@ -40,4 +40,11 @@ static inline int64_t window_owed(const struct window_stream *stream)
 	return stream->abandoned ? 0 : stream->limit - stream->seen - stream->recorded;
 }
 
+/* What nobody will ask for, of a stream on a communicator that was freed. */
+static inline int64_t window_lost(const struct window_stream *stream)
+{
+	int64_t missing = stream->limit - stream->seen - stream->recorded;
+	return stream->abandoned && missing > 0 ? missing : 0;
+}
+
 #endif
