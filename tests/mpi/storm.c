@@ -934,7 +934,7 @@ static struct plan make_plan(void)
 		return (struct plan){.kind = ICOLLECTIVE};
 	if (state.phase == 2)
 		return plan_take();
-	if (state.left == 0 && state.pings == 0 && state.dones_sent < ranks && icollective == MPI_REQUEST_NULL)
+	if (state.left == 0 && state.pings == 0 && state.dones_sent < ranks && icollective == MPI_REQUEST_NULL && chance(50))
 		return (struct plan){.kind = SEND_DONE, .comm = WORLD, .peer = state.dones_sent};
 	if (uses & USE_BLOCKING && state.left && owed < 0 && chance(10))
 		return plan_block();
