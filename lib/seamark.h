@@ -141,6 +141,8 @@ SEAMARK_PUBLIC int seamark_unprotect(const char *name);
  * Collective; once, before the first safepoint. No message of the application may be pending or unreceived here. It may be called again after an
  * error that wrote nothing, when what was wrong has been put right.
  *
+ * After an error no checkpoint is taken until a later call succeeds: it would take the place of those that are there.
+ *
  * Everything about a checkpoint is read and agreed on before the program's memory is written. A damaged checkpoint is named
  * and the one before it is taken. Messages that were in flight when the checkpoint was taken are delivered to the
  * receives that the program posts from now on.

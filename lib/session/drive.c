@@ -225,6 +225,9 @@ static void look_at_unable(void)
 		return;
 	if (inside.unable[0])
 		telling_doom(REASON_UNABLE, inside.unable);
+	else if (inside.restore_failed)
+		telling_doom(REASON_UNABLE, "seamark_restore failed: new checkpoints would take the place of those that it could not use; set "
+			     "SEAMARK_RESTART=none to start afresh");
 	else if (session.sequence.broken)
 		telling_doom(REASON_COUNTS, "no memory for the positions of messages");
 	else if (inside.image)

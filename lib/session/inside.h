@@ -49,7 +49,7 @@ struct inside {
 	int life_code;               /* why there is none */
 	bool life_shared;            /* every rank knows that code */
 	bool restore_called;
-	bool restore_failed;
+	bool restore_failed;         /* and the program goes on: its checkpoints shall not retire those that were there */
 	bool settled;                /* past the first safepoint */
 	bool said_hello;
 	struct store_image *image;   /* of the restored checkpoint, until the first safepoint */
@@ -82,7 +82,6 @@ struct inside {
 	struct copy copies;          /* ring with this as its head */
 	uint64_t copy_bytes;         /* of those that are not kept */
 	uint64_t kept_bytes;
-	int64_t commit_began_ns;
 
 	char unable[240];            /* why every snapshot is void; empty: it is not */
 	unsigned arriving;           /* mails whose data is still on its way */

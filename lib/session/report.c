@@ -51,7 +51,7 @@ void report_hello(void)
 		step_in_words(inside.restored.step, step, sizeof step);
 		snprintf(start, sizeof start, "restored from checkpoint %" PRIu64 "%s", inside.restored.number, step);
 	} else {
-		snprintf(start, sizeof start, "%s", inside.restore_failed ? "fresh start (seamark_restore failed)"
+		snprintf(start, sizeof start, "%s", inside.restore_failed ? "seamark_restore failed, so no checkpoint is taken"
 			 : inside.restore_called ? "fresh start" : "fresh start (seamark_restore was not called)");
 	}
 	log_say(LOG_NOTICE, "Seamark %s, %s, %d ranks, folder '%s': %s; %s", SEAMARK_VERSION, mpi, inside.ranks,
@@ -75,8 +75,8 @@ static void report_committed(const struct snapshot_outcome *outcome)
 		snprintf(tries, sizeof tries, " (attempt %" PRIu32 ")", outcome->attempts);
 	if (verdict->abandoned)
 		snprintf(abandoned, sizeof abandoned, ", %" PRIu64 " messages on freed communicators left out", verdict->abandoned);
-	log_say(LOG_NOTICE, "checkpoint %" PRIu64 "%s: held %s, %" PRIu64 " messages in flight (%s)%s, %s, committed in %s%s",
-		outcome->number, step, held, verdict->messages, messages, abandoned, bytes, took, tries);
+	log_say(LOG_NOTICE, "checkpoint %" PRIu64 "%s: held %s, %" PRIu64 " message%s in flight (%s)%s, %s, committed in %s%s",
+		outcome->number, step, held, verdict->messages, verdict->messages == 1 ? "" : "s", messages, abandoned, bytes, took, tries);
 }
 
 static void report_void(const struct snapshot_outcome *outcome)

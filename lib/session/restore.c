@@ -345,6 +345,7 @@ int session_restore(int64_t *step)
 	if (something_is_pending()) {
 		fault_set(&fault, SEAMARK_E_PENDING, "messages of the program are pending or unreceived: call seamark_restore where all "
 			  "communication so far is complete");
+		inside.restore_failed = true;
 		if (inside.rank == 0)
 			report_fault(fault.code, "seamark_restore", &fault);
 		return fault.code;

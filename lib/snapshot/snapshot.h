@@ -183,8 +183,6 @@ bool snapshot_is_quiet(const struct snapshot *snapshot);
 bool snapshot_is_wanted(const struct snapshot *snapshot);
 /* This rank's program has been asked to stop, and that checkpoint is committed. */
 bool snapshot_stopping(const struct snapshot *snapshot);
-/* The next safepoint is likely a cut, or an order stands: the freed receives are to be tested before the event. */
-bool snapshot_may_cut(const struct snapshot *snapshot);
 
 /* --- the place of a message in the cut --------------------------------------------------------------------------------- */
 
