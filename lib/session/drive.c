@@ -172,7 +172,8 @@ static void look_at_signals(int64_t now_ns)
 		return;
 	struct snapshot_attempt attempt;
 	snapshot_attempt(inside.snapshot, &attempt);
-	if (attempt.announced_ns < inside.signalled_ns)
+	/* Rank 0 may have caught the same signal somewhat earlier, and announced before this rank had it. */
+	if (attempt.announced_ns < inside.signalled_ns - SIGNAL_PATIENCE_NS)
 		drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_REQUEST});
 	inside.signalled_ns = 0;
 }
