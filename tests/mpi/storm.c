@@ -850,7 +850,7 @@ static struct plan plan_send(void)
 			mode = SENDRECV;
 		}
 	}
-	if (uses & USE_SYNCHRONOUS && chance(5))
+	if (uses & USE_SYNCHRONOUS && state.done / 64 % 12 == 0 && chance(20)) /* in times, as no cut can be made while one is pending */
 		mode = ISSEND;
 	bool down = peer_ranks[c][plan.peer] < rank;
 	if (uses & USE_SSEND && down && chance(30))
