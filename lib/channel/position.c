@@ -55,9 +55,11 @@ static int64_t shift_later(struct sequence *sequence, uint64_t key, uint64_t tur
 
 void position_learn(struct sequence *sequence, struct ledger *ledger, struct shadow *shadow, uint64_t key)
 {
-	/* All that took from the stream and joined later is still pending or put aside: this very wildcard kept it from being decided. */
-	int64_t later = shift_later(sequence, key, shadow->turn, 1);
-	shadow->position = ++ledger_stream(&ledger->seen, key)->total - later;
+	struct ledger_stream *stream = ledger_stream(&ledger->seen, key);
+	/* All that took from the stream and joined later is still pending or put aside: this very wildcard kept it from being decided. Where
+	 * everything drawn has been seen there is nothing of the kind, and no table to go through. */
+	int64_t later = stream->total == stream->seen ? 0 : shift_later(sequence, key, shadow->turn, 1);
+	shadow->position = ++stream->total - later;
 	shadow->key = key;
 	/* It has a message: a cancelling of it came too late, and holds up nobody any more. */
 	shadow->flags = (uint8_t)((shadow->flags & ~(SHADOW_ANY_SOURCE | SHADOW_ANY_TAG | SHADOW_CANCELLING)) | SHADOW_LEARNED);
