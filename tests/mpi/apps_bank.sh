@@ -3,29 +3,9 @@
 # bank: the money is conserved, in the run and in every checkpoint; the audit sees what is missing.
 set -u
 bank="$TEST_BUILD/apps/bank"
-
-# Waits until a folder has its first checkpoint: then the run is under way.
-when_committed() {
-	tries=0
-	until ls "$1"/*.L*/manifest.json >/dev/null 2>&1 || [ "$tries" -ge 400 ]; do
-		tries=$((tries + 1))
-		sleep 0.05
-	done
-}
-
-fail() {
-	echo "FAILED: $*"
-	tail -n 20 out err 2>/dev/null
-	exit 1
-}
-
-# run RANKS ARGUMENTS...
-run() {
-	ranks=$1
-	shift
-	"$MPIEXEC" -n "$ranks" "$bank" "$@" >out 2>err </dev/null
-	status=$?
-}
+program=$bank
+# shellcheck source-path=SCRIPTDIR source=apps.sh
+. "$(dirname "$0")/apps.sh"
 
 # audit FOLDER
 audit() {

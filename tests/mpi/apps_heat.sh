@@ -4,29 +4,9 @@
 set -u
 heat="$TEST_BUILD/apps/heat"
 arguments="--size 120 --steps 400 --every 0"
-
-# Waits until a folder has its first checkpoint: then the run is under way.
-when_committed() {
-	tries=0
-	until ls "$1"/*.L*/manifest.json >/dev/null 2>&1 || [ "$tries" -ge 400 ]; do
-		tries=$((tries + 1))
-		sleep 0.05
-	done
-}
-
-fail() {
-	echo "FAILED: $*"
-	tail -n 20 out err 2>/dev/null
-	exit 1
-}
-
-# run RANKS ARGUMENTS...: its exit status into $status.
-run() {
-	ranks=$1
-	shift
-	"$MPIEXEC" -n "$ranks" "$heat" "$@" >out 2>err </dev/null
-	status=$?
-}
+program=$heat
+# shellcheck source-path=SCRIPTDIR source=apps.sh
+. "$(dirname "$0")/apps.sh"
 
 # shellcheck disable=SC2086 # options without spaces
 for ranks in 1 2 3 4 6; do

@@ -3,29 +3,9 @@
 # queens: the known counts, on any number of ranks, with checkpoints in between; goes on after it was asked to stop.
 set -u
 queens="$TEST_BUILD/apps/queens"
-
-# Waits until a folder has its first checkpoint: then the run is under way.
-when_committed() {
-	tries=0
-	until ls "$1"/*.L*/manifest.json >/dev/null 2>&1 || [ "$tries" -ge 400 ]; do
-		tries=$((tries + 1))
-		sleep 0.05
-	done
-}
-
-fail() {
-	echo "FAILED: $*"
-	tail -n 20 out err 2>/dev/null
-	exit 1
-}
-
-# run RANKS ARGUMENTS...
-run() {
-	ranks=$1
-	shift
-	"$MPIEXEC" -n "$ranks" "$queens" "$@" >out 2>err </dev/null
-	status=$?
-}
+program=$queens
+# shellcheck source-path=SCRIPTDIR source=apps.sh
+. "$(dirname "$0")/apps.sh"
 
 export SEAMARK_EVERY=20ms
 for line in "1 8 92" "3 1 1" "4 3 0" "2 8 92" "8 8 92" "4 12 14200" "3 13 73712" "2 14 365596" "8 15 2279184" "4 16 14772512"; do
