@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # queens_kill.sh [RUNS [RANKS [SEED]]]: runs of `queens 16` with a checkpoint every 50 ms, killed at random and
-# restarted at once. RANKS is a list ("1 2 4 8"), with RUNS for each. The count must always be right. On 4 ranks
+# restarted at once; QUEENS_EVERY says another interval. RANKS is a list ("1 2 4 8"), with RUNS for each. The count must always be right. On 4 ranks
 # and more, checkpoints with messages in flight must occur.
 test=queens_kill
 # shellcheck source-path=SCRIPTDIR source=kill.sh
@@ -11,7 +11,7 @@ seed_from "${3-}"
 
 queens="$TEST_BUILD/apps/queens"
 known=14772512
-export SEAMARK_EVERY=50ms SEAMARK_KEEP=all
+export SEAMARK_EVERY="${QUEENS_EVERY:-50ms}" SEAMARK_KEEP=all
 resumed=0 total=0
 
 # All checkpoints of a run are kept, so their manifests can be counted.
@@ -60,7 +60,11 @@ for wanted in $list; do
 	echo "$test: $wanted ranks: $runs runs, $killed_runs killed: always $known;" \
 		"$flying of $checkpoints checkpoints had messages in flight"
 	[ "$checkpoints" -gt 0 ] || fail "no checkpoint on $wanted ranks"
-	[ "$wanted" -lt 4 ] || [ "$flying" -gt 0 ] || fail "no checkpoint had messages in flight on $wanted ranks"
+	# On 4 ranks one of sixteen has (60 of 985 were seen), on 8 one of four to one of ten: so few that a short run may meet none.
+	enough=200
+	[ "$wanted" -lt 8 ] || enough=100
+	[ "$wanted" -lt 4 ] || [ "$checkpoints" -lt "$enough" ] || [ "$flying" -gt 0 ] ||
+		fail "none of $checkpoints checkpoints had messages in flight on $wanted ranks"
 done
 tell_kills
 echo "$test: $resumed runs ended from a checkpoint"
