@@ -81,19 +81,27 @@ static bool limit_is_known(const struct snapshot *snapshot, uint64_t key)
 	return snapshot->channels[sender_of(snapshot, key)].marker == MARKER_COUNTS;
 }
 
+/* The list, with room for one more item; null: no memory, and the snapshot is doomed. */
+static void *with_room(struct snapshot *snapshot, void *list, size_t count, size_t *room, size_t item_size)
+{
+	if (count < *room)
+		return list;
+	size_t larger = *room ? *room * 2 : 16;
+	list = realloc(list, larger * item_size);
+	if (list)
+		*room = larger;
+	else
+		snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window", snapshot->config.rank);
+	return list;
+}
+
 static void wait_for_marker(struct snapshot *snapshot, const struct snapshot_taking *taking)
 {
-	if (snapshot->unsure_count == snapshot->unsure_room) {
-		size_t room = snapshot->unsure_room ? snapshot->unsure_room * 2 : 64;
-		struct snapshot_taking *unsure = realloc(snapshot->unsure, room * sizeof *unsure);
-		if (!unsure) {
-			snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window",
-				      snapshot->config.rank);
-			return;
-		}
-		snapshot->unsure = unsure;
-		snapshot->unsure_room = room;
-	}
+	struct snapshot_taking *unsure =
+		with_room(snapshot, snapshot->unsure, snapshot->unsure_count, &snapshot->unsure_room, sizeof *unsure);
+	if (!unsure)
+		return;
+	snapshot->unsure = unsure;
 	snapshot->unsure[snapshot->unsure_count++] = *taking;
 }
 
@@ -237,17 +245,11 @@ static void take_count(struct snapshot *snapshot, int32_t from, int comm, const 
 
 static void add_stranger(struct snapshot *snapshot, int32_t from, const struct wire_stream *said)
 {
-	if (snapshot->stranger_count == snapshot->stranger_room) {
-		size_t room = snapshot->stranger_room ? snapshot->stranger_room * 2 : 16;
-		struct stranger *strangers = realloc(snapshot->strangers, room * sizeof *strangers);
-		if (!strangers) {
-			snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window",
-				      snapshot->config.rank);
-			return;
-		}
-		snapshot->strangers = strangers;
-		snapshot->stranger_room = room;
-	}
+	struct stranger *strangers =
+		with_room(snapshot, snapshot->strangers, snapshot->stranger_count, &snapshot->stranger_room, sizeof *strangers);
+	if (!strangers)
+		return;
+	snapshot->strangers = strangers;
 	snapshot->strangers[snapshot->stranger_count++] = (struct stranger){from, *said};
 }
 
