@@ -114,17 +114,17 @@ static void carry_out(struct snapshot_action *action)
 		inside.writer_busy |= inside.captured && !image_memory_is_free();
 		inside.captured = false;
 		inside.finishing = false;
-		telling_drop_all();
+		copies_drop_all();
 		break;
 	case SNAPSHOT_ENTER_VERDICT:
 		carrier_enter_verdict(&action->verdict);
 		inside.in_verdict = true;
 		break;
 	case SNAPSHOT_KEEP:
-		telling_keep(action->token);
+		copies_keep(action->token);
 		break;
 	case SNAPSHOT_DROP:
-		telling_drop(action->token);
+		copies_drop(action->token);
 		break;
 	case SNAPSHOT_REBASE:
 		telling_rebase();
@@ -254,8 +254,8 @@ void session_poll(void)
 		if (inside.in_flush)
 			take_messages();
 		if (snapshot_phase(inside.snapshot) == SNAPSHOT_WINDOW) {
-			telling_scan(now_ns, false);
-			telling_drain(now_ns);
+			drain_scan(now_ns, false);
+			drain_when_due(now_ns);
 			image_watch(now_ns);
 		}
 		look_at_verdict();

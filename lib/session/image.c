@@ -251,7 +251,7 @@ void image_finish(void)
 			draft.comms, draft.comm_count, draft.streams, draft.stream_count, draft.messages, draft.message_count},
 			&fault);
 	draft_free(&draft);
-	telling_drop_all();
+	copies_drop_all();
 	inside.finishing = code == 0;
 	if (code < 0)
 		drive_feed((struct snapshot_event){.kind = SNAPSHOT_IMAGE, .failed = true, .text = fault.text});

@@ -3,7 +3,9 @@
  *   load.c     at library load: settings, signals, which MPI
  *   session.c  MPI_Init to MPI_Finalize
  *   drive.c    the poll: what has happened goes to the protocol, what it orders is carried out
- *   telling.c  messages told, found and drained: their places, and copies of what is late
+ *   telling.c  messages told: their places in the cut
+ *   copies.c   copies of what is, or may be, late
+ *   drain.c    late messages that the program does not ask for: in the buffers of its receives, and drained
  *   image.c    from the capture and the record to the store
  *   restore.c  the agreement on a checkpoint, and its loading
  *   calls.c    the calls of the application by name
@@ -98,16 +100,20 @@ void drive_test_freed(void);
 
 /* telling.c */
 void telling_cut(void);
-void telling_scan(int64_t now_ns, bool at_once);
-void telling_drain(int64_t now_ns);
 /* Asks after mails whose data is on its way. */
 void telling_arrivals(void);
-void telling_keep(uint64_t token);
-void telling_drop(uint64_t token);
-void telling_drop_all(void);
 void telling_rebase(void);
 /* A doom that came up while the protocol could not be told. */
 void telling_doom(enum reason reason, const char *text);
+
+/* copies.c */
+void copies_keep(uint64_t token);
+void copies_drop(uint64_t token);
+void copies_drop_all(void);
+
+/* drain.c */
+void drain_scan(int64_t now_ns, bool at_once);
+void drain_when_due(int64_t now_ns);
 
 /* image.c */
 void image_capture(void);
