@@ -4,58 +4,71 @@
 
 #include "session/session.h"
 
+/* Whatever session_enter says: a call by name has an answer also when Seamark is off. */
+
 int seamark_protect(const char *name, void *data, size_t bytes)
 {
-	return session_protect(name, data, bytes);
+	session_enter();
+	return session_leave(session_protect(name, data, bytes));
 }
 
 int seamark_protect_with(const char *name, int (*save)(seamark_writer *to, void *context),
 			 int (*load)(seamark_reader *from, void *context), void *context)
 {
-	return session_protect_with(name, save, load, context);
+	session_enter();
+	return session_leave(session_protect_with(name, save, load, context));
 }
 
 int seamark_unprotect(const char *name)
 {
-	return session_unprotect(name);
+	session_enter();
+	return session_leave(session_unprotect(name));
 }
 
 int seamark_restore(int64_t *step)
 {
-	return session_restore(step);
+	session_enter();
+	return session_leave(session_restore(step));
 }
 
 int seamark_saved_bytes(const char *name, size_t *bytes)
 {
-	return session_saved_bytes(name, bytes);
+	session_enter();
+	return session_leave(session_saved_bytes(name, bytes));
 }
 
 int seamark_safepoint(int64_t step)
 {
-	return session_safepoint(step);
+	session_enter();
+	return session_leave(session_safepoint(step));
 }
 
 int seamark_request(void)
 {
-	return session_request();
+	session_enter();
+	return session_leave(session_request());
 }
 
 int seamark_wait(double timeout_s)
 {
-	return session_wait(timeout_s);
+	session_enter();
+	return session_leave(session_wait(timeout_s));
 }
 
 int seamark_checkpoint(int64_t step, double timeout_s)
 {
-	return session_checkpoint(step, timeout_s);
+	session_enter();
+	return session_leave(session_checkpoint(step, timeout_s));
 }
 
 int seamark_committed(int64_t *number, int64_t *step)
 {
-	return session_committed(number, step);
+	session_enter();
+	return session_leave(session_committed(number, step));
 }
 
 int seamark_stopping(void)
 {
-	return session_stopping();
+	session_enter();
+	return session_leave(session_stopping());
 }

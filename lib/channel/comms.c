@@ -499,12 +499,13 @@ int comms_made(const struct comms_making *making, MPI_Comm made, struct fault *f
 	return index;
 }
 
-void comms_freed(MPI_Comm comm)
+void comms_freed(int index)
 {
-	int index = comms_index(comm);
 	if (index == LEDGER_NO_COMM)
 		return;
-	cache_remove(comm);
+	/* Another thread may have made a new one, under the same handle. */
+	if (comms_index(places[index].comm) == index)
+		cache_remove(places[index].comm);
 	places[index].comm = MPI_COMM_NULL;
 	ledger_free_comm(ledger, index);
 }

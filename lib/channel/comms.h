@@ -57,8 +57,8 @@ struct comms_making {
 struct comms_making comms_making(MPI_Comm parent, enum comms_way way);
 /* Names it and enters it; its index, or LEDGER_NO_COMM and a fault: its traffic will pass uncounted. */
 int comms_made(const struct comms_making *making, MPI_Comm made, struct fault *fault);
-/* Directly after MPI_Comm_free or MPI_Comm_disconnect, with the handle as it was. */
-void comms_freed(MPI_Comm comm);
+/* Directly after MPI_Comm_free or MPI_Comm_disconnect, with the index that it had. */
+void comms_freed(int index);
 /* MPI_Comm_set_name: the label helps to find the communicator again after a restart. */
 void comms_labelled(MPI_Comm comm, const char *label);
 

@@ -5,9 +5,13 @@
 #define COLLECTIVE(name, parameters, arguments)                                                                                \
 	int MPI_##name parameters                                                                                              \
 	{                                                                                                                      \
-		if (likely(session.counting))                                                                                  \
-			begin_collective("MPI_" #name, comm, __builtin_return_address(0));                                     \
-		return PMPI_##name arguments;                                                                                  \
+		if (unlikely(!session_enter()))                                                                                \
+			return PMPI_##name arguments;                                                                          \
+		begin_collective("MPI_" #name, comm, __builtin_return_address(0));                                             \
+		session_outside();                                                                                             \
+		int error = PMPI_##name arguments;                                                                             \
+		session_back();                                                                                                \
+		return session_leave(error);                                                                                   \
 	}
 
 static int began(int error, const MPI_Request *request)
@@ -21,10 +25,10 @@ static int began(int error, const MPI_Request *request)
 #define NONBLOCKING(name, parameters, arguments)                                                                               \
 	int MPI_##name parameters                                                                                              \
 	{                                                                                                                      \
-		if (unlikely(!session.counting))                                                                               \
+		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name arguments;                                                                          \
 		begin_collective("MPI_" #name, comm, __builtin_return_address(0));                                             \
-		return began(PMPI_##name arguments, request);                                                                  \
+		return session_leave(began(PMPI_##name arguments, request));                                                   \
 	}
 
 #include "interpose/collectives.h"

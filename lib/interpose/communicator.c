@@ -18,7 +18,7 @@ static int made(const char *function, const struct comms_making *making, int err
 #define CONSTRUCTOR(name, way, parent, new, parameters, arguments)                                                             \
 	int MPI_##name parameters                                                                                              \
 	{                                                                                                                      \
-		if (unlikely(!session.counting))                                                                               \
+		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name arguments;                                                                          \
 		if ((way) == COMMS_BY_GROUP) {                                                                                 \
 			session_turn();                                                                                        \
@@ -27,7 +27,10 @@ static int made(const char *function, const struct comms_making *making, int err
 			begin_collective("MPI_" #name, parent, __builtin_return_address(0));                                   \
 		}                                                                                                              \
 		struct comms_making making = comms_making(parent, way);                                                        \
-		return made("MPI_" #name, &making, PMPI_##name arguments, new);                                                \
+		session_outside();                                                                                             \
+		int error = PMPI_##name arguments;                                                                             \
+		session_back();                                                                                                \
+		return session_leave(made("MPI_" #name, &making, error, new));                                                 \
 	}
 
 CONSTRUCTOR(Comm_dup, COMMS_BY_ALL, comm, newcomm, (MPI_Comm comm, MPI_Comm *newcomm), (comm, newcomm))
@@ -86,13 +89,11 @@ void interpose_forget_idup(struct naming *naming)
 /* Open MPI 4.1 hangs if it makes progress between three of these on one parent (MPI_Iprobe between them is enough, without Seamark): so while
  * one is under way, the next neither looks for orders nor asks whether it is complete. A handle that has a shadow already can only be one
  * that complete requests share. */
-int MPI_Comm_idup(MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)
+static int idup(MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request, const void *caller)
 {
-	if (unlikely(!session.counting))
-		return PMPI_Comm_idup(comm, newcomm, request);
 	if (namings == 0)
 		session_turn();
-	count_collective("MPI_Comm_idup", comm, __builtin_return_address(0));
+	count_collective("MPI_Comm_idup", comm, caller);
 	struct comms_making making = comms_making(comm, COMMS_BY_ALL);
 	struct naming *naming = malloc(sizeof *naming);
 	int error = PMPI_Comm_idup(comm, newcomm, request);
@@ -119,29 +120,40 @@ int MPI_Comm_idup(MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)
 	return error;
 }
 
+int MPI_Comm_idup(MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)
+{
+	if (unlikely(!session_enter()))
+		return PMPI_Comm_idup(comm, newcomm, request);
+	return session_leave(idup(comm, newcomm, request, __builtin_return_address(0)));
+}
+
 /* --- freed and labelled --------------------------------------------------------------------------------------------------------- */
 
 #define DESTRUCTOR(name)                                                                                                       \
 	int MPI_##name(MPI_Comm *comm)                                                                                         \
 	{                                                                                                                      \
-		if (unlikely(!session.counting || comm == NULL || *comm == MPI_COMM_WORLD || *comm == MPI_COMM_SELF))          \
+		if (unlikely(comm == NULL || *comm == MPI_COMM_WORLD || *comm == MPI_COMM_SELF || !session_enter()))           \
 			return PMPI_##name(comm);                                                                              \
-		MPI_Comm was = *comm;                                                                                          \
+		int index = comms_index(*comm);                                                                                \
 		session_turn();                                                                                                \
 		session_close_safepoint();                                                                                     \
-		session_comm_freeing(was);                                                                                     \
+		session_comm_freeing(*comm);                                                                                   \
+		session_outside();                                                                                             \
 		int error = PMPI_##name(comm);                                                                                 \
+		session_back();                                                                                                \
 		if (error == MPI_SUCCESS)                                                                                      \
-			comms_freed(was);                                                                                      \
-		return error;                                                                                                  \
+			comms_freed(index);                                                                                    \
+		return session_leave(error);                                                                                   \
 	}
 DESTRUCTOR(Comm_free)
 DESTRUCTOR(Comm_disconnect)
 
 int MPI_Comm_set_name(MPI_Comm comm, const char *comm_name)
 {
+	if (unlikely(!session_enter()))
+		return PMPI_Comm_set_name(comm, comm_name);
 	int error = PMPI_Comm_set_name(comm, comm_name);
-	if (session.counting && error == MPI_SUCCESS)
+	if (error == MPI_SUCCESS)
 		comms_labelled(comm, comm_name);
-	return error;
+	return session_leave(error);
 }

@@ -4,7 +4,7 @@
 static void begin(int thread_level)
 {
 	session_begin(thread_level);
-	if (!session.counting)
+	if (session.mode == SESSION_OFF)
 		return;
 	interpose_learn_errors();
 	interpose_scan();

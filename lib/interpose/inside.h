@@ -12,7 +12,8 @@
  *   noticed.c       functions that are not carried, from the table in noticed.h
  *   scan.c          objects that call the MPI library below Seamark
  *
- * Every wrapper begins with `if (!session.counting)`: outside MPI_Init and MPI_Finalize, or when Seamark is off, it is MPI's own. */
+ * Every wrapper begins with session_enter, which is false outside MPI_Init and MPI_Finalize and when Seamark is off: then it is MPI's own. It ends with
+ * session_leave. */
 #ifndef INTERPOSE_INSIDE_H
 #define INTERPOSE_INSIDE_H
 

@@ -10,17 +10,20 @@
 
 static void notice(const char *function, bool *noticed)
 {
+	if (!session_enter())
+		return;
 	*noticed = true;
 	interpose_untracked = true;
 	session_close_safepoint();
 	session_unable(function, "Seamark does not carry it yet");
+	session_leave(MPI_SUCCESS);
 }
 
 #define NOTICED(name, parameters, arguments)                                                                                   \
 	int name parameters                                                                                                    \
 	{                                                                                                                      \
 		static bool noticed;                                                                                           \
-		if (unlikely(session.counting && !noticed))                                                                    \
+		if (unlikely(session.mode != SESSION_OFF && !noticed))                                                                    \
 			notice(#name, &noticed);                                                                               \
 		return P##name arguments;                                                                                      \
 	}

@@ -24,19 +24,19 @@ static int look(int source, int tag, MPI_Comm comm, int *flag, MPI_Status *statu
 
 int MPI_Iprobe(int source, int tag, MPI_Comm comm, int *flag, MPI_Status *status)
 {
-	if (unlikely(!session.counting))
+	if (unlikely(!session_enter()))
 		return PMPI_Iprobe(source, tag, comm, flag, status);
 	MPI_Status own;
 	session_turn();
 	int error = look(source, tag, comm, flag, status == MPI_STATUS_IGNORE ? &own : status);
 	if (error != MPI_SUCCESS || !*flag || source == MPI_PROC_NULL)
 		session_close_safepoint();
-	return error;
+	return session_leave(error);
 }
 
 int MPI_Probe(int source, int tag, MPI_Comm comm, MPI_Status *status)
 {
-	if (unlikely(!session.counting))
+	if (unlikely(!session_enter()))
 		return PMPI_Probe(source, tag, comm, status);
 	MPI_Status own;
 	int error, found = 0;
@@ -49,5 +49,5 @@ int MPI_Probe(int source, int tag, MPI_Comm comm, MPI_Status *status)
 	}
 	if (error != MPI_SUCCESS || source == MPI_PROC_NULL)
 		session_close_safepoint();
-	return error;
+	return session_leave(error);
 }

@@ -152,10 +152,11 @@ static inline int start(const char *function, const void *caller, void *buffer, 
 
 int MPI_Irecv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Request *request)
 {
-	if (unlikely(!session.counting))
+	if (unlikely(!session_enter()))
 		return PMPI_Irecv(buf, count, datatype, source, tag, comm, request);
 	session_turn();
-	return start("MPI_Irecv", __builtin_return_address(0), buf, count, datatype, source, tag, comm, request);
+	return session_leave(
+		start("MPI_Irecv", __builtin_return_address(0), buf, count, datatype, source, tag, comm, request));
 }
 
 /* A receive that was complete at the first look, between snapshots: if nothing before it is undecided it is posted and told in one. */
@@ -179,7 +180,7 @@ static inline bool told_at_once(int index, int source, int tag, const MPI_Status
 
 int MPI_Recv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Status *status)
 {
-	if (unlikely(!session.counting))
+	if (unlikely(!session_enter()))
 		return PMPI_Recv(buf, count, datatype, source, tag, comm, status);
 	MPI_Request request;
 	MPI_Status own;
@@ -189,15 +190,15 @@ int MPI_Recv(void *buf, int count, MPI_Datatype datatype, int source, int tag, M
 		/* Whole: MPICH has another status for MPI_Irecv. */
 		session_before_telling();
 		session_close_safepoint();
-		return PMPI_Recv(buf, count, datatype, source, tag, comm, status);
+		return session_leave(PMPI_Recv(buf, count, datatype, source, tag, comm, status));
 	}
 	if (unlikely(session.mailbox.count != 0) && receive_mail(buf, count, datatype, source, tag, comm, status, &error))
-		return error;
+		return session_leave(error);
 	if (status == MPI_STATUS_IGNORE)
 		status = &own;
 	error = PMPI_Irecv(buf, count, datatype, source, tag, comm, &request);
 	if (unlikely(error != MPI_SUCCESS))
-		return error;
+		return session_leave(error);
 	MPI_Request was = request;
 	error = test_for(&request, &complete, status, comm);
 	complete |= error != MPI_SUCCESS;
@@ -206,10 +207,10 @@ int MPI_Recv(void *buf, int count, MPI_Datatype datatype, int source, int tag, M
 		interpose_uncounted("MPI_Recv", comm, __builtin_return_address(0));
 	} else {
 		if (likely(complete && !session.watching) && told_at_once(index, source, tag, status))
-			return error;
+			return session_leave(error);
 		post(index, buf, count, datatype, source, tag, was);
 	}
-	return complete ? told_one(handle_of(was), status, error) : interpose_wait(&request, status, comm);
+	return session_leave(complete ? told_one(handle_of(was), status, error) : interpose_wait(&request, status, comm));
 }
 
 /* --- a send and a receive in one ------------------------------------------------------------------------------------------- */
@@ -249,19 +250,19 @@ static int exchange(const char *function, const void *caller, const void *sendbu
 int MPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf, int recvcount,
 		 MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm, MPI_Status *status)
 {
-	if (unlikely(!session.counting))
+	if (unlikely(!session_enter()))
 		return PMPI_Sendrecv(sendbuf, sendcount, sendtype, dest, sendtag, recvbuf, recvcount, recvtype, source, recvtag, comm,
 				     status);
 	session_turn();
 	session_close_safepoint();
-	return exchange("MPI_Sendrecv", __builtin_return_address(0), sendbuf, sendcount, sendtype, dest, sendtag, recvbuf, recvcount,
-			recvtype, source, recvtag, comm, status);
+	return session_leave(exchange("MPI_Sendrecv", __builtin_return_address(0), sendbuf, sendcount, sendtype, dest, sendtag,
+				      recvbuf, recvcount, recvtype, source, recvtag, comm, status));
 }
 
 int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype datatype, int dest, int sendtag, int source, int recvtag, MPI_Comm comm,
 			 MPI_Status *status)
 {
-	if (unlikely(!session.counting))
+	if (unlikely(!session_enter()))
 		return PMPI_Sendrecv_replace(buf, count, datatype, dest, sendtag, source, recvtag, comm, status);
 	session_turn();
 	session_close_safepoint();
@@ -276,7 +277,7 @@ int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype datatype, int dest, 
 			error = PMPI_Sendrecv_replace(buf, count, datatype, dest, sendtag, source, recvtag, comm, status);
 			if (error == MPI_SUCCESS)
 				session_unable("MPI_Sendrecv_replace", "there was no memory to pack a message");
-			return error;
+			return session_leave(error);
 		}
 		error = recorder_name(bytes, &packed);
 	}
@@ -285,5 +286,5 @@ int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype datatype, int dest, 
 				 count, datatype, source, recvtag, comm, status);
 	recorder_unname(&packed);
 	free(data);
-	return error;
+	return session_leave(error);
 }

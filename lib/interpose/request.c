@@ -46,13 +46,8 @@ static int told_delivery(struct shadow *shadow, MPI_Status *status)
 	return own;
 }
 
-int MPI_Request_get_status(MPI_Request request, int *flag, MPI_Status *status)
+static int get_status(MPI_Request request, int *flag, MPI_Status *status)
 {
-	if (unlikely(!session.counting))
-		return PMPI_Request_get_status(request, flag, status);
-	MPI_Status own;
-	if (status == MPI_STATUS_IGNORE)
-		status = &own;
 	session_turn();
 	int error = PMPI_Request_get_status(request, flag, status), own_error = MPI_SUCCESS;
 	struct shadow *shadow = shadow_of(request);
@@ -78,10 +73,16 @@ int MPI_Request_get_status(MPI_Request request, int *flag, MPI_Status *status)
 	return error;
 }
 
-int MPI_Request_free(MPI_Request *request)
+int MPI_Request_get_status(MPI_Request request, int *flag, MPI_Status *status)
 {
-	if (unlikely(!session.counting || request == NULL))
-		return PMPI_Request_free(request);
+	if (unlikely(!session_enter()))
+		return PMPI_Request_get_status(request, flag, status);
+	MPI_Status own;
+	return session_leave(get_status(request, flag, status == MPI_STATUS_IGNORE ? &own : status));
+}
+
+static int request_free(MPI_Request *request)
+{
 	struct shadow *shadow = shadow_of(*request);
 	session_turn();
 	if (shadow && (shadow->kind == SHADOW_RECEIVE || shadow->kind == SHADOW_DELIVERY)) {
@@ -101,6 +102,13 @@ int MPI_Request_free(MPI_Request *request)
 	return PMPI_Request_free(request);
 }
 
+int MPI_Request_free(MPI_Request *request)
+{
+	if (unlikely(request == NULL || !session_enter()))
+		return PMPI_Request_free(request);
+	return session_leave(request_free(request));
+}
+
 /* The receive may have been taken back, or not: what is known at once need not be waited for. */
 static void cancelling(MPI_Request request)
 {
@@ -116,10 +124,8 @@ static void cancelling(MPI_Request request)
 		session_told_cancelled(shadow);
 }
 
-int MPI_Cancel(MPI_Request *request)
+static int cancel(MPI_Request *request)
 {
-	if (unlikely(!session.counting || request == NULL || *request == MPI_REQUEST_NULL))
-		return PMPI_Cancel(request);
 	const struct shadow *shadow = shadow_of(*request);
 	session_turn();
 	if (shadow == NULL && !interpose_untracked)
@@ -133,14 +139,21 @@ int MPI_Cancel(MPI_Request *request)
 	return error;
 }
 
+int MPI_Cancel(MPI_Request *request)
+{
+	if (unlikely(request == NULL || *request == MPI_REQUEST_NULL || !session_enter()))
+		return PMPI_Cancel(request);
+	return session_leave(cancel(request));
+}
+
 int MPI_Grequest_start(MPI_Grequest_query_function *query_fn, MPI_Grequest_free_function *free_fn,
 		       MPI_Grequest_cancel_function *cancel_fn, void *extra_state, MPI_Request *request)
 {
+	if (unlikely(!session_enter()))
+		return PMPI_Grequest_start(query_fn, free_fn, cancel_fn, extra_state, request);
 	int error = PMPI_Grequest_start(query_fn, free_fn, cancel_fn, extra_state, request);
-	if (session.counting && error == MPI_SUCCESS) {
-		struct shadow *shadow = interpose_shadow(*request, SHADOW_OTHER, 0);
-		if (shadow)
-			shadow->spare = OTHER_OUTSIDE;
-	}
-	return error;
+	struct shadow *shadow = error == MPI_SUCCESS ? interpose_shadow(*request, SHADOW_OTHER, 0) : NULL;
+	if (shadow)
+		shadow->spare = OTHER_OUTSIDE;
+	return session_leave(error);
 }

@@ -29,35 +29,50 @@ static void end_send(const char *function, const void *caller, uint64_t key, int
 		interpose_uncounted(function, comm, caller);
 }
 
-#define SEND(name)                                                                                                             \
+/* Where threads share MPI a message that was counted must have begun before another one is counted: else it could enter its stream behind that. So it is begun
+ * without blocking, in the lock, and awaited outside. */
+static int await_send(MPI_Request *request, int error)
+{
+	if (error != MPI_SUCCESS)
+		return error;
+	session_outside();
+	error = PMPI_Wait(request, MPI_STATUS_IGNORE);
+	session_back();
+	return error;
+}
+
+#define SEND(name, iname)                                                                                                      \
 	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)                    \
 	{                                                                                                                      \
-		if (unlikely(!session.counting))                                                                               \
+		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name(buf, count, datatype, dest, tag, comm);                                             \
+		MPI_Request request;                                                                                           \
 		uint64_t key = begin_send(dest, tag, comm);                                                                    \
 		count_send(key);                                                                                               \
-		int error = PMPI_##name(buf, count, datatype, dest, tag, comm);                                                \
+		int error = likely(session.mode == SESSION_ALONE)                                                              \
+				    ? PMPI_##name(buf, count, datatype, dest, tag, comm)                                       \
+				    : await_send(&request, PMPI_##iname(buf, count, datatype, dest, tag, comm, &request));     \
 		if (unlikely(error != MPI_SUCCESS || key == 0))                                                                \
 			end_send("MPI_" #name, __builtin_return_address(0), key, dest, comm, error);                           \
-		return error;                                                                                                  \
+		return session_leave(error);                                                                                   \
 	}
-SEND(Send)
-SEND(Bsend)
-SEND(Rsend)
+SEND(Send, Isend)
+SEND(Bsend, Ibsend)
+SEND(Rsend, Irsend)
 #undef SEND
 
 #define ISEND(name)                                                                                                            \
 	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,                    \
 		       MPI_Request *request)                                                                                   \
 	{                                                                                                                      \
-		if (unlikely(!session.counting))                                                                               \
+		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                    \
 		uint64_t key = begin_send(dest, tag, comm);                                                                    \
 		count_send(key);                                                                                               \
 		int error = PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                       \
 		if (unlikely(error != MPI_SUCCESS || key == 0))                                                                \
 			end_send("MPI_" #name, __builtin_return_address(0), key, dest, comm, error);                           \
-		return error;                                                                                                  \
+		return session_leave(error);                                                                                   \
 	}
 ISEND(Isend)
 ISEND(Ibsend)
@@ -82,23 +97,26 @@ static void uncount_synchronous(uint64_t key)
 
 int MPI_Ssend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)
 {
-	if (unlikely(!session.counting))
+	if (unlikely(!session_enter()))
 		return PMPI_Ssend(buf, count, datatype, dest, tag, comm);
+	MPI_Request request;
 	uint64_t key = begin_send(dest, tag, comm);
 	int64_t position = key != 0 ? count_synchronous(key) : 0;
-	int error = PMPI_Ssend(buf, count, datatype, dest, tag, comm);
+	int error = likely(session.mode == SESSION_ALONE)
+			    ? PMPI_Ssend(buf, count, datatype, dest, tag, comm)
+			    : await_send(&request, PMPI_Issend(buf, count, datatype, dest, tag, comm, &request));
 	if (unlikely(error != MPI_SUCCESS || key == 0)) {
 		uncount_synchronous(key);
 		end_send("MPI_Ssend", __builtin_return_address(0), key, dest, comm, error);
 	} else {
 		session_synchronous_done(key, position);
 	}
-	return error;
+	return session_leave(error);
 }
 
 int MPI_Issend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Request *request)
 {
-	if (unlikely(!session.counting))
+	if (unlikely(!session_enter()))
 		return PMPI_Issend(buf, count, datatype, dest, tag, comm, request);
 	uint64_t key = begin_send(dest, tag, comm);
 	int64_t position = key != 0 ? count_synchronous(key) : 0;
@@ -106,7 +124,7 @@ int MPI_Issend(const void *buf, int count, MPI_Datatype datatype, int dest, int 
 	if (unlikely(error != MPI_SUCCESS || key == 0)) {
 		uncount_synchronous(key);
 		end_send("MPI_Issend", __builtin_return_address(0), key, dest, comm, error);
-		return error;
+		return session_leave(error);
 	}
 	struct shadow *shadow;
 	if (interpose_began(*request, SHADOW_SYNCHRONOUS, &shadow)) {
@@ -117,5 +135,5 @@ int MPI_Issend(const void *buf, int count, MPI_Datatype datatype, int dest, int 
 		shadow->position = position;
 		session.synchronous_pending++;
 	}
-	return error;
+	return session_leave(error);
 }

@@ -50,12 +50,12 @@ static bool keep(MPI_Datatype type)
 
 int MPI_Type_free(MPI_Datatype *type)
 {
-	if (unlikely(!session.counting || type == NULL || *type == MPI_DATATYPE_NULL))
+	if (unlikely(type == NULL || *type == MPI_DATATYPE_NULL || !session_enter()))
 		return PMPI_Type_free(type);
 	if (kept_count)
 		free_unneeded();
 	if (session.sequence.shadows.used == 0 || !keep(*type))
-		return PMPI_Type_free(type);
+		return session_leave(PMPI_Type_free(type));
 	*type = MPI_DATATYPE_NULL;
-	return MPI_SUCCESS;
+	return session_leave(MPI_SUCCESS);
 }

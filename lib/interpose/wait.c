@@ -112,16 +112,16 @@ int interpose_wait(MPI_Request *request, MPI_Status *status, MPI_Comm comm)
 
 int MPI_Wait(MPI_Request *request, MPI_Status *status)
 {
-	if (unlikely(!session.counting || request == NULL))
+	if (unlikely(request == NULL || !session_enter()))
 		return PMPI_Wait(request, status);
 	MPI_Status own;
 	session_turn();
-	return interpose_wait(request, status == MPI_STATUS_IGNORE ? &own : status, MPI_COMM_NULL);
+	return session_leave(interpose_wait(request, status == MPI_STATUS_IGNORE ? &own : status, MPI_COMM_NULL));
 }
 
 int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
 {
-	if (unlikely(!session.counting || request == NULL))
+	if (unlikely(request == NULL || !session_enter()))
 		return PMPI_Test(request, flag, status);
 	MPI_Status own;
 	if (status == MPI_STATUS_IGNORE)
@@ -130,9 +130,9 @@ int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
 	const uint64_t handle = handle_of(*request);
 	int error = PMPI_Test(request, flag, status);
 	if (error == MPI_SUCCESS ? *flag : handle_of(*request) != handle)
-		return told_one(handle, status, error);
+		return session_leave(told_one(handle, status, error));
 	session_close_safepoint();
-	return error;
+	return session_leave(error);
 }
 
 /* --- several ------------------------------------------------------------------------------------------------------------------ */
@@ -240,16 +240,18 @@ static int told_several(struct several *several, const MPI_Request *requests, MP
 int MPI_Testall(int count, MPI_Request requests[], int *flag, MPI_Status statuses[])
 {
 	struct several several;
-	if (unlikely(!session.counting || !begin_several(&several, count, requests, statuses)))
+	if (unlikely(!session_enter()))
 		return PMPI_Testall(count, requests, flag, statuses);
+	if (unlikely(!begin_several(&several, count, requests, statuses)))
+		return session_leave(PMPI_Testall(count, requests, flag, statuses));
 	session_turn();
 	MPI_Status *used = statuses_of(&several);
 	int error = PMPI_Testall(count, requests, flag, used);
 	if (error == MPI_SUCCESS && !*flag) {
 		end_several(&several);
-		return error;
+		return session_leave(error);
 	}
-	return told_several(&several, requests, used, error);
+	return session_leave(told_several(&several, requests, used, error));
 }
 
 /* A test of all rescans all: for many, their completion is awaited one after the other, without taking it. */
@@ -268,8 +270,10 @@ static void await_many(int count, MPI_Request *requests)
 int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[])
 {
 	struct several several;
-	if (unlikely(!session.counting || !begin_several(&several, count, requests, statuses)))
+	if (unlikely(!session_enter()))
 		return PMPI_Waitall(count, requests, statuses);
+	if (unlikely(!begin_several(&several, count, requests, statuses)))
+		return session_leave(PMPI_Waitall(count, requests, statuses));
 	MPI_Status *used;
 	int error;
 	session_turn();
@@ -278,13 +282,13 @@ int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[])
 		await_many(count, requests);
 		used = statuses_of(&several);
 		error = PMPI_Waitall(count, requests, used);
-		return told_several(&several, requests, used, error);
+		return session_leave(told_several(&several, requests, used, error));
 	}
 	for (int complete = 0;; session_spin()) {
 		used = statuses_of(&several);
 		error = PMPI_Testall(count, requests, &complete, used);
 		if (likely(complete || error != MPI_SUCCESS))
-			return told_several(&several, requests, used, error);
+			return session_leave(told_several(&several, requests, used, error));
 	}
 }
 
@@ -303,22 +307,26 @@ int MPI_Testany(int count, MPI_Request requests[], int *index, int *flag, MPI_St
 {
 	struct several several;
 	MPI_Status own;
-	if (unlikely(!session.counting || !begin_several(&several, count, requests, MPI_STATUSES_IGNORE)))
+	if (unlikely(!session_enter()))
 		return PMPI_Testany(count, requests, index, flag, status);
+	if (unlikely(!begin_several(&several, count, requests, MPI_STATUSES_IGNORE)))
+		return session_leave(PMPI_Testany(count, requests, index, flag, status));
 	if (status == MPI_STATUS_IGNORE)
 		status = &own;
 	session_turn();
 	*index = MPI_UNDEFINED;
 	int error = PMPI_Testany(count, requests, index, flag, status);
-	return told_any(&several, requests, *index, status, error);
+	return session_leave(told_any(&several, requests, *index, status, error));
 }
 
 int MPI_Waitany(int count, MPI_Request requests[], int *index, MPI_Status *status)
 {
 	struct several several;
 	MPI_Status own;
-	if (unlikely(!session.counting || !begin_several(&several, count, requests, MPI_STATUSES_IGNORE)))
+	if (unlikely(!session_enter()))
 		return PMPI_Waitany(count, requests, index, status);
+	if (unlikely(!begin_several(&several, count, requests, MPI_STATUSES_IGNORE)))
+		return session_leave(PMPI_Waitany(count, requests, index, status));
 	if (status == MPI_STATUS_IGNORE)
 		status = &own;
 	session_turn();
@@ -327,7 +335,7 @@ int MPI_Waitany(int count, MPI_Request requests[], int *index, MPI_Status *statu
 		*index = MPI_UNDEFINED;
 		int error = PMPI_Testany(count, requests, index, &found, status);
 		if (likely(found || error != MPI_SUCCESS))
-			return told_any(&several, requests, *index, status, error);
+			return session_leave(told_any(&several, requests, *index, status, error));
 	}
 }
 
@@ -357,26 +365,30 @@ static int told_some(struct several *several, const MPI_Request *requests, int f
 int MPI_Testsome(int count, MPI_Request requests[], int *found, int indices[], MPI_Status statuses[])
 {
 	struct several several;
-	if (unlikely(!session.counting || !begin_several(&several, count, requests, statuses)))
+	if (unlikely(!session_enter()))
 		return PMPI_Testsome(count, requests, found, indices, statuses);
+	if (unlikely(!begin_several(&several, count, requests, statuses)))
+		return session_leave(PMPI_Testsome(count, requests, found, indices, statuses));
 	session_turn();
 	*found = 0;
 	MPI_Status *used = statuses_of(&several);
 	int error = PMPI_Testsome(count, requests, found, indices, used);
-	return told_some(&several, requests, *found, indices, used, error);
+	return session_leave(told_some(&several, requests, *found, indices, used, error));
 }
 
 int MPI_Waitsome(int count, MPI_Request requests[], int *found, int indices[], MPI_Status statuses[])
 {
 	struct several several;
-	if (unlikely(!session.counting || !begin_several(&several, count, requests, statuses)))
+	if (unlikely(!session_enter()))
 		return PMPI_Waitsome(count, requests, found, indices, statuses);
+	if (unlikely(!begin_several(&several, count, requests, statuses)))
+		return session_leave(PMPI_Waitsome(count, requests, found, indices, statuses));
 	session_turn();
 	session.spins = 0;
 	for (*found = 0;; session_spin()) {
 		MPI_Status *used = statuses_of(&several);
 		int error = PMPI_Testsome(count, requests, found, indices, used);
 		if (likely(*found != 0 || error != MPI_SUCCESS))
-			return told_some(&several, requests, *found, indices, used, error);
+			return session_leave(told_some(&several, requests, *found, indices, used, error));
 	}
 }

@@ -167,6 +167,7 @@ int session_safepoint(int64_t step)
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_SAFEPOINT, .step = step});
 	wait_for_stop(step);
 	session.countdown = 1;
+	session.open = session.open && !session.several;
 	return take_cut_made();
 }
 
@@ -262,11 +263,13 @@ int session_checkpoint(int64_t step, double timeout_s)
 	state_prepare(inside.state);
 	session_poll();
 	session.open = step < 0;
+	threads_meet(true);
 	inside.collective_calls++;
 	calls_ask_for_collective();
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_ENTER, .step = step});
 	bool over = wait_until(collective_is_over, timeout_s);
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_LEAVE});
+	threads_meet(false);
 	take_cut_made();
 	return over ? inside.collective_code : SEAMARK_E_TIMEOUT;
 }

@@ -53,6 +53,7 @@ void drive_feed(struct snapshot_event event)
 	event.open = session.open;
 	event.synchronous_pending = session.synchronous_pending;
 	event.collectives_pending = session.collectives_pending;
+	event.threads_inside = session.outside + inside.meeting_disturbed;
 	event.undecided = session.sequence.aside_count;
 	event.writer_busy = inside.writer_busy;
 	snapshot_step(inside.snapshot, &event, &actions);
@@ -293,6 +294,8 @@ void session_spin(void)
 {
 	if (inside.snapshot)
 		session_look();
+	if (unlikely(session.mode == SESSION_THREADS))
+		session_let_others();
 	if (++session.spins >= SPINS_BEFORE_YIELD) {
 		session.spins = 0;
 		sched_yield();

@@ -2,6 +2,7 @@
 /* Inside the hall: what its files share.
  *   load.c     at library load: settings, signals, which MPI
  *   session.c  MPI_Init to MPI_Finalize
+ *   threads.c  the lock under MPI_THREAD_MULTIPLE
  *   drive.c    the poll: what has happened goes to the protocol, what it orders is carried out
  *   telling.c  messages told: their places in the cut
  *   copies.c   copies of what is, or may be, late
@@ -12,6 +13,8 @@
  *   report.c   what people are told */
 #ifndef SESSION_INSIDE_H
 #define SESSION_INSIDE_H
+
+#include <pthread.h>
 
 #include "session/session.h"
 #include "snapshot/snapshot.h"
@@ -65,6 +68,9 @@ struct inside {
 	/* seamark_checkpoint: how often it was called here, how often rank 0 has asked for it, how often it has ended, and how it ended last */
 	uint64_t collective_calls, collective_asked, collective_ended;
 	int collective_code;
+	bool meeting;                /* a thread is in seamark_checkpoint, and several may be in MPI */
+	bool meeting_disturbed;      /* since then, another one has gone back to the application */
+	pthread_t meeting_thread;
 
 	/* the poll */
 	bool polling;
@@ -90,6 +96,12 @@ struct inside {
 	unsigned freed;              /* receives whose handles the application freed */
 };
 extern struct inside inside;
+
+/* threads.c */
+/* Between two turns of a waiting loop: whoever wants the lock may have it. */
+void session_let_others(void);
+/* Around the waiting in seamark_checkpoint. */
+void threads_meet(bool meeting);
 
 /* drive.c */
 int64_t drive_now_ns(void);

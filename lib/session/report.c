@@ -56,8 +56,8 @@ void report_hello(void)
 	}
 	log_say(LOG_NOTICE, "Seamark %s, %s, %d ranks, folder '%s': %s; %s", SEAMARK_VERSION, mpi, inside.ranks,
 		store_folder(inside.store), start,
-		session.counting ? "MPI calls pass through the wrappers"
-				 : "MPI calls are not followed (MPI_THREAD_MULTIPLE): every snapshot will be void");
+		session.mode == SESSION_THREADS ? "MPI calls pass through the wrappers, one thread at a time (MPI_THREAD_MULTIPLE)"
+						: "MPI calls pass through the wrappers");
 	if (inside.topology)
 		log_say(LOG_INFO, "the writer: %s", topology_writer_place(inside.topology));
 }

@@ -26,7 +26,6 @@ enum { LEDGER_BOUND = 1 << 16, MARKERS_ALL_UP_TO = 32 };
 struct start {
 	int off;
 	int failed;
-	int threads;
 };
 
 static void agree(struct start *start)
@@ -156,8 +155,7 @@ void session_begin(int thread_level)
 	PMPI_Comm_size(MPI_COMM_WORLD, &inside.ranks);
 	inside.begun = true;
 	log_open(inside.settings_fault.code < 0 ? LOG_NOTICE : inside.settings.log, inside.rank);
-	struct start start = {
-		.off = inside.off, .failed = inside.settings_fault.code < 0, .threads = thread_level == MPI_THREAD_MULTIPLE};
+	struct start start = {.off = inside.off, .failed = inside.settings_fault.code < 0};
 	agree(&start);
 	if (start.off || start.failed) {
 		stay_off(start.failed ? SEAMARK_E_SETTING : inside.off_code, &inside.settings_fault);
@@ -185,10 +183,7 @@ void session_begin(int thread_level)
 	if (signals_reinstall(&fault) < 0)
 		log_say(LOG_QUIET, "%s", fault.text);
 	arrange_finish();
-	/* Calls of several threads at a time are not followed: they pass, and snapshots are void. */
-	if (start.threads)
-		session_unable("MPI_Init_thread", "MPI_THREAD_MULTIPLE was granted");
-	session.counting = !start.threads;
+	session.mode = thread_level == MPI_THREAD_MULTIPLE ? SESSION_THREADS : SESSION_ALONE;
 }
 
 /* --- end ------------------------------------------------------------------------------------------------------------- */
@@ -223,7 +218,7 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 			break;
 		session_spin();
 	}
-	session.counting = false;
+	session.mode = SESSION_OFF;
 	session.watching = false;
 	inside.ended = true;
 	comms_on_named(NULL);

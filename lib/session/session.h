@@ -20,14 +20,19 @@ struct snapshot;
 struct state;
 struct store;
 
+/* From the end of MPI_Init to the end of MPI_Finalize wrappers count, unless Seamark is off; under MPI_THREAD_MULTIPLE in the lock. */
+enum session_mode { SESSION_OFF, SESSION_ALONE, SESSION_THREADS };
+
 /* What the doors see of the session. Read and written inline in the hot path. */
 struct session {
-	bool counting;      /* wrappers count: from the end of MPI_Init to the end of MPI_Finalize, unless off or unable */
+	uint8_t mode;       /* enum session_mode */
 	bool watching;      /* a snapshot is under way on this rank: every call looks for orders, everything told is placed */
 	bool open;          /* the safepoint of an event program is open */
 	uint32_t countdown; /* calls until the time-stamp counter is looked at */
 	uint32_t synchronous_pending; /* synchronous sends that the application has not been told are complete */
 	uint32_t collectives_pending; /* non-blocking collectives likewise */
+	bool several;       /* a second thread was seen in MPI: a safepoint ends with its call */
+	uint32_t outside;   /* threads inside a blocking send or collective, without the lock */
 	uint32_t spins;     /* turns of a waiting loop without success: session_spin yields the core after a while */
 	struct ledger ledger;
 	struct sequence sequence;
@@ -42,6 +47,38 @@ extern struct session session;
 void session_begin(int thread_level);
 /* MPI_Finalize was called: the wrapper calls this, then PMPI_Finalize, whose delete callback on MPI_COMM_SELF finishes what is under way. */
 void session_finalizing(void);
+
+/* Every call of the application begins with session_enter, and ends with session_leave if that was true: false means that the call is none of our business.
+ * Calls nest (an error handler may call MPI). Between session_outside and session_back a call blocks in MPI without the lock, having counted and begun
+ * what it does. */
+bool session_enter_slow(void);
+void session_leave_slow(void);
+void session_outside_slow(void);
+void session_back_slow(void);
+
+static inline bool session_enter(void)
+{
+	return likely(session.mode == SESSION_ALONE) || session_enter_slow();
+}
+
+static inline int session_leave(int result)
+{
+	if (unlikely(session.mode != SESSION_ALONE))
+		session_leave_slow();
+	return result;
+}
+
+static inline void session_outside(void)
+{
+	if (unlikely(session.mode != SESSION_ALONE))
+		session_outside_slow();
+}
+
+static inline void session_back(void)
+{
+	if (unlikely(session.mode != SESSION_ALONE))
+		session_back_slow();
+}
 
 /* The slow half of session_turn. May make the cut of an event program whose safepoint is open. Never sends or receives for the application. */
 void session_poll(void);
@@ -62,7 +99,8 @@ static inline void session_close_safepoint(void)
 	session.open = false;
 }
 
-/* A turn of a waiting loop (blocking receive, probe, wait) that found nothing: polls and, after a while, yields the core. */
+/* A turn of a waiting loop (blocking receive, probe, wait) that found nothing: polls, lets other threads in and, after a while, yields the core. No shadow or
+ * stream that was found before it may be used after it. */
 void session_spin(void);
 
 /* A receive has completed in MPI and the application is not told yet. In a snapshot, looks once more for orders and markers, and may cut in an open

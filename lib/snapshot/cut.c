@@ -40,6 +40,8 @@ static enum reason pending(const struct snapshot *snapshot)
 		return REASON_SYNCHRONOUS_PENDING;
 	if (snapshot->collectives_pending != 0)
 		return REASON_COLLECTIVE_PENDING;
+	if (snapshot->threads_inside != 0)
+		return REASON_THREADS;
 	return REASON_NONE;
 }
 

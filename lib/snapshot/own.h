@@ -45,6 +45,7 @@ struct snapshot {
 	bool open;
 	uint32_t synchronous_pending;
 	uint32_t collectives_pending;
+	uint32_t threads_inside;
 	size_t undecided;
 	bool writer_busy;
 	struct snapshot_actions *out;

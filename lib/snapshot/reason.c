@@ -18,6 +18,9 @@ static const struct {
 					"put the safepoint where synchronous sends are complete"},
 	[REASON_COLLECTIVE_PENDING] = {REASON_TIMING, "a non-blocking collective was pending at the safepoint",
 				       "put the safepoint where non-blocking collectives are complete"},
+	[REASON_THREADS] = {REASON_TIMING, "another thread was at work in MPI at the safepoint",
+			    "at a safepoint no other thread may be inside a call that sends or begins a collective, and in seamark_checkpoint "
+			    "none may return from an MPI call"},
 	[REASON_BEHIND] = {REASON_TIMING, "a rank had begun fewer collectives than others at their cuts",
 			   "a safepoint before each collective lets every rank cut at the same one"},
 	[REASON_COLLECTIVES] = {REASON_TIMING, "the ranks had not begun the same collectives at their cuts",

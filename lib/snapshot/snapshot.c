@@ -408,6 +408,7 @@ void snapshot_step(struct snapshot *snapshot, const struct snapshot_event *event
 	snapshot->open = event->open;
 	snapshot->synchronous_pending = event->synchronous_pending;
 	snapshot->collectives_pending = event->collectives_pending;
+	snapshot->threads_inside = event->threads_inside;
 	snapshot->undecided = event->undecided;
 	snapshot->writer_busy = event->writer_busy;
 	snapshot->out = actions;

@@ -72,6 +72,7 @@ struct snapshot_event {
 	bool open;                     /* an event program's safepoint is open */
 	uint32_t synchronous_pending;
 	uint32_t collectives_pending;
+	uint32_t threads_inside;       /* other threads, in blocking sends and collectives */
 	size_t undecided;              /* takings put aside */
 	bool writer_busy;              /* no state can be captured now: the last image is still read from the capture's memory */
 	/* What the kind needs. */

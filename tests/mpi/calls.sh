@@ -403,8 +403,8 @@ group_limits() {
 	done
 	fresh
 	life 2 threads
-	says 1 'MPI calls are not followed (MPI_THREAD_MULTIPLE): every snapshot will be void'
-	says 1 'checkpoint . is void: .*MPI_THREAD_MULTIPLE was granted'
+	says 1 'MPI calls pass through the wrappers, one thread at a time (MPI_THREAD_MULTIPLE)'
+	says 1 'checkpoint 1 at step 2.*committed'
 	for ranks in 1 2 4; do
 		for how in early asked cut open closed alone direct; do
 			fresh

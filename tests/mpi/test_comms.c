@@ -62,9 +62,9 @@ static MPI_Comm bridge(MPI_Comm local)
 
 static void release(MPI_Comm *comm)
 {
-	MPI_Comm was = *comm;
+	int index = comms_index(*comm);
 	PMPI_Comm_free(comm);
-	comms_freed(was);
+	comms_freed(index);
 }
 
 /* The name is what every member has; the sum of `first` over the members is one, and so is the count of members. */
