@@ -10,6 +10,7 @@
  *   communicator.c  communicators made, named and freed
  *   type.c          datatypes that pending receives still need
  *   noticed.c       functions that are not carried, from the table in noticed.h
+ *   coverage.c      what becomes of each MPI function, in coverage_table.h: a new wrapper changes its row, which the tests see to
  *   scan.c          objects that call the MPI library below Seamark
  *
  * Every wrapper begins with session_enter, which is false outside MPI_Init and MPI_Finalize and when Seamark is off: then it is MPI's own. It ends with
