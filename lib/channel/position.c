@@ -20,7 +20,8 @@ void position_close(struct sequence *sequence)
 /* Whether a shadow has a place in the sequence, on an actual stream. */
 static bool has_position(const struct shadow *shadow)
 {
-	return shadow->kind == SHADOW_RECEIVE && !(shadow->flags & (SHADOW_ANY_SOURCE | SHADOW_ANY_TAG));
+	return (shadow->kind == SHADOW_RECEIVE || shadow->kind == SHADOW_MATCHED) &&
+	       !(shadow->flags & (SHADOW_ANY_SOURCE | SHADOW_ANY_TAG));
 }
 
 /* Whether a wildcard or a cancelling receive could still turn out to take (or not to take) from a stream. */

@@ -227,6 +227,20 @@ int recorder_probe_status(const struct mail *mail, MPI_Status *status)
 	return error;
 }
 
+int recorder_stand_in(MPI_Message *message)
+{
+	enum { TAG_STAND_IN = 1 };
+	MPI_Request request;
+	int here = 0;
+	int error = PMPI_Isend(NULL, 0, MPI_BYTE, 0, TAG_STAND_IN, self, &request);
+	if (error != MPI_SUCCESS)
+		return error;
+	PMPI_Request_free(&request);
+	while (error == MPI_SUCCESS && !here)
+		error = PMPI_Improbe(0, TAG_STAND_IN, self, &here, message, MPI_STATUS_IGNORE);
+	return error;
+}
+
 bool recorder_arrived(struct mail *mail)
 {
 	MPI_Request request = (MPI_Request)(uintptr_t)mail->arriving;

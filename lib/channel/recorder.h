@@ -42,6 +42,9 @@ void recorder_address(const struct mail *mail, MPI_Status *status);
 /* The status that a probe of this mail has. */
 int recorder_probe_status(const struct mail *mail, MPI_Status *status);
 
+/* A message to oneself without content, matched: what the application has in its hands for a mail that a matched probe has found. MPI's error code. */
+int recorder_stand_in(MPI_Message *message);
+
 /* Whether a mail's data is here; tests the request under which it is on its way. */
 bool recorder_arrived(struct mail *mail);
 

@@ -97,6 +97,17 @@ void shadow_drop(struct shadow_table *table, struct shadow *shadow)
 	}
 }
 
+void shadow_end(struct shadow_table *table, struct shadow *shadow)
+{
+	if (!(shadow->flags & SHADOW_PERSISTENT)) {
+		shadow_drop(table, shadow);
+		return;
+	}
+	shadow->kind = SHADOW_INACTIVE;
+	shadow->flags = SHADOW_PERSISTENT;
+	shadow->key = ((const struct shadow_pattern *)(uintptr_t)shadow->extra)->key;
+}
+
 struct shadow *shadow_next(const struct shadow_table *table, struct shadow *previous)
 {
 	struct shadow *end = table->slots + table_room(table);

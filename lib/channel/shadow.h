@@ -15,6 +15,8 @@ enum shadow_kind {
 	SHADOW_DELIVERY,     /* a receive served from the mailbox: `extra` is its struct mail */
 	SHADOW_SYNCHRONOUS,  /* a synchronous send under way: `key` its stream, `position` its place in it */
 	SHADOW_COLLECTIVE,   /* a non-blocking collective under way */
+	SHADOW_MATCHED,      /* a message that a matched probe has taken: `handle` is made of the message's, `position` its place */
+	SHADOW_INACTIVE,     /* a persistent request that is not followed at the moment: `key` and `extra` are its pattern */
 	SHADOW_OTHER         /* bookkeeping of a door, in `extra` */
 };
 
@@ -25,6 +27,7 @@ enum {
 	SHADOW_CANCELLING = 8, /* cancelled, and not yet known whether in time */
 	SHADOW_LEARNED = 16,   /* was a wildcard; complete, not told; key and position are its real ones */
 	SHADOW_RECORDED = 32,  /* recorded in this window while untold: not again when told */
+	SHADOW_PERSISTENT = 128, /* the request stays when it is complete: `extra` names its struct shadow_pattern */
 	SHADOW_COMPLETE = 64   /* its request is complete and gone, and it is about to be told: MPI cannot be asked about the handle any more */
 };
 
@@ -40,6 +43,12 @@ struct shadow {
 	uint8_t kind;
 	uint8_t flags;
 	uint16_t spare;
+};
+
+/* What a persistent request is between its starts. */
+struct shadow_pattern {
+	uint64_t key;
+	uint8_t flags;         /* wildcards */
 };
 
 struct shadow_table {
@@ -84,6 +93,8 @@ static inline struct shadow *shadow_add_at_home(struct shadow_table *table, uint
 	return shadow;
 }
 void shadow_drop(struct shadow_table *table, struct shadow *shadow);
+/* The request is complete, and told so: the shadow is dropped, or that of a persistent request inactive. */
+void shadow_end(struct shadow_table *table, struct shadow *shadow);
 /* Walks the live ones: start with null; null at the end. Shadows may be dropped on the way, not added. */
 struct shadow *shadow_next(const struct shadow_table *table, struct shadow *previous);
 

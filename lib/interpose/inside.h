@@ -4,6 +4,8 @@
  *   send.c          sends, blocking and not
  *   receive.c       receives, and sends with receives
  *   probe.c         probes
+ *   matched.c       matched probes, and receives of matched messages
+ *   persistent.c    persistent requests
  *   wait.c          waits and tests, and how completions are told
  *   request.c       what else is done with requests: asked, freed, cancelled
  *   collective.c    collectives, from the table in collectives.h
@@ -68,6 +70,21 @@ static inline uint64_t pattern_of(int index, int source, int tag, uint8_t *flags
 
 /* The mail that a receive or probe would get, or null. */
 struct mail *interpose_mail(int index, int source, int tag);
+
+/* A mail for a receive that is waited for later: a request of its own, whose status is addressed when it is told. Errors are raised on comm. deliver takes the mail out of the
+ * mailbox, and waits until its data is here; deliver_taken has one that is out. */
+int interpose_deliver(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Comm comm, MPI_Request *request);
+int interpose_deliver_taken(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Comm comm, MPI_Request *request);
+
+/* --- persistent requests ------------------------------------------------------------------------------------------------ */
+
+/* A persistent request that was served from the mailbox is replaced by what stands in for it. true: it was; then, after MPI has looked at that, stand_down puts the
+ * persistent one back. Both only while session.stand_ins is not 0. */
+bool interpose_stand_in(MPI_Request *request);
+void interpose_stand_down(MPI_Request *request, MPI_Request persistent);
+/* A persistent receive or synchronous send that was started and not told complete: its handle does not change when it is. */
+bool interpose_is_active(MPI_Request request);
+int interpose_free_persistent(MPI_Request *request);
 
 /* --- telling ----------------------------------------------------------------------------------------------------------- */
 

@@ -2,26 +2,6 @@
 /* Functions that move messages or make processes and are not carried: NOTICED(name, (parameters), (arguments)). From the first use of one on
  * snapshots are void and say which it was. No include guard: it is a table. */
 
-NOTICED(MPI_Send_init, (const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
-	MPI_Request *request), (buf, count, datatype, dest, tag, comm, request))
-NOTICED(MPI_Bsend_init, (const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
-	MPI_Request *request), (buf, count, datatype, dest, tag, comm, request))
-NOTICED(MPI_Ssend_init, (const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
-	MPI_Request *request), (buf, count, datatype, dest, tag, comm, request))
-NOTICED(MPI_Rsend_init, (const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
-	MPI_Request *request), (buf, count, datatype, dest, tag, comm, request))
-NOTICED(MPI_Recv_init, (void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Request
-	*request), (buf, count, datatype, source, tag, comm, request))
-NOTICED(MPI_Start, (MPI_Request *request), (request))
-NOTICED(MPI_Startall, (int count, MPI_Request array_of_requests[]), (count, array_of_requests))
-NOTICED(MPI_Mprobe, (int source, int tag, MPI_Comm comm, MPI_Message *message, MPI_Status *status), (source, tag,
-	comm, message, status))
-NOTICED(MPI_Improbe, (int source, int tag, MPI_Comm comm, int *flag, MPI_Message *message, MPI_Status *status),
-	(source, tag, comm, flag, message, status))
-NOTICED(MPI_Mrecv, (void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI_Status *status), (buf, count,
-	type, message, status))
-NOTICED(MPI_Imrecv, (void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI_Request *request), (buf,
-	count, type, message, request))
 NOTICED(MPI_Win_create, (void *base, MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, MPI_Win *win), (base,
 	size, disp_unit, info, comm, win))
 NOTICED(MPI_Win_allocate, (MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win *win),

@@ -17,7 +17,8 @@ static int look(int source, int tag, MPI_Comm comm, int *flag, MPI_Status *statu
 	int error = PMPI_Iprobe(source, tag, comm, flag, status);
 	if (unlikely(error == MPI_SUCCESS && *flag && session.watching && index != LEDGER_NO_COMM && source != MPI_PROC_NULL)) {
 		session_before_telling();
-		session_probed(index, status);
+		uint64_t key = ledger_key((unsigned)index, (unsigned)status->MPI_SOURCE, (unsigned)status->MPI_TAG);
+		session_probed(key, ledger_stream(&session.ledger.seen, key)->total + 1);
 	}
 	return error;
 }

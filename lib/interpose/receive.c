@@ -24,33 +24,31 @@ static bool receive_mail(void *buffer, int count, MPI_Datatype type, int source,
 	struct mail *mail = interpose_mail(index, source, tag);
 	if (mail == NULL)
 		return false;
+	/* Out of the mailbox first: while it is still arriving, other threads look there. */
+	mailbox_remove(&session.mailbox, mail);
 	while (!session_mail_arrived(mail))
 		session_spin();
 	*error = recorder_deliver(mail, buffer, count, type, status);
-	if (*error == MPI_SUCCESS || *error == MPI_ERR_TRUNCATE) {
-		mailbox_remove(&session.mailbox, mail);
+	if (*error == MPI_SUCCESS || *error == MPI_ERR_TRUNCATE)
 		session_told_mail(mail);
-	}
+	else
+		mailbox_put(&session.mailbox, mail);
 	session_close_safepoint();
 	if (*error != MPI_SUCCESS)
 		PMPI_Comm_call_errhandler(comm, *error);
 	return true;
 }
 
-/* A receive that is waited for later: a request of its own, whose status is addressed when it is told. */
-static int deliver(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Comm comm, MPI_Request *request)
+int interpose_deliver_taken(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Comm comm, MPI_Request *request)
 {
 	bool truncated;
-	/* The sender is on its way into MPI: its message was matched when it was drained. */
-	while (!session_mail_arrived(mail))
-		session_spin();
 	int error = recorder_deliver_request(mail, buffer, count, type, request, &truncated);
 	if (error != MPI_SUCCESS) {
-		PMPI_Comm_call_errhandler(comm, error);
+		mailbox_put(&session.mailbox, mail);
+		PMPI_Comm_call_errhandler(comm == MPI_COMM_NULL ? MPI_COMM_WORLD : comm, error);
 		return error;
 	}
 	struct shadow *shadow = interpose_shadow(*request, SHADOW_DELIVERY, mail->key);
-	mailbox_remove(&session.mailbox, mail);
 	if (shadow == NULL) {
 		session_told_mail(mail); /* said to be unable: the status will name this rank itself */
 		return error;
@@ -58,6 +56,15 @@ static int deliver(struct mail *mail, void *buffer, int count, MPI_Datatype type
 	shadow->extra = (uint64_t)(uintptr_t)mail;
 	shadow->spare = truncated;
 	return error;
+}
+
+int interpose_deliver(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Comm comm, MPI_Request *request)
+{
+	mailbox_remove(&session.mailbox, mail);
+	/* The sender is on its way into MPI: its message was matched when it was drained. */
+	while (!session_mail_arrived(mail))
+		session_spin();
+	return interpose_deliver_taken(mail, buffer, count, type, comm, request);
 }
 
 /* --- errors ------------------------------------------------------------------------------------------------------------- */
@@ -138,7 +145,7 @@ static inline int start(const char *function, const void *caller, void *buffer, 
 	if (unlikely(session.mailbox.count != 0)) {
 		struct mail *mail = interpose_mail(index, source, tag);
 		if (mail)
-			return deliver(mail, buffer, count, type, comm, request);
+			return interpose_deliver(mail, buffer, count, type, comm, request);
 	}
 	int error = PMPI_Irecv(buffer, count, type, source, tag, comm, request);
 	if (unlikely(error != MPI_SUCCESS || source == MPI_PROC_NULL))

@@ -49,6 +49,8 @@ static int told_delivery(struct shadow *shadow, MPI_Status *status)
 static int get_status(MPI_Request request, int *flag, MPI_Status *status)
 {
 	session_turn();
+	if (unlikely(session.stand_ins != 0))
+		interpose_stand_in(&request);
 	int error = PMPI_Request_get_status(request, flag, status), own_error = MPI_SUCCESS;
 	struct shadow *shadow = shadow_of(request);
 	if (error != MPI_SUCCESS && shadow == NULL)
@@ -83,8 +85,10 @@ int MPI_Request_get_status(MPI_Request request, int *flag, MPI_Status *status)
 
 static int request_free(MPI_Request *request)
 {
-	struct shadow *shadow = shadow_of(*request);
 	session_turn();
+	struct shadow *shadow = shadow_of(*request);
+	if (shadow && (shadow->flags & SHADOW_PERSISTENT))
+		return interpose_free_persistent(request);
 	if (shadow && (shadow->kind == SHADOW_RECEIVE || shadow->kind == SHADOW_DELIVERY)) {
 		session_adopt_freed(shadow, *request);
 		*request = MPI_REQUEST_NULL;
@@ -126,11 +130,11 @@ static void cancelling(MPI_Request request)
 
 static int cancel(MPI_Request *request)
 {
-	const struct shadow *shadow = shadow_of(*request);
 	session_turn();
+	const struct shadow *shadow = shadow_of(*request);
 	if (shadow == NULL && !interpose_untracked)
 		return MPI_SUCCESS; /* a send, or complete: a cancelled send would change the count that a marker has told. The standard lets it complete */
-	if (shadow && (shadow->kind == SHADOW_DELIVERY || shadow->kind == SHADOW_SYNCHRONOUS))
+	if (shadow && (shadow->kind == SHADOW_DELIVERY || shadow->kind == SHADOW_SYNCHRONOUS || shadow->kind == SHADOW_INACTIVE))
 		return MPI_SUCCESS;
 	int error = PMPI_Cancel(request);
 	shadow = shadow_of(*request);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A late message is packed when its receive is complete, and that needs the receive's datatype. MPI lets a program free a type that a pending receive
- * uses: it is kept, and freed when no receive needs it any more. (A duplicate per receive would cost as much as the receive.) */
+/* A late message is packed when its receive is complete, and that needs the receive's datatype. MPI lets a program free a type that a pending or persistent
+ * receive uses: it is kept, and freed when no receive needs it any more. (A duplicate per receive would cost as much as the receive.) */
 #include <stdlib.h>
 
 #include "interpose/inside.h"
@@ -12,7 +12,7 @@ static bool is_needed(MPI_Datatype type)
 {
 	struct shadow *shadow = NULL;
 	while ((shadow = shadow_next(&session.sequence.shadows, shadow)))
-		if (shadow->kind == SHADOW_RECEIVE && shadow->type == (uint64_t)(uintptr_t)type)
+		if ((shadow->kind == SHADOW_RECEIVE || shadow->kind == SHADOW_INACTIVE) && shadow->type == (uint64_t)(uintptr_t)type)
 			return true;
 	return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Waits and tests. A wait is a loop of tests. A request was found complete when its handle has changed: what MPI returns as errors, and what the
- * application wants to know of statuses, does not matter for that. */
+/* Waits and tests. A wait is a loop of tests. A request was found complete when its handle has changed, or if it is a persistent one, when MPI says so: what MPI
+ * returns as errors, and what the application wants to know of statuses, does not matter for that. */
 #include <stdlib.h>
 
 #include "interpose/inside.h"
@@ -76,8 +76,11 @@ int interpose_tell(struct shadow *shadow, MPI_Status *status)
 	case SHADOW_OTHER:
 		tell_other(shadow, status);
 		return MPI_SUCCESS;
+	case SHADOW_MATCHED:  /* no request */
+	case SHADOW_INACTIVE: /* told already, or nothing to tell */
+		return MPI_SUCCESS;
 	}
-	shadow_drop(&session.sequence.shadows, shadow);
+	shadow_end(&session.sequence.shadows, shadow);
 	return MPI_SUCCESS;
 }
 
@@ -105,9 +108,20 @@ int interpose_wait(MPI_Request *request, MPI_Status *status, MPI_Comm comm)
 		if (likely(complete || error != MPI_SUCCESS))
 			break;
 	}
-	if (unlikely(error != MPI_SUCCESS && handle_of(*request) == handle))
+	if (unlikely(error != MPI_SUCCESS && !complete && handle_of(*request) == handle))
 		return error;
 	return told_one(handle, status, error);
+}
+
+/* The same for the application's request, which a stand-in may serve. */
+static int wait_for(MPI_Request *request, MPI_Status *status)
+{
+	const MPI_Request was = *request;
+	const bool stood_in = unlikely(session.stand_ins != 0) && interpose_stand_in(request);
+	int error = interpose_wait(request, status, MPI_COMM_NULL);
+	if (unlikely(stood_in))
+		interpose_stand_down(request, was);
+	return error;
 }
 
 int MPI_Wait(MPI_Request *request, MPI_Status *status)
@@ -116,22 +130,29 @@ int MPI_Wait(MPI_Request *request, MPI_Status *status)
 		return PMPI_Wait(request, status);
 	MPI_Status own;
 	session_turn();
-	return session_leave(interpose_wait(request, status == MPI_STATUS_IGNORE ? &own : status, MPI_COMM_NULL));
+	return session_leave(wait_for(request, status == MPI_STATUS_IGNORE ? &own : status));
 }
 
 int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
 {
-	if (unlikely(request == NULL || !session_enter()))
+	if (unlikely(request == NULL || flag == NULL || !session_enter()))
 		return PMPI_Test(request, flag, status);
 	MPI_Status own;
+	int complete = 0;
 	if (status == MPI_STATUS_IGNORE)
 		status = &own;
 	session_turn();
+	const MPI_Request was = *request;
+	const bool stood_in = unlikely(session.stand_ins != 0) && interpose_stand_in(request);
 	const uint64_t handle = handle_of(*request);
-	int error = PMPI_Test(request, flag, status);
-	if (error == MPI_SUCCESS ? *flag : handle_of(*request) != handle)
-		return session_leave(told_one(handle, status, error));
-	session_close_safepoint();
+	int error = PMPI_Test(request, &complete, status);
+	*flag = complete;
+	if (complete || handle_of(*request) != handle)
+		error = told_one(handle, status, error);
+	else
+		session_close_safepoint();
+	if (unlikely(stood_in))
+		interpose_stand_down(request, was);
 	return session_leave(error);
 }
 
@@ -143,13 +164,38 @@ struct several {
 	MPI_Request *were;
 	MPI_Status *given;   /* the application's; null: it wants none */
 	MPI_Status *own;     /* null until needed */
+	MPI_Request *stood;  /* null unless some are stood in for: the requests as the application has them */
 	MPI_Request few_requests[FEW];
 	MPI_Status few_statuses[FEW];
 };
 
-static bool begin_several(struct several *several, int count, const MPI_Request *requests, MPI_Status *statuses)
+/* Persistent requests that were served from the mailbox are replaced while MPI looks at the array. */
+static bool stand_in_several(struct several *several, int count, MPI_Request *requests)
+{
+	several->stood = malloc((size_t)count * sizeof *several->stood);
+	if (several->stood == NULL) {
+		session_unable("a wait for many requests", "there was no memory to follow it");
+		return false;
+	}
+	for (int i = 0; i < count; i++) {
+		several->stood[i] = requests[i];
+		interpose_stand_in(&requests[i]);
+	}
+	return true;
+}
+
+static void stand_down_several(struct several *several, MPI_Request *requests)
+{
+	for (int i = 0; i < several->count; i++)
+		if (several->stood[i] != several->were[i])
+			interpose_stand_down(&requests[i], several->stood[i]);
+	free(several->stood);
+}
+
+static bool begin_several(struct several *several, int count, MPI_Request *requests, MPI_Status *statuses)
 {
 	several->count = count;
+	several->stood = NULL;
 	several->given = statuses == MPI_STATUSES_IGNORE ? NULL : statuses;
 	several->own = NULL;
 	several->were = several->few_requests;
@@ -161,6 +207,11 @@ static bool begin_several(struct several *several, int count, const MPI_Request 
 			session_unable("a wait for many requests", "there was no memory to follow it");
 			return false;
 		}
+	}
+	if (unlikely(session.stand_ins != 0) && count > 0 && !stand_in_several(several, count, requests)) {
+		if (several->were != several->few_requests)
+			free(several->were);
+		return false;
 	}
 	for (int i = 0; i < count; i++)
 		several->were[i] = requests[i];
@@ -184,8 +235,10 @@ static MPI_Status *statuses_of(struct several *several)
 	return several->own;
 }
 
-static void end_several(struct several *several)
+static void end_several(struct several *several, MPI_Request *requests)
 {
+	if (unlikely(several->stood != NULL))
+		stand_down_several(several, requests);
 	if (several->were != several->few_requests)
 		free(several->were);
 	if (several->own != several->few_statuses)
@@ -198,10 +251,23 @@ static inline bool has_changed(const struct several *several, const MPI_Request 
 	return requests[i] != several->were[i];
 }
 
-static void mark_several(const struct several *several, const MPI_Request *requests)
+/* After a call that waited for all: with an error some may still be pending. */
+static bool is_over(const struct several *several, const MPI_Request *requests, int i, int error)
+{
+	int complete = 1;
+	if (has_changed(several, requests, i))
+		return true;
+	if (likely(session.persistents == 0) || !interpose_is_active(requests[i]))
+		return false;
+	if (error != MPI_SUCCESS)
+		recorder_ask(requests[i], &complete, MPI_STATUS_IGNORE);
+	return complete;
+}
+
+static void mark_several(const struct several *several, const MPI_Request *requests, int error)
 {
 	for (int i = 0; i < several->count; i++)
-		if (has_changed(several, requests, i))
+		if (is_over(several, requests, i, error))
 			mark_complete(handle_of(several->were[i]));
 	session_before_telling();
 }
@@ -217,13 +283,13 @@ static int own_error(struct several *several, int statuses, int error, int at, i
 }
 
 /* Tells all requests that have changed; the status of requests[i] is statuses[i]. */
-static int told_several(struct several *several, const MPI_Request *requests, MPI_Status *statuses, int error)
+static int told_several(struct several *several, MPI_Request *requests, MPI_Status *statuses, int error)
 {
 	bool raise = false;
 	if (unlikely(session.watching))
-		mark_several(several, requests);
+		mark_several(several, requests, error);
 	for (int i = 0; i < several->count; i++) {
-		if (!has_changed(several, requests, i))
+		if (!is_over(several, requests, i, error))
 			continue;
 		int own = tell(handle_of(several->were[i]), statuses == MPI_STATUSES_IGNORE ? NULL : &statuses[i]);
 		if (likely(own == MPI_SUCCESS))
@@ -231,7 +297,7 @@ static int told_several(struct several *several, const MPI_Request *requests, MP
 		error = own_error(several, several->count, error, i, own);
 		raise = true;
 	}
-	end_several(several);
+	end_several(several, requests);
 	if (unlikely(raise))
 		interpose_raise(error);
 	return error;
@@ -248,7 +314,7 @@ int MPI_Testall(int count, MPI_Request requests[], int *flag, MPI_Status statuse
 	MPI_Status *used = statuses_of(&several);
 	int error = PMPI_Testall(count, requests, flag, used);
 	if (error == MPI_SUCCESS && !*flag) {
-		end_several(&several);
+		end_several(&several, requests);
 		return session_leave(error);
 	}
 	return session_leave(told_several(&several, requests, used, error));
@@ -295,11 +361,11 @@ int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[])
 /* --- any ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Ends a call that found one of several complete, or none active. */
-static int told_any(struct several *several, const MPI_Request *requests, int index, MPI_Status *status, int error)
+static int told_any(struct several *several, MPI_Request *requests, int index, MPI_Status *status, int error)
 {
-	if (index >= 0 && index < several->count && has_changed(several, requests, index))
+	if (index >= 0 && index < several->count && (session.persistents != 0 || has_changed(several, requests, index)))
 		error = told_one(handle_of(several->were[index]), status, error);
-	end_several(several);
+	end_several(several, requests);
 	return error;
 }
 
@@ -342,21 +408,24 @@ int MPI_Waitany(int count, MPI_Request requests[], int *index, MPI_Status *statu
 /* --- some ----------------------------------------------------------------------------------------------------------------------- */
 
 /* As told_several, but the status of requests[indices[i]] is statuses[i]. */
-static int told_some(struct several *several, const MPI_Request *requests, int found, const int *indices, MPI_Status *statuses, int error)
+static int told_some(struct several *several, MPI_Request *requests, int found, const int *indices, MPI_Status *statuses, int error)
 {
 	bool raise = false;
-	if (unlikely(session.watching))
-		mark_several(several, requests);
-	for (int i = 0; found != MPI_UNDEFINED && i < found; i++) {
-		if (!has_changed(several, requests, indices[i]))
-			continue;
+	if (found == MPI_UNDEFINED)
+		found = 0;
+	if (unlikely(session.watching)) {
+		for (int i = 0; i < found; i++)
+			mark_complete(handle_of(several->were[indices[i]]));
+		session_before_telling();
+	}
+	for (int i = 0; i < found; i++) {
 		int own = tell(handle_of(several->were[indices[i]]), statuses == MPI_STATUSES_IGNORE ? NULL : &statuses[i]);
 		if (likely(own == MPI_SUCCESS))
 			continue;
 		error = own_error(several, found, error, i, own);
 		raise = true;
 	}
-	end_several(several);
+	end_several(several, requests);
 	if (unlikely(raise))
 		interpose_raise(error);
 	return error;

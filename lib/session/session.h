@@ -33,6 +33,8 @@ struct session {
 	uint32_t collectives_pending; /* non-blocking collectives likewise */
 	bool several;       /* a second thread was seen in MPI: a safepoint ends with its call */
 	uint32_t outside;   /* threads inside a blocking send or collective, without the lock */
+	uint32_t persistents; /* persistent requests */
+	uint32_t stand_ins;   /* of those, started and served from the mailbox */
 	uint32_t spins;     /* turns of a waiting loop without success: session_spin yields the core after a while */
 	struct ledger ledger;
 	struct sequence sequence;
@@ -125,8 +127,8 @@ void session_synchronous_done(uint64_t key, int64_t position);
 void session_told_cancelled(struct shadow *shadow);
 /* The application freed a pending receive's handle (see DESIGN): Seamark keeps the request and tests it. */
 void session_adopt_freed(struct shadow *shadow, MPI_Request request);
-/* A probe is about to tell the application of a message from the MPI library (not from the mailbox). */
-void session_probed(int comm_index, const MPI_Status *status);
+/* A probe is about to tell the application of a message from the MPI library (not from the mailbox): of this stream, and the place it has or will have there. */
+void session_probed(uint64_t key, int64_t position);
 /* Before MPI_Comm_free: in a window, drains what is owed on it. Collectives' counts and streams become a tombstone. */
 void session_comm_freeing(MPI_Comm comm);
 

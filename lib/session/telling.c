@@ -76,7 +76,7 @@ void session_told(struct shadow *shadow, const MPI_Status *status)
 		token = (uint64_t)(uintptr_t)copies_received(shadow, status);
 	bool recorded = shadow->flags & SHADOW_RECORDED;
 	bool decided = position_tell(&session.sequence, &session.ledger, shadow, token, &taking);
-	shadow_drop(&session.sequence.shadows, shadow);
+	shadow_end(&session.sequence.shadows, shadow);
 	taking.token = token;
 	if (decided && session.watching && !recorded)
 		telling_give(&taking, false);
@@ -111,7 +111,7 @@ void telling_arrivals(void)
 void session_told_cancelled(struct shadow *shadow)
 {
 	position_cancelled(&session.sequence, &session.ledger, shadow);
-	shadow_drop(&session.sequence.shadows, shadow);
+	shadow_end(&session.sequence.shadows, shadow);
 	telling_settle();
 }
 
@@ -125,20 +125,17 @@ void session_synchronous_done(uint64_t key, int64_t position)
 		stream->high = position;
 }
 
-void session_probed(int comm_index, const MPI_Status *status)
+void session_probed(uint64_t key, int64_t position)
 {
 	int64_t limit;
-	if (!session.watching || comm_index < 0 || snapshot_phase(inside.snapshot) != SNAPSHOT_ALERT || session.open)
+	if (!session.watching || snapshot_phase(inside.snapshot) != SNAPSHOT_ALERT || session.open)
 		return;
-	uint64_t key = ledger_key((unsigned)comm_index, (unsigned)status->MPI_SOURCE, (unsigned)status->MPI_TAG);
-	if (!snapshot_limit(inside.snapshot, key, &limit))
-		return;
-	int64_t next = ledger_stream(&session.ledger.seen, key)->total + 1;
-	if (next <= limit)
+	if (!snapshot_limit(inside.snapshot, key, &limit) || position <= limit)
 		return;
 	char text[160];
-	snprintf(text, sizeof text, "rank %d found by a probe message %lld from rank %d with tag %d, which had sent %lld at its cut",
-		 inside.rank, (long long)next, (int)ledger_world_of(&session.ledger, key), status->MPI_TAG, (long long)limit);
+	snprintf(text, sizeof text, "rank %d found by a probe message %lld from rank %d with tag %u, which had sent %lld at its cut",
+		 inside.rank, (long long)position, (int)ledger_world_of(&session.ledger, key), ledger_key_tag(key),
+		 (long long)limit);
 	telling_doom(REASON_ORPHAN, text);
 }
 
@@ -163,7 +160,7 @@ void telling_cut(void)
 		if (shadow->kind == SHADOW_DELIVERY)
 			telling_record_mail((const struct mail *)(uintptr_t)shadow->extra);
 		/* Nobody could post this receive again after a restart. */
-		freed |= shadow->kind == SHADOW_RECEIVE &&
+		freed |= (shadow->kind == SHADOW_RECEIVE || shadow->kind == SHADOW_MATCHED) &&
 			 session.ledger.comms[ledger_key_comm(shadow->key)].state == LEDGER_COMM_FREED;
 	}
 	if (freed && telling_content_matters())
@@ -199,6 +196,8 @@ void drive_test_freed(void)
 		if (!complete)
 			continue;
 		inside.freed--;
+		if (request != MPI_REQUEST_NULL)
+			PMPI_Request_free(&request); /* it was a persistent one */
 		PMPI_Test_cancelled(&status, &cancelled);
 		if (shadow->kind == SHADOW_DELIVERY) {
 			session_told_mail((struct mail *)(uintptr_t)shadow->extra);

@@ -911,31 +911,6 @@ static void scenario_loop(char **arguments)
 
 /* --- what is not carried ------------------------------------------------------------------------------------------------ */
 
-static void use_persistent(void)
-{
-	int in = -1;
-	MPI_Request requests[2];
-	MPI_Send_init(&rank, 1, MPI_INT, rank, 8, MPI_COMM_WORLD, &requests[0]);
-	MPI_Recv_init(&in, 1, MPI_INT, rank, 8, MPI_COMM_WORLD, &requests[1]);
-	MPI_Startall(2, requests);
-	MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
-	check_is(in, rank);
-	MPI_Request_free(&requests[0]);
-	MPI_Request_free(&requests[1]);
-}
-
-static void use_matched(void)
-{
-	int in = -1;
-	MPI_Request request;
-	MPI_Message message;
-	MPI_Isend(&rank, 1, MPI_INT, rank, 8, MPI_COMM_WORLD, &request);
-	MPI_Mprobe(rank, 8, MPI_COMM_WORLD, &message, MPI_STATUS_IGNORE);
-	MPI_Mrecv(&in, 1, MPI_INT, &message, MPI_STATUS_IGNORE);
-	MPI_Wait(&request, MPI_STATUS_IGNORE);
-	check_is(in, rank);
-}
-
 static void use_window(void)
 {
 	int in = -1;
@@ -982,12 +957,7 @@ static void scenario_noticed(char **arguments)
 	begin();
 	check_is(seamark_restore(NULL), SEAMARK_FRESH);
 	check_is(seamark_checkpoint(1, LIMIT_S), 0);
-	/* Where one rank can use it alone, that is enough. */
-	if (strcmp(what, "persistent") == 0 && rank == size - 1)
-		use_persistent();
-	else if (strcmp(what, "matched") == 0 && rank == size - 1)
-		use_matched();
-	else if (strcmp(what, "window") == 0)
+	if (strcmp(what, "window") == 0)
 		use_window();
 	else if (strcmp(what, "spawn") == 0)
 		use_spawn();

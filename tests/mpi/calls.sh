@@ -394,7 +394,7 @@ group_settings() {
 # --- what is not carried, and the end --------------------------------------------------------------------------------------------
 
 group_limits() {
-	for what_is_used in persistent:MPI_Send_init matched:MPI_Mprobe window:MPI_Win_create spawn:MPI_Comm_spawn; do
+	for what_is_used in window:MPI_Win_create spawn:MPI_Comm_spawn; do
 		fresh
 		life 2 noticed "${what_is_used%:*}"
 		says 1 'checkpoint 1 at step 1.*committed'

@@ -9,7 +9,7 @@
 
 #define rank oracle_rank
 #define size oracle_size
-enum { ROUNDS = 40 };
+enum { ROUNDS = 40, TAG_NOBODY = 4711 };
 
 static int next(void)
 {
@@ -354,6 +354,152 @@ static void test_asking_tells_and_leaves_the_request(void)
 }
 
 /* --- wildcards and exact receives in one stream ---------------------------------------------------------------------------------- */
+
+/* --- persistent requests ------------------------------------------------------------------------------------------------------ */
+
+static void test_persistent_requests_start_again_and_again(void)
+{
+	enum { MODES = 4, WAYS = 5 };
+	int out[MODES], in[MODES], index, done, indices[2 * MODES], flag;
+	MPI_Request requests[2 * MODES], were[2 * MODES];
+	MPI_Status status, statuses[2 * MODES];
+	void *buffer = malloc(4096 + MPI_BSEND_OVERHEAD);
+	MPI_Buffer_attach(buffer, 4096 + MPI_BSEND_OVERHEAD);
+	for (int i = 0; i < MODES; i++)
+		MPI_Recv_init(&in[i], 1, MPI_INT, i % 2 ? before() : MPI_ANY_SOURCE, i == 2 ? MPI_ANY_TAG : 60 + i, MPI_COMM_WORLD,
+			      &requests[i]);
+	MPI_Send_init(&out[0], 1, MPI_INT, next(), 60, MPI_COMM_WORLD, &requests[MODES]);
+	MPI_Bsend_init(&out[1], 1, MPI_INT, next(), 61, MPI_COMM_WORLD, &requests[MODES + 1]);
+	MPI_Ssend_init(&out[2], 1, MPI_INT, next(), 62, MPI_COMM_WORLD, &requests[MODES + 2]);
+	MPI_Rsend_init(&out[3], 1, MPI_INT, next(), 63, MPI_COMM_WORLD, &requests[MODES + 3]);
+	memcpy(were, requests, sizeof were);
+	MPI_Wait(&requests[0], &status);
+	status_is_empty(&status);
+	MPI_Waitany(2 * MODES, requests, &index, &status);
+	CU_ASSERT_EQUAL(index, MPI_UNDEFINED);
+	for (int round = 0; round < 4 * WAYS; round++) {
+		oracle_point();
+		for (int i = 0; i < MODES; i++) {
+			in[i] = -1;
+			out[i] = rank * 1000 + round * 10 + i;
+		}
+		MPI_Startall(MODES, requests);
+		MPI_Barrier(MPI_COMM_WORLD); /* receives are there before the ready send */
+		/* One by one in another order, which each stream does not mind; what an earlier wildcard could take comes after it. */
+		for (int i = 0; i < MODES; i++)
+			MPI_Start(&requests[MODES + (round % 2 ? i : (i + 2) % MODES)]);
+		const int way = round % WAYS;
+		if (way == 0)
+			MPI_Waitall(2 * MODES, requests, statuses);
+		for (int i = 0; way == 1 && i < 2 * MODES; i++)
+			MPI_Wait(&requests[i], &statuses[i]);
+		for (int i = 0; way == 2 && i < 2 * MODES; i++)
+			MPI_Waitany(2 * MODES, requests, &index, &status);
+		for (int i = 0; way == 3 && i < 2 * MODES; i += done)
+			MPI_Waitsome(2 * MODES, requests, &done, indices, MPI_STATUSES_IGNORE);
+		for (flag = 0; way == 4 && !flag;)
+			MPI_Testall(2 * MODES, requests, &flag, MPI_STATUSES_IGNORE);
+		/* The receive for any tag is posted third: it takes what is left, in either order of the sends. */
+		for (int i = 0; i < MODES; i++)
+			CU_ASSERT_EQUAL(in[i], before() * 1000 + round * 10 + i);
+		for (int i = 0; way < 2 && i < MODES; i++)
+			status_is(&statuses[i], before(), 60 + i, 1, MPI_INT);
+		CU_ASSERT_EQUAL(memcmp(were, requests, sizeof were), 0);
+		MPI_Barrier(MPI_COMM_WORLD);
+	}
+	/* One that never gets a message can be taken back, and started again. */
+	MPI_Start(&requests[1]);
+	MPI_Cancel(&requests[1]);
+	MPI_Wait(&requests[1], &status);
+	MPI_Test_cancelled(&status, &flag);
+	CU_ASSERT(flag);
+	MPI_Barrier(MPI_COMM_WORLD);
+	MPI_Start(&requests[1]);
+	MPI_Start(&requests[MODES + 1]);
+	MPI_Wait(&requests[1], &status);
+	status_is(&status, before(), 61, 1, MPI_INT);
+	MPI_Wait(&requests[MODES + 1], MPI_STATUS_IGNORE);
+	/* Freed while they are under way: they end all the same. */
+	in[3] = -1;
+	MPI_Start(&requests[3]);
+	MPI_Barrier(MPI_COMM_WORLD);
+	MPI_Start(&requests[MODES + 3]);
+	for (int i = 0; i < 2 * MODES; i++) {
+		MPI_Request_free(&requests[i]);
+		CU_ASSERT_EQUAL(requests[i], MPI_REQUEST_NULL);
+	}
+	while (*(volatile int *)&in[3] == -1 || session.sequence.shadows.used)
+		MPI_Iprobe(MPI_ANY_SOURCE, TAG_NOBODY, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE);
+	CU_ASSERT_EQUAL(session.persistents, 0);
+	MPI_Buffer_detach(&buffer, &index);
+	free(buffer);
+}
+
+static void test_persistent_requests_to_nobody_and_of_no_communicator(void)
+{
+	int value = 5;
+	MPI_Comm comm;
+	MPI_Request requests[3];
+	MPI_Status statuses[3];
+	MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+	MPI_Send_init(&value, 1, MPI_INT, MPI_PROC_NULL, 1, comm, &requests[0]);
+	MPI_Recv_init(&value, 1, MPI_INT, MPI_PROC_NULL, 1, comm, &requests[1]);
+	MPI_Recv_init(&value, 1, MPI_INT, rank, 1, comm, &requests[2]);
+	for (int i = 0; i < 3; i++) {
+		MPI_Startall(2, requests);
+		MPI_Waitall(3, requests, statuses);
+		CU_ASSERT(statuses[1].MPI_SOURCE == MPI_PROC_NULL && statuses[1].MPI_TAG == MPI_ANY_TAG && value == 5);
+	}
+	MPI_Comm_free(&comm);
+	for (int i = 0; i < 3; i++)
+		MPI_Request_free(&requests[i]);
+	CU_ASSERT_EQUAL(session.persistents, 0);
+}
+
+/* --- matched probes ------------------------------------------------------------------------------------------------------------ */
+
+static void test_matched_messages_are_received_in_any_order(void)
+{
+	enum { COUNT = 6 };
+	int out[COUNT], in;
+	MPI_Request sends[COUNT], request;
+	MPI_Message held[COUNT];
+	MPI_Status status;
+	for (int round = 0; round < ROUNDS; round++) {
+		oracle_point();
+		for (int i = 0; i < COUNT; i++) {
+			out[i] = rank * 1000 + i;
+			MPI_Isend(&out[i], 1, MPI_INT, next(), 70 + i % 2, MPI_COMM_WORLD, &sends[i]);
+		}
+		for (int i = 0, flag; i < COUNT; i++) {
+			const int source = i % 3 ? before() : MPI_ANY_SOURCE;
+			if (i % 2)
+				MPI_Mprobe(source, 70 + i % 2, MPI_COMM_WORLD, &held[i], &status);
+			else
+				for (flag = 0; !flag;)
+					MPI_Improbe(source, 70 + i % 2, MPI_COMM_WORLD, &flag, &held[i], &status);
+			status_is(&status, before(), 70 + i % 2, 1, MPI_INT);
+		}
+		for (int i = 0; i < COUNT; i++) {
+			const int which = (i * 5 + round) % COUNT;
+			in = -1;
+			if (which % 3) {
+				MPI_Mrecv(&in, 1, MPI_INT, &held[which], &status);
+			} else {
+				MPI_Imrecv(&in, 1, MPI_INT, &held[which], &request);
+				MPI_Wait(&request, &status);
+			}
+			CU_ASSERT(in == before() * 1000 + which && held[which] == MPI_MESSAGE_NULL);
+			status_is(&status, before(), 70 + which % 2, 1, MPI_INT);
+		}
+		MPI_Waitall(COUNT, sends, MPI_STATUSES_IGNORE);
+	}
+	MPI_Mprobe(MPI_PROC_NULL, 1, MPI_COMM_WORLD, &held[0], &status);
+	CU_ASSERT(held[0] == MPI_MESSAGE_NO_PROC && status.MPI_SOURCE == MPI_PROC_NULL);
+	MPI_Mrecv(&in, 1, MPI_INT, &held[0], &status);
+	CU_ASSERT(held[0] == MPI_MESSAGE_NULL && status.MPI_SOURCE == MPI_PROC_NULL);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
 
 static void test_wildcards_between_exact_receives(void)
 {
@@ -881,6 +1027,9 @@ static void add(CU_pSuite suite)
 	ORACLE_ADD(suite, test_any_and_some_give_each_request_once);
 	ORACLE_ADD(suite, test_null_requests);
 	ORACLE_ADD(suite, test_asking_tells_and_leaves_the_request);
+	ORACLE_ADD(suite, test_persistent_requests_start_again_and_again);
+	ORACLE_ADD(suite, test_persistent_requests_to_nobody_and_of_no_communicator);
+	ORACLE_ADD(suite, test_matched_messages_are_received_in_any_order);
 	ORACLE_ADD(suite, test_wildcards_between_exact_receives);
 	ORACLE_ADD(suite, test_freed_receives_are_still_filled);
 	ORACLE_ADD(suite, test_cancelled_receives_take_nothing);

@@ -48,6 +48,7 @@ static void drain(int count)
 }
 
 static int sent[ITEMS][3];
+static void receive(int way, int i);
 
 /* Each rank sends ITEMS messages to the next; the first `drained` are taken into the mailbox. */
 static void prepare(MPI_Request *sends, int drained)
@@ -73,6 +74,150 @@ static void check(const int *in, const MPI_Status *status, int i)
 	CU_ASSERT(count == 3 && elements == 3 && !cancelled);
 }
 
+static void receive_matched(bool blocking, int source, int tag, int *in, int i)
+{
+	int flag = 0;
+	MPI_Message message;
+	MPI_Request request;
+	MPI_Status status;
+	if (blocking)
+		MPI_Mprobe(source, tag, MPI_COMM_WORLD, &message, &status);
+	while (!blocking && !flag)
+		MPI_Improbe(source, tag, MPI_COMM_WORLD, &flag, &message, &status);
+	check((int[]){before(), i, 1000 + i}, &status, i);
+	if (blocking) {
+		MPI_Mrecv(in, 4, MPI_INT, &message, &status);
+	} else {
+		MPI_Imrecv(in, 4, MPI_INT, &message, &request);
+		MPI_Wait(&request, &status);
+		CU_ASSERT_EQUAL(request, MPI_REQUEST_NULL);
+	}
+	CU_ASSERT_EQUAL(message, MPI_MESSAGE_NULL);
+	check(in, &status, i);
+}
+
+enum { PERSISTENT_WAYS = 8 };
+
+/* Each message by another way, and the request is there for the next. */
+static void wait_for_persistent(int way, MPI_Request *request, const int *in, MPI_Status *status, int i)
+{
+	MPI_Request both[] = {MPI_REQUEST_NULL, *request};
+	MPI_Status statuses[2];
+	int flag = 0, index = -1, count;
+	if (way == 0)
+		MPI_Wait(request, status);
+	while (way == 1 && !flag)
+		MPI_Test(request, &flag, status);
+	if (way == 2)
+		MPI_Waitall(2, both, statuses);
+	while (way == 3 && !flag)
+		MPI_Testall(2, both, &flag, statuses);
+	if (way == 2 || way == 3)
+		*status = statuses[1];
+	if (way == 4)
+		MPI_Waitany(2, both, &index, status);
+	while (way == 5 && !flag)
+		MPI_Testany(2, both, &index, &flag, status);
+	if (way == 4 || way == 5)
+		CU_ASSERT_EQUAL(index, 1);
+	if (way == 6) {
+		MPI_Waitsome(2, both, &count, &index, status);
+		CU_ASSERT(count == 1 && index == 1);
+	}
+	if (way == 7) {
+		while (!flag)
+			MPI_Request_get_status(*request, &flag, status);
+		check(in, status, i);
+		MPI_Request_get_status(*request, &flag, status);
+		CU_ASSERT(flag);
+		MPI_Wait(request, status);
+	}
+	CU_ASSERT(both[0] == MPI_REQUEST_NULL && both[1] == *request);
+}
+
+static void test_persistent_receives(void)
+{
+	for (int way = 0; way < PERSISTENT_WAYS; way++)
+		for (int drained = 0; drained <= ITEMS; drained += 3) {
+			MPI_Request sends[ITEMS], receive;
+			MPI_Status status;
+			int in[4], flag;
+			MPI_Recv_init(in, 4, MPI_INT, way % 2 ? MPI_ANY_SOURCE : before(), way % 3 ? TAG : MPI_ANY_TAG, MPI_COMM_WORLD,
+				      &receive);
+			MPI_Request was = receive;
+			prepare(sends, drained);
+			for (int i = 0; i < ITEMS; i++) {
+				MPI_Start(&receive);
+				wait_for_persistent(way, &receive, in, &status, i);
+				check(in, &status, i);
+				CU_ASSERT_EQUAL(receive, was);
+				/* Inactive: complete at once, and empty. */
+				MPI_Test(&receive, &flag, &status);
+				CU_ASSERT(flag && status.MPI_SOURCE == MPI_ANY_SOURCE && status.MPI_TAG == MPI_ANY_TAG);
+			}
+			CU_ASSERT_EQUAL(session.mailbox.count, 0);
+			CU_ASSERT_EQUAL(session.stand_ins, 0);
+			MPI_Waitall(ITEMS, sends, MPI_STATUSES_IGNORE);
+			MPI_Request_free(&receive);
+			CU_ASSERT_EQUAL(session.persistents, 0);
+			MPI_Barrier(MPI_COMM_WORLD);
+		}
+}
+
+/* Some from the mailbox, some from the MPI library, in arrays of which MPI sees stand-ins. */
+static void test_many_persistent_receives_at_once(void)
+{
+	MPI_Request requests[2 * ITEMS], were[ITEMS];
+	MPI_Status statuses[2 * ITEMS];
+	int in[ITEMS][3], done, indices[2 * ITEMS];
+	for (int i = 0; i < ITEMS; i++) {
+		MPI_Recv_init(in[i], 3, MPI_INT, i % 2 ? before() : MPI_ANY_SOURCE, TAG, MPI_COMM_WORLD, &requests[i]);
+		were[i] = requests[i];
+	}
+	for (int round = 0; round < 4; round++) {
+		prepare(requests + ITEMS, 4);
+		MPI_Startall(ITEMS, requests);
+		if (round % 2) {
+			MPI_Waitall(2 * ITEMS, requests, statuses);
+		} else {
+			MPI_Status some[2 * ITEMS];
+			for (int told = 0; told < 2 * ITEMS; told += done) {
+				MPI_Waitsome(2 * ITEMS, requests, &done, indices, some);
+				for (int i = 0; i < done; i++)
+					statuses[indices[i]] = some[i];
+			}
+		}
+		for (int i = 0; i < ITEMS; i++)
+			check(in[i], &statuses[i], i);
+		for (int i = 0; i < ITEMS; i++)
+			CU_ASSERT(requests[i] == were[i] && requests[ITEMS + i] == MPI_REQUEST_NULL);
+		MPI_Barrier(MPI_COMM_WORLD);
+	}
+	for (int i = 0; i < ITEMS; i++)
+		MPI_Request_free(&requests[i]);
+}
+
+static void test_messages_held_while_others_are_received(void)
+{
+	MPI_Request sends[ITEMS], request;
+	MPI_Message held[3];
+	MPI_Status status;
+	int in[3];
+	prepare(sends, 4);
+	for (int i = 0; i < 3; i++)
+		MPI_Mprobe(before(), TAG, MPI_COMM_WORLD, &held[i], &status);
+	for (int i = 3; i < ITEMS; i++)
+		receive(i, i);
+	MPI_Mrecv(in, 3, MPI_INT, &held[2], &status);
+	check(in, &status, 2);
+	MPI_Imrecv(in, 3, MPI_INT, &held[0], &request);
+	MPI_Wait(&request, &status);
+	check(in, &status, 0);
+	MPI_Mrecv(in, 3, MPI_INT, &held[1], &status);
+	check(in, &status, 1);
+	MPI_Waitall(ITEMS, sends, MPI_STATUSES_IGNORE);
+}
+
 static void receive(int way, int i)
 {
 	int in[4] = {-1, -1, -1, -1}, flag = 0, index, count;
@@ -91,6 +236,9 @@ static void receive(int way, int i)
 			MPI_Iprobe(source, tag, MPI_COMM_WORLD, &flag, &status);
 		check((int[]){before(), i, 1000 + i}, &status, i);
 		MPI_Recv(in, 4, MPI_INT, source, tag, MPI_COMM_WORLD, &status);
+	} else if (way == 11 || way == 12) {
+		receive_matched(way == 11, source, tag, in, i);
+		return;
 	} else if (way == 3) {
 		int nothing = 0;
 		MPI_Sendrecv(&nothing, 0, MPI_INT, MPI_PROC_NULL, 0, in, 4, MPI_INT, source, tag, MPI_COMM_WORLD, &status);
@@ -129,7 +277,7 @@ static void receive(int way, int i)
 	check(in, &status, i);
 }
 
-enum { WAYS = 11 };
+enum { WAYS = 13 };
 
 static void test_every_way_to_receive(void)
 {
@@ -263,6 +411,9 @@ static void add(CU_pSuite suite)
 {
 	ORACLE_ADD(suite, test_every_way_to_receive);
 	ORACLE_ADD(suite, test_many_receives_at_once_keep_the_order);
+	ORACLE_ADD(suite, test_persistent_receives);
+	ORACLE_ADD(suite, test_many_persistent_receives_at_once);
+	ORACLE_ADD(suite, test_messages_held_while_others_are_received);
 	ORACLE_ADD(suite, test_other_patterns_do_not_get_it);
 	ORACLE_ADD(suite, test_truncation);
 	ORACLE_ADD(suite, test_freed_and_cancelled);
