@@ -22,6 +22,7 @@ int command_list(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_keep(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 int command_settings(int argc, char **argv);
 
 /* --- options ------------------------------------------------------------------------------------------------------- */

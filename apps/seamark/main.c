@@ -10,6 +10,7 @@ static const struct command commands[] = {
 	{ "show", command_show, "what is in a checkpoint" },
 	{ "verify", command_verify, "prove that checkpoints are whole and lost no message" },
 	{ "keep", command_keep, "keep a checkpoint from being retired" },
+	{ "doctor", command_doctor, "what would keep a program's checkpoints from being taken, before it runs" },
 	{ "settings", command_settings, "the settings that a run reads from its environment" },
 };
 

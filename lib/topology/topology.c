@@ -115,6 +115,18 @@ static hwloc_obj_t free_core(hwloc_topology_t machine, hwloc_const_bitmap_t cpus
 	return core;
 }
 
+unsigned topology_count_cores(struct topology *topology)
+{
+	hwloc_bitmap_t cpus = hwloc_bitmap_alloc();
+	unsigned count = 0;
+
+	if (cpus && !hwloc_get_cpubind(topology->machine, cpus, HWLOC_CPUBIND_PROCESS))
+		while (free_core(topology->machine, cpus, count))
+			count++;
+	hwloc_bitmap_free(cpus);
+	return count;
+}
+
 static void describe(struct topology *topology)
 {
 	char list[96];

@@ -17,6 +17,9 @@ void topology_close(struct topology *topology);
  * too long for it is widened to one range. */
 int topology_own_binding(struct topology *topology, char *text, size_t room, struct fault *fault);
 
+/* How many cores this process may use in whole. */
+unsigned topology_count_cores(struct topology *topology);
+
 /* Looks for a core that is allowed to this process and its parent, and to which none of the node's ranks is bound; with fewer ranks than
  * the CPU quota of the cgroup leaves. bindings: `count` texts of topology_own_binding, one per rank of the node; one that is empty or cannot be
  * read may be anywhere. `turn`: this rank's place among them, so that writers spread over the free cores. */

@@ -8,6 +8,7 @@ run list -h
 run show -h
 run verify -h
 run keep -h
+run doctor -h
 run settings -h
 run list 1
 run list --colour

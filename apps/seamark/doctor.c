@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "doctor.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const levels[] = { "fine", "note", "problem" };
+
+void doctor_say(struct doctor *doctor, const char *check, enum doctor_level level, const char *format, ...)
+{
+	char *text;
+	va_list list;
+
+	doctor->problems += level == DOCTOR_PROBLEM;
+	va_start(list, format);
+	if (vasprintf(&text, format, list) < 0)
+		text = NULL;
+	va_end(list);
+	if (doctor->findings)
+		json_array_append_new(doctor->findings, json_pack("{s:s, s:s, s:o}", "check", check, "level", levels[level], "text",
+				      command_json_text(text ? text : "")));
+	else
+		command_print("%-9s %-8s %s", check, levels[level], text ? text : "");
+	free(text);
+}
+
+/* The number of an option, or 0 where it is none. */
+static unsigned number_of(const char *text)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && !*end && !errno && value <= 1 << 20 ? (unsigned)value : 0;
+}
+
+static void examine(struct doctor *doctor, const char *name, const char *folder, unsigned ranks)
+{
+	struct program seamark;
+	struct fault fault = FAULT_NONE;
+	const struct object *mpi;
+	enum mpi_kind kind = MPI_KIND_NONE;
+
+	if (program_load_seamark(&seamark, &fault))
+		doctor_say(doctor, "library", DOCTOR_PROBLEM, "%s", fault.text);
+	else if (!(mpi = program_find(&seamark, OBJECT_MPI)))
+		doctor_say(doctor, "library", DOCTOR_PROBLEM, "%s does not find its MPI library", seamark.objects[0].path);
+	else {
+		kind = mpi_kind(mpi);
+		doctor_say(doctor, "library", DOCTOR_FINE, "%s, built for %s (%s)", seamark.objects[0].path, mpi_kind_name(kind), mpi->path);
+	}
+	if (name) {
+		enum mpi_kind own = doctor_program(doctor, name, &seamark);
+		kind = own == MPI_KIND_NONE ? kind : own;
+	}
+	doctor_launcher(doctor, kind);
+	doctor_folder(doctor, folder);
+	doctor_core(doctor, ranks);
+	program_free(&seamark);
+}
+
+static int finish(struct doctor *doctor)
+{
+	int status = doctor->problems ? EXIT_PROBLEMS : EXIT_FINE;
+
+	if (!doctor->report) {
+		if (doctor->problems)
+			command_print("%zu problem%s", doctor->problems, doctor->problems == 1 ? "" : "s");
+		return status;
+	}
+	json_object_set_new(doctor->report, "problems", json_integer((json_int_t)doctor->problems));
+	json_object_set_new(doctor->report, "findings", doctor->findings);
+	return command_print_json(doctor->report) ? EXIT_CANNOT_READ : status;
+}
+
+int command_doctor(int argc, char **argv)
+{
+	const char *folder = NULL, *ranks = NULL;
+	int json = 0, status;
+	unsigned count = 0;
+	const struct command_option options[] = {
+		{ "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", &folder, NULL },
+		{ "ranks", "N", "so many ranks are to run on this node", &ranks, NULL },
+		{ "json", NULL, "as JSON", NULL, &json },
+		{ NULL, NULL, NULL, NULL, NULL },
+	};
+	const struct command_usage usage = { "doctor [--dir DIR] [--ranks N] [--json] [PROGRAM]",
+		"Looks at PROGRAM (or at an object that it loads) without running it, and at this machine, and says what would make its\n"
+		"checkpoints void or fail: the MPI library it is linked to, the MPI calls in it and its libraries and what becomes of\n"
+		"each, whether Seamark is linked or must be preloaded, the level of threads; the launcher, the folder of the checkpoints\n"
+		"and its file system, and whether a core is left for the writer. Without PROGRAM: the machine alone.\n\n"
+		"Exit status: 0 nothing was found, 1 something would make checkpoints void or fail, 2 wrong usage.", options, 0, 1 };
+	struct doctor doctor = {0};
+
+	if (!command_parse(&usage, &argc, &argv, &status))
+		return status;
+	if (ranks && !(count = number_of(ranks))) {
+		command_complain("'%s' is not a number of ranks", ranks);
+		return EXIT_USAGE;
+	}
+	if (json) {
+		doctor.findings = json_array();
+		doctor.report = json_object();
+	}
+	examine(&doctor, argc ? argv[0] : NULL, command_folder(folder), count);
+	return finish(&doctor);
+}
