@@ -72,3 +72,6 @@ for program in pkg-reader out/reader; do
 	./$program || fail "$program does not run"
 done
 "$prefix/bin/seamark" -h >help.txt || fail "the installed command does not run"
+module=$(dirname "$(find "$prefix" -name seamark.py)")
+[ "$(PYTHONPATH=$module PYTHONDONTWRITEBYTECODE=1 python3 -c 'import seamark; print(seamark.version())')" = "$(PKG_CONFIG_PATH=$pc pkg-config --modversion seamark)" ] ||
+	fail "the installed module does not find the library"

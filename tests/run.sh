@@ -47,7 +47,7 @@ trap 'rm -f "$log" "$log.status"' EXIT
 jobs=$(nproc 2>/dev/null || echo 2)
 
 sh cmake/packages.sh build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhwloc-dev libjansson-dev \
-	libxxhash-dev libcunit1-dev python3 || give_up "packages are missing"
+	libxxhash-dev libcunit1-dev python3 python3-mpi4py python3-numpy || give_up "packages are missing"
 
 build ci
 if [ "${TEST_DEEP-0}" = 1 ]; then

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A program without steps: every rank sends transfers of money, pickled, to others at random, and receives from any source; messages are always in
-flight. `bank.py TRANSFERS LEVEL PROBE [PAUSE]`. The sum of all accounts must be what it was, and every pair's numbers come without a gap. PROBE: mprobe
-or plain, how mpi4py learns a pickled message's size."""
+flight. `bank.py TRANSFERS|forever LEVEL PROBE [kill]`: so many transfers by each rank in this life. The sum of all accounts must be what it was, and every pair's numbers come without a gap. PROBE: mprobe
+or plain, how mpi4py learns a pickled message's size. kill: the last rank kills itself after some
+checkpoints."""
+import os
 import random
+import signal
 import sys
-import time
 
 import mpi4py
 import seamark
 
-transfers, level, probe = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-pause = float(sys.argv[4]) if len(sys.argv) > 4 else 0.0
+transfers = 10**9 if sys.argv[1] == "forever" else int(sys.argv[1])
+level, probe, kill = sys.argv[2], sys.argv[3], "kill" in sys.argv[4:]
 if level != "default":
     mpi4py.rc.thread_level = level
 mpi4py.rc.recv_mprobe = probe == "mprobe"
@@ -27,6 +29,7 @@ class Branch:
     def __init__(self):
         self.account = PER_RANK
         self.made = 0
+        self.said_done = False
         self.sent = [0] * world.size
         self.received = [0] * world.size
         self.done = [False] * world.size
@@ -59,19 +62,21 @@ class Branch:
 branch = Branch()
 seamark.protect_object("branch", lambda: branch.__dict__, branch.__dict__.update)
 restored = seamark.restore() is not None
-if world.rank == 0 and restored:
-    print("goes on", flush=True)
+last = branch.made + transfers
+if world.rank == 0:
+    print("goes on" if restored else "fresh", flush=True)
 status = MPI.Status()
 while not all(branch.done):
     seamark.safepoint()
     if world.iprobe(status=status):
         branch.take(world.recv(source=status.Get_source(), tag=status.Get_tag(), status=status), status.Get_source())
-    elif branch.made < transfers:
+    elif branch.made < last:
         branch.transfer()
         under_way = [send for send in under_way if not send.Test()]
-        time.sleep(pause)
-    elif branch.made == transfers:
-        branch.made += 1
+        if kill and world.rank == world.size - 1 and (seamark.committed() or (0, 0))[0] >= 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+    elif not branch.said_done:
+        branch.said_done = True
         for rank in range(world.size):
             branch.send(DONE, rank, 0)
 # A rank's last word comes after all that it sent before.

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A program with steps: heat on a plate, cut into stripes, by NumPy. `plate.py STEPS LEVEL [PAUSE]`; prints a checksum of the whole plate, which is the same
-for any number of ranks and of restarts. LEVEL: the thread level that mpi4py asks for, or `default`."""
+"""A program with steps: heat on a plate, cut into stripes, by NumPy. `plate.py STEPS|forever LEVEL [kill]`; prints a checksum of the whole plate, which is the
+same for any number of ranks and of restarts. LEVEL: the thread level that mpi4py asks for, or `default`. kill: the last rank kills itself as soon as there is
+a checkpoint."""
 import hashlib
+import os
+import signal
 import sys
-import time
 
 import mpi4py
 import seamark
 
-steps, level = int(sys.argv[1]), sys.argv[2]
-pause = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
+steps = 10**9 if sys.argv[1] == "forever" else int(sys.argv[1])
+level, kill = sys.argv[2], "kill" in sys.argv[3:]
 if level != "default":
     mpi4py.rc.thread_level = level
 
@@ -51,7 +53,7 @@ for step in range(begin or 0, steps):
     seamark.safepoint(step)
     if seamark.stopping():
         if world.rank == 0:
-            print("stopped before step", step, flush=True)
+            print("stopped", flush=True)
         sys.exit()
     exchange(plate)
     plate[1:-1] = update(plate)
@@ -59,9 +61,10 @@ for step in range(begin or 0, steps):
         # By pickle, and not a reduction of numbers: the order of adding is the ranks'.
         parts = world.allgather(plate[1:-1].tobytes())
         history["sums"].append(hashlib.sha256(b"".join(parts)).hexdigest())
-    time.sleep(pause)
+    if kill and world.rank == world.size - 1 and seamark.committed():
+        os.kill(os.getpid(), signal.SIGKILL)
 
 plates = world.gather(plate[1:-1].tobytes())
 if world.rank == 0:
-    print("from step", begin)
+    print("fresh" if begin is None else "from step " + str(begin))
     print("plate", hashlib.sha256(b"".join(plates) + "".join(history["sums"]).encode()).hexdigest())
