@@ -251,22 +251,24 @@ static void tell_fortran(struct doctor *doctor, const struct program *program, c
 
 /* --- libraries -------------------------------------------------------------------------------------------------------- */
 
+static bool has_mpi_inside(const struct object *object)
+{
+	struct elf_symbol symbol;
+
+	for (size_t i = 0; elf_symbol(&object->elf, &object->elf.own, i, &symbol); i++)
+		if (!symbol.imported && strcmp(symbol.name, "PMPI_Comm_dup") == 0)
+			return true;
+	return false;
+}
+
 static void tell_mpi(struct doctor *doctor, const struct program *program, const struct program *seamark)
 {
 	const struct object *mpi = program_find(program, OBJECT_MPI), *ours = program_find(seamark, OBJECT_MPI);
-	struct elf_symbol symbol;
 	const char *name, *our_name;
 
 	if (!mpi) {
-		const struct elf *elf = &program->objects[0].elf;
-		for (size_t i = 0; elf_symbol(elf, &elf->own, i, &symbol); i++)
-			if (!symbol.imported && strcmp(symbol.name, "PMPI_Comm_dup") == 0) {
-				doctor_say(doctor, "mpi", DOCTOR_PROBLEM, "the MPI library is linked into the program statically: its calls do not "
-					   "pass through Seamark, nothing is saved");
-				return;
-			}
-		doctor_say(doctor, "mpi", DOCTOR_NOTE, "linked to no MPI library: if one is loaded while it runs, as Python does, "
-			   "ask about the object that is linked to it");
+		doctor_say(doctor, "mpi", DOCTOR_NOTE, program->missing_count ? "which MPI library it would use is not known: a library is missing"
+			   : "linked to no MPI library: if one is loaded while it runs, as Python does, ask about the object that is linked to it");
 		return;
 	}
 	name = elf_dynamic(&mpi->elf, DT_SONAME, 0);
@@ -370,6 +372,11 @@ static enum mpi_kind look_at(struct doctor *doctor, const struct program *progra
 
 	for (size_t i = 0; i < program->missing_count; i++)
 		doctor_say(doctor, "program", DOCTOR_PROBLEM, "a library is not found: %s", program->missing[i]);
+	if (!program_find(program, OBJECT_MPI) && has_mpi_inside(&program->objects[0])) {
+		doctor_say(doctor, "mpi", DOCTOR_PROBLEM, "the MPI library is linked into the program statically: its calls do not pass through "
+			   "Seamark, nothing is saved");
+		return kind;
+	}
 	tell_mpi(doctor, program, seamark);
 	tell_seamark(doctor, program, seamark);
 	collect(&calls, program, seamark->count ? &seamark->objects[0] : NULL);
