@@ -235,7 +235,7 @@ static void tell_threads(struct doctor *doctor, const struct calls *calls)
 {
 	if (calls_function(calls, "MPI_Init_thread"))
 		doctor_say(doctor, "threads", DOCTOR_NOTE, "MPI_Init_thread asks for a level that is known when the program runs; with "
-			   "MPI_THREAD_MULTIPLE checkpoints are void");
+			   "MPI_THREAD_MULTIPLE there is a rule for safepoints (docs/mpi-calls.md, Threads)");
 	else if (calls_function(calls, "MPI_Init"))
 		doctor_say(doctor, "threads", DOCTOR_FINE, "MPI_Init: one thread calls MPI");
 }
@@ -337,8 +337,9 @@ static bool tell_script(struct doctor *doctor, const char *path)
 		return false;
 	line[strcspn(line, "\n")] = 0;
 	if (python || strstr(line, "python"))
-		doctor_say(doctor, "program", DOCTOR_NOTE, "a Python script: which MPI calls it makes is not known before it runs. Start it with "
-			   "LD_PRELOAD=libseamark.so, and ask about mpi4py's own object (mpi4py.MPI.__file__) for what that is linked to");
+		doctor_say(doctor, "program", DOCTOR_NOTE, "a Python script: which MPI calls it makes is not known before it runs. It must "
+			   "import seamark before mpi4py, or be started with libseamark.so preloaded. Ask about mpi4py's own object "
+			   "(mpi4py.MPI.__file__) for what that is linked to");
 	else
 		doctor_say(doctor, "program", DOCTOR_NOTE, "a script for %s: ask about the program that it starts", line + 2);
 	return true;

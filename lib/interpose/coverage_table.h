@@ -9,7 +9,7 @@
 
 GROUP("Start and end", "")
 CALL(MPI_Init, MPI_3, PASSES, "watched: Seamark begins here")
-CALL(MPI_Init_thread, MPI_3, PASSES, "watched: Seamark begins here; MPI_THREAD_MULTIPLE granted makes snapshots void")
+CALL(MPI_Init_thread, MPI_3, PASSES, "watched: Seamark begins here; it follows every level of threads")
 CALL(MPI_Finalize, MPI_3, PASSES, "watched: what is under way is finished first")
 CALL(MPI_Initialized, MPI_3, PASSES, "")
 CALL(MPI_Finalized, MPI_3, PASSES, "")
