@@ -13,6 +13,7 @@ bool position_open(struct sequence *sequence)
 void position_close(struct sequence *sequence)
 {
 	shadow_close(&sequence->shadows);
+	free(sequence->doubts);
 	free(sequence->aside);
 	memset(sequence, 0, sizeof *sequence);
 }
@@ -24,17 +25,58 @@ static bool has_position(const struct shadow *shadow)
 	       !(shadow->flags & (SHADOW_ANY_SOURCE | SHADOW_ANY_TAG));
 }
 
-/* Whether a wildcard or a cancelling receive could still turn out to take (or not to take) from a stream. */
-static bool could_take(const struct shadow *shadow, uint64_t key)
+/* --- doubts ------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t mask_of(const struct shadow *shadow)
 {
-	if (shadow->kind != SHADOW_RECEIVE)
-		return false;
-	if (has_position(shadow))
-		return (shadow->flags & SHADOW_CANCELLING) && shadow->key == key;
-	return ledger_key_comm(shadow->key) == ledger_key_comm(key) &&
-	       ((shadow->flags & SHADOW_ANY_SOURCE) || ledger_key_peer(shadow->key) == ledger_key_peer(key)) &&
-	       ((shadow->flags & SHADOW_ANY_TAG) || ledger_key_tag(shadow->key) == ledger_key_tag(key));
+	uint64_t mask = UINT64_MAX;
+	if (shadow->flags & SHADOW_ANY_SOURCE)
+		mask &= ~(ledger_key(0, LEDGER_PEERS_MAX - 1, 0) ^ ledger_key(0, 0, 0));
+	if (shadow->flags & SHADOW_ANY_TAG)
+		mask &= ~(ledger_key(0, 0, INT32_MAX) ^ ledger_key(0, 0, 0));
+	return mask;
 }
+
+void position_doubt(struct sequence *sequence, const struct shadow *shadow)
+{
+	if (sequence->uncertain == sequence->doubt_room) {
+		uint32_t room = sequence->doubt_room ? sequence->doubt_room * 2 : 16;
+		struct doubt *doubts = realloc(sequence->doubts, room * sizeof *doubts);
+		if (!doubts) {
+			sequence->broken = true;
+			return;
+		}
+		sequence->doubts = doubts;
+		sequence->doubt_room = room;
+	}
+	/* A wildcard's turn is the last one drawn; that of a cancelling receive may be any. */
+	uint32_t at = sequence->uncertain++;
+	for (; at > 0 && sequence->doubts[at - 1].turn > shadow->turn; at--)
+		sequence->doubts[at] = sequence->doubts[at - 1];
+	sequence->doubts[at] = (struct doubt){.turn = shadow->turn, .key = shadow->key, .mask = mask_of(shadow)};
+}
+
+/* What the shadow is about is decided. Without memory it was never among them. */
+static void decide(struct sequence *sequence, const struct shadow *shadow)
+{
+	for (uint32_t i = 0; i < sequence->uncertain; i++)
+		if (sequence->doubts[i].turn == shadow->turn) {
+			memmove(&sequence->doubts[i], &sequence->doubts[i + 1],
+				(sequence->uncertain - i - 1) * sizeof *sequence->doubts);
+			sequence->uncertain--;
+			return;
+		}
+}
+
+bool position_is_final(const struct sequence *sequence, uint64_t key, uint64_t turn)
+{
+	for (const struct doubt *doubt = sequence->doubts, *end = doubt + sequence->uncertain; doubt < end && doubt->turn < turn; doubt++)
+		if (((doubt->key ^ key) & doubt->mask) == 0)
+			return false;
+	return true;
+}
+
+/* --- positions ---------------------------------------------------------------------------------------------------------- */
 
 /* Moves everything on a stream that joined after `turn` by one place up or down. Returns how many there were. */
 static int64_t shift_later(struct sequence *sequence, uint64_t key, uint64_t turn, int64_t by)
@@ -46,7 +88,7 @@ static int64_t shift_later(struct sequence *sequence, uint64_t key, uint64_t tur
 			shadow->position += by;
 			shifted++;
 		}
-	for (size_t i = 0; i < sequence->aside_count; i++)
+	for (uint32_t i = 0; i < sequence->aside_count; i++)
 		if (sequence->aside[i].key == key && sequence->aside[i].turn > turn) {
 			sequence->aside[i].position += by;
 			shifted++;
@@ -60,28 +102,17 @@ void position_learn(struct sequence *sequence, struct ledger *ledger, struct sha
 	/* All that took from the stream and joined later is still pending or put aside: this very wildcard kept it from being decided. Where
 	 * everything drawn has been seen there is nothing of the kind, and no table to go through. */
 	int64_t later = stream->total == stream->seen ? 0 : shift_later(sequence, key, shadow->turn, 1);
+	decide(sequence, shadow);
 	shadow->position = ++stream->total - later;
 	shadow->key = key;
 	/* It has a message: a cancelling of it came too late, and holds up nobody any more. */
 	shadow->flags = (uint8_t)((shadow->flags & ~(SHADOW_ANY_SOURCE | SHADOW_ANY_TAG | SHADOW_CANCELLING)) | SHADOW_LEARNED);
-	sequence->uncertain--;
-}
-
-bool position_is_final(const struct sequence *sequence, uint64_t key, uint64_t turn)
-{
-	if (sequence->uncertain == 0)
-		return true;
-	struct shadow *shadow = NULL;
-	while ((shadow = shadow_next(&sequence->shadows, shadow)))
-		if (shadow->turn < turn && could_take(shadow, key))
-			return false;
-	return true;
 }
 
 static void put_aside(struct sequence *sequence, const struct taking *taking)
 {
 	if (sequence->aside_count == sequence->aside_room) {
-		size_t room = sequence->aside_room ? sequence->aside_room * 2 : 16;
+		uint32_t room = sequence->aside_room ? sequence->aside_room * 2 : 16;
 		struct taking *aside = realloc(sequence->aside, room * sizeof *aside);
 		if (!aside) {
 			sequence->broken = true;
@@ -134,7 +165,7 @@ void position_cancelling(struct sequence *sequence, struct shadow *shadow)
 		return;
 	shadow->flags |= SHADOW_CANCELLING;
 	if (has_position(shadow))
-		sequence->uncertain++;
+		position_doubt(sequence, shadow);
 }
 
 void position_cancelled(struct sequence *sequence, struct ledger *ledger, struct shadow *shadow)
@@ -142,11 +173,8 @@ void position_cancelled(struct sequence *sequence, struct ledger *ledger, struct
 	if (has_position(shadow)) {
 		ledger_stream(&ledger->seen, shadow->key)->total--;
 		shift_later(sequence, shadow->key, shadow->turn, -1);
-		if (shadow->flags & SHADOW_CANCELLING)
-			sequence->uncertain--;
-	} else {
-		sequence->uncertain--;
 	}
+	decide(sequence, shadow);
 	/* Took nothing and takes nothing: the caller drops it, and until then it must not be in anybody's way. */
 	shadow->kind = SHADOW_OTHER;
 }
@@ -154,13 +182,13 @@ void position_cancelled(struct sequence *sequence, struct ledger *ledger, struct
 void position_not_cancelled(struct sequence *sequence, struct shadow *shadow)
 {
 	if ((shadow->flags & SHADOW_CANCELLING) && has_position(shadow))
-		sequence->uncertain--;
+		decide(sequence, shadow);
 	shadow->flags &= (uint8_t)~SHADOW_CANCELLING;
 }
 
 bool position_settle(struct sequence *sequence, struct ledger *ledger, struct taking *taking)
 {
-	for (size_t i = 0; i < sequence->aside_count; i++) {
+	for (uint32_t i = 0; i < sequence->aside_count; i++) {
 		const struct taking *candidate = &sequence->aside[i];
 		if (!position_is_final(sequence, candidate->key, candidate->turn))
 			continue;
@@ -177,7 +205,7 @@ bool position_settle(struct sequence *sequence, struct ledger *ledger, struct ta
 
 void position_mark_cut(struct sequence *sequence)
 {
-	for (size_t i = 0; i < sequence->aside_count; i++)
+	for (uint32_t i = 0; i < sequence->aside_count; i++)
 		sequence->aside[i].before_cut |= sequence->aside[i].told;
 }
 
@@ -187,6 +215,6 @@ void position_rebase(struct sequence *sequence, int64_t (*moved)(void *context, 
 	while ((shadow = shadow_next(&sequence->shadows, shadow)))
 		if (has_position(shadow))
 			shadow->position -= moved(context, shadow->key);
-	for (size_t i = 0; i < sequence->aside_count; i++)
+	for (uint32_t i = 0; i < sequence->aside_count; i++)
 		sequence->aside[i].position -= moved(context, sequence->aside[i].key);
 }

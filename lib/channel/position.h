@@ -22,13 +22,22 @@ struct taking {
 	bool before_cut;     /* told before this rank's cut */
 };
 
+/* A pending wildcard, or a cancelling receive: it may turn out to take, or not to take, from the streams that differ from its key in no bit of the mask. */
+struct doubt {
+	uint64_t turn;
+	uint64_t key;
+	uint64_t mask;
+};
+
 struct sequence {
 	struct shadow_table shadows;
 	uint64_t turn;              /* the last one drawn */
-	uint32_t uncertain;         /* pending wildcards and cancelling receives */
+	uint32_t uncertain;         /* how many doubts */
+	uint32_t aside_count;
+	struct doubt *doubts;       /* in the order of their turns */
 	struct taking *aside;       /* taken, position not final; in order of taking */
-	size_t aside_count;
-	size_t aside_room;
+	uint32_t doubt_room;
+	uint32_t aside_room;
 	bool broken;                /* no memory: a position was lost, no snapshot can be right any more */
 };
 
@@ -41,12 +50,15 @@ static inline bool position_is_plain(const struct sequence *sequence)
 	return likely(sequence->uncertain == 0 && sequence->aside_count == 0);
 }
 
+/* A wildcard was posted: the slow half of position_post(). */
+void position_doubt(struct sequence *sequence, const struct shadow *shadow);
+
 /* Joins the sequence: draws turn and, if exact, position. key, flags are set; the kind is SHADOW_RECEIVE. */
 static inline void position_post(struct sequence *sequence, struct ledger *ledger, struct shadow *shadow)
 {
 	shadow->turn = ++sequence->turn;
 	if (unlikely(shadow->flags & (SHADOW_ANY_SOURCE | SHADOW_ANY_TAG)))
-		sequence->uncertain++;
+		position_doubt(sequence, shadow);
 	else
 		shadow->position = ++ledger_stream(&ledger->seen, shadow->key)->total;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The shadow of a request: what Seamark must know of it that MPI does not tell. One slot per request, found by the C handle, in a
- * table of 64-byte slots with open addressing. Requests that need none (ordinary sends) miss at the first compare. Pure. */
+/* The shadow of a request: what Seamark must know of it that MPI does not tell. A slot of 64 bytes, found by the C handle: at the home of the handle, which
+ * is looked at inline, or, if somebody else lives there, in a second table. A home that was left leaves nothing behind. Pure. */
 #ifndef CHANNEL_SHADOW_H
 #define CHANNEL_SHADOW_H
 
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/likely.h"
+#include "base/mix.h"
 
 enum shadow_kind {
 	SHADOW_RECEIVE,      /* a posted receive: draws a position */
@@ -32,7 +33,7 @@ enum {
 };
 
 struct shadow {
-	uint64_t handle;       /* 0: never used; 1: dropped */
+	uint64_t handle;       /* 0: free; among the others: never used, and 1: dropped */
 	uint64_t key;          /* ledger_key of its stream or pattern */
 	uint64_t turn;         /* place in the rank's one sequence of taking; 0: none */
 	int64_t position;      /* in its stream, provisional while an earlier wildcard is pending */
@@ -51,48 +52,78 @@ struct shadow_pattern {
 	uint8_t flags;         /* wildcards */
 };
 
-struct shadow_table {
-	struct shadow *slots;
-	unsigned shift;
+/* Those whose homes were taken: open addressing. */
+struct shadow_others {
+	struct shadow *slots;  /* null: there never were any */
+	unsigned bits;
 	size_t used;           /* live ones */
 	size_t filled;         /* live ones and dropped ones */
+};
+
+struct shadow_table {
+	struct shadow *slots;
+	size_t mask;           /* of a home's offset in bytes */
+	size_t used;           /* live ones, the others with them */
+	size_t limit;          /* as many may be used before the table grows: half of it */
+	struct shadow_others others;
 };
 
 bool shadow_open(struct shadow_table *table);
 void shadow_close(struct shadow_table *table);
 
 /* The slow half of shadow_find(). */
-struct shadow *shadow_probe(const struct shadow_table *table, uint64_t handle);
+struct shadow *shadow_find_other(const struct shadow_table *table, uint64_t handle);
 
-static inline size_t shadow_home(const struct shadow_table *table, uint64_t handle)
+static inline struct shadow *shadow_home(const struct shadow_table *table, uint64_t handle)
 {
-	return (handle * UINT64_C(0x9E3779B97F4A7C15)) >> table->shift;
+	_Static_assert(sizeof(struct shadow) == 64, "a home's offset is some bits of the handle's mixture");
+	return (struct shadow *)((char *)table->slots + ((mix_handle(handle) << 6) & table->mask));
 }
 
 /* The shadow of a handle, or null. Valid until the next shadow_add. */
 static inline struct shadow *shadow_find(const struct shadow_table *table, uint64_t handle)
 {
-	struct shadow *shadow = &table->slots[shadow_home(table, handle)];
+	struct shadow *shadow = shadow_home(table, handle);
 	if (likely(shadow->handle == handle))
 		return shadow;
-	return likely(shadow->handle == 0) ? NULL : shadow_probe(table, handle);
+	return likely(table->others.used == 0) ? NULL : shadow_find_other(table, handle);
 }
 
 /* A new zeroed shadow with this handle (which has none); null: no memory. Moves the others. */
 struct shadow *shadow_add(struct shadow_table *table, uint64_t handle);
-/* The common case of shadow_add, if its home was never used and there is room: null otherwise, or if the handle may have a shadow already. The caller sets
+/* The common case of shadow_add, if its home is free and the table need not grow: null otherwise, or if the handle may have a shadow already. The caller sets
  * every member but the handle. */
 static inline struct shadow *shadow_add_at_home(struct shadow_table *table, uint64_t handle)
 {
-	struct shadow *shadow = &table->slots[shadow_home(table, handle)];
-	if (unlikely(shadow->handle != 0 || ((table->filled + 1) * 2) >> (64 - table->shift) != 0))
+	struct shadow *shadow = shadow_home(table, handle);
+	if (unlikely(shadow->handle != 0 || table->others.used != 0 || table->used >= table->limit))
 		return NULL;
-	table->filled++;
 	table->used++;
 	shadow->handle = handle;
 	return shadow;
 }
-void shadow_drop(struct shadow_table *table, struct shadow *shadow);
+
+/* Whether a shadow is at its home, and not among the others. */
+static inline bool shadow_is_home(const struct shadow_table *table, const struct shadow *shadow)
+{
+	return (size_t)((const char *)shadow - (const char *)table->slots) <= table->mask;
+}
+
+static inline void shadow_drop_home(struct shadow_table *table, struct shadow *shadow)
+{
+	shadow->handle = 0;
+	table->used--;
+}
+
+void shadow_drop_other(struct shadow_table *table, struct shadow *shadow);
+static inline void shadow_drop(struct shadow_table *table, struct shadow *shadow)
+{
+	if (likely(shadow_is_home(table, shadow)))
+		shadow_drop_home(table, shadow);
+	else
+		shadow_drop_other(table, shadow);
+}
+
 /* The request is complete, and told so: the shadow is dropped, or that of a persistent request inactive. */
 void shadow_end(struct shadow_table *table, struct shadow *shadow);
 /* Walks the live ones: start with null; null at the end. Shadows may be dropped on the way, not added. */

@@ -250,7 +250,7 @@ static void what_hangs(struct world *world)
 		struct snapshot_attempt attempt;
 		snapshot_attempt(rank->snapshot, &attempt);
 		say(world, "rank %d: phase %d of snapshot %" PRIu64 ", void %d, barrier %d, %s, quiet %d, awaits %d, markers out %d,"
-		    " inbox %zu, undecided %zu", i, snapshot_phase(rank->snapshot), attempt.epoch, attempt.is_void,
+		    " inbox %zu, undecided %" PRIu32, i, snapshot_phase(rank->snapshot), attempt.epoch, attempt.is_void,
 		    attempt.barrier_done, rank->finalizing ? "finalizing" : "running", snapshot_is_quiet(rank->snapshot),
 		    snapshot_awaits_outcome(rank->snapshot), rank->markers_out, rank->inbox_count, rank->sequence.aside_count);
 	}

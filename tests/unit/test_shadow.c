@@ -18,15 +18,16 @@ static unsigned draw(unsigned below)
 	return (unsigned)(state >> 33) % below;
 }
 
-static void test_shadows_are_found_and_dropped_like_in_a_list(void)
+static void try_shadows(uint64_t first, uint64_t apart)
 {
 	enum { HANDLES = 500 };
+	size_t others = 0;
 	struct shadow_table table;
 	bool live[HANDLES] = {false};
 	CU_ASSERT_FATAL(shadow_open(&table));
 	for (int i = 0; i < 200000; i++) {
 		unsigned at = draw(i % 40000 < 20000 ? HANDLES : 20);
-		uint64_t handle = UINT64_C(0x7f0000000000) + at * 192;
+		uint64_t handle = first + at * apart;
 		struct shadow *shadow = shadow_find(&table, handle);
 		if ((shadow != NULL) != live[at] || (shadow && shadow->extra != at)) {
 			CU_FAIL("found and not found differ from the list");
@@ -35,6 +36,9 @@ static void test_shadows_are_found_and_dropped_like_in_a_list(void)
 		if (shadow && draw(2)) {
 			shadow_drop(&table, shadow);
 			live[at] = false;
+		} else if (!shadow && draw(2) && (shadow = shadow_add_at_home(&table, handle))) {
+			*shadow = (struct shadow){.handle = handle, .extra = at};
+			live[at] = true;
 		} else if (!shadow) {
 			shadow = shadow_add(&table, handle);
 			CU_ASSERT_PTR_NOT_NULL_FATAL(shadow);
@@ -43,7 +47,9 @@ static void test_shadows_are_found_and_dropped_like_in_a_list(void)
 			shadow->extra = at;
 			live[at] = true;
 		}
+		others += table.others.used != 0;
 	}
+	CU_ASSERT_NOT_EQUAL(others, 0);
 	size_t alive = 0, walked = 0;
 	for (int i = 0; i < HANDLES; i++)
 		alive += live[i];
@@ -54,8 +60,16 @@ static void test_shadows_are_found_and_dropped_like_in_a_list(void)
 	}
 	CU_ASSERT_EQUAL(walked, alive);
 	CU_ASSERT_EQUAL(table.used, 0);
+	CU_ASSERT_EQUAL(table.others.used, 0);
 	CU_ASSERT_PTR_NULL(shadow_next(&table, NULL));
 	shadow_close(&table);
+}
+
+static void test_shadows_are_found_and_dropped_like_in_a_list(void)
+{
+	try_shadows(UINT64_C(0x7f0000000000), 192); /* addresses */
+	try_shadows(UINT64_C(0x98000000), 1);       /* numbers */
+	try_shadows(UINT64_C(0x7f0000000000), 1 << 26); /* all with the same home */
 }
 
 static struct mail *mail(struct mailbox *mailbox, unsigned comm, unsigned source, unsigned tag, uint64_t turn)
