@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "interpose/inside.h"
 
+/* Before main: a Fortran program reaches MPI_Init by a slot too. */
+__attribute__((constructor)) static void load(void)
+{
+	if (session_load())
+		interpose_slots(SLOTS_LOAD);
+}
+
+static void look_for_objects(bool quiet)
+{
+	interpose_slots(quiet ? SLOTS_QUIET : SLOTS_LATE);
+}
+
 static void begin(int thread_level)
 {
 	session_begin(thread_level);
 	if (session.mode == SESSION_OFF)
 		return;
 	interpose_learn_errors();
-	interpose_scan();
+	interpose_slots(SLOTS_INIT);
+	session_on_objects(look_for_objects);
 }
 
 int MPI_Init(int *argc, char ***argv)

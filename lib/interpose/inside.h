@@ -13,7 +13,9 @@
  *   type.c          datatypes that pending receives still need
  *   noticed.c       functions that are not carried, from the table in noticed.h
  *   coverage.c      what becomes of each MPI function, in coverage_table.h: a new wrapper changes its row, which the tests see to
- *   scan.c          objects that call the MPI library below Seamark
+ *   objects.c       the loaded objects, their symbols and relocations
+ *   slots.c         what calls PMPI_ names is made to call Seamark
+ *   uncounted.c     calls that pass by
  *
  * Every wrapper begins with session_enter, which is false outside MPI_Init and MPI_Finalize and when Seamark is off: then it is MPI's own. It ends with
  * session_leave. */
@@ -55,9 +57,15 @@ struct shadow *interpose_shadow(MPI_Request request, enum shadow_kind kind, uint
 /* Traffic passed that cannot be counted: snapshots are void from now on. Not when the caller is the MPI library itself, on a communicator of its
  * own (Open MPI's ROMIO calls MPI_ names). */
 void interpose_uncounted(const char *function, MPI_Comm comm, const void *caller);
-bool interpose_is_mpi(const void *caller);
-/* Says, for the start, which loaded object calls PMPI_ functions that Seamark should see. */
-void interpose_scan(void);
+
+/* Points the PMPI_ slots of objects that were loaded since the last time at Seamark's functions. */
+enum slots_moment {
+	SLOTS_LOAD,  /* at library load: nobody has called MPI yet */
+	SLOTS_INIT,  /* in MPI_Init, at its end: what cannot be pointed is said */
+	SLOTS_QUIET, /* in seamark_restore, where nothing of the program is under way */
+	SLOTS_LATE   /* what an object has called before it was found makes snapshots void */
+};
+void interpose_slots(enum slots_moment moment);
 
 /* --- receives ---------------------------------------------------------------------------------------------------------- */
 

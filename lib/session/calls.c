@@ -68,10 +68,12 @@ int session_unprotect(const char *name)
 
 /* --- safepoints ------------------------------------------------------------------------------------------------------------ */
 
-/* The first safepoint ends the program's setting up. */
+/* A safepoint begins; the first ends the program's setting up. */
 static int settle(void)
 {
 	struct fault fault = FAULT_NONE;
+	if (inside.look_for_objects)
+		inside.look_for_objects(false);
 	if (restore_settle() < 0)
 		return SEAMARK_E_REGION;
 	if (inside.settled)

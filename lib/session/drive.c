@@ -225,6 +225,8 @@ static void look_at_unable(void)
 	snapshot_attempt(inside.snapshot, &attempt);
 	if (attempt.is_void || (attempt.want & WANT_EMPTY) || (phase != SNAPSHOT_ALERT && phase != SNAPSHOT_WINDOW))
 		return;
+	if (inside.look_for_objects)
+		inside.look_for_objects(false);
 	if (inside.unable[0])
 		telling_doom(REASON_UNABLE, inside.unable);
 	else if (inside.restore_failed)

@@ -91,6 +91,7 @@ struct inside {
 	uint64_t copy_bytes;         /* of those that are not kept */
 	uint64_t kept_bytes;
 
+	void (*look_for_objects)(bool quiet);
 	char unable[240];            /* why every snapshot is void; empty: it is not */
 	unsigned arriving;           /* mails whose data is still on its way */
 	unsigned freed;              /* receives whose handles the application freed */

@@ -30,7 +30,7 @@ bool load_mpi_matches(char *text, size_t room)
 	return strstr(version, BUILT_FOR) != NULL;
 }
 
-__attribute__((constructor)) static void load(void)
+bool session_load(void)
 {
 	struct fault fault = FAULT_NONE;
 	char version[256];
@@ -40,14 +40,15 @@ __attribute__((constructor)) static void load(void)
 	settings_load(&inside.settings, environ, &inside.settings_fault);
 	inside.off = inside.settings.off;
 	if (inside.off)
-		return;
+		return false;
 	if (!load_mpi_matches(version, sizeof version)) {
 		log_say(LOG_QUIET, "this libseamark was built for " BUILT_FOR ", but the MPI library that is loaded is %s: it does nothing; use "
 			"the one built for it", version);
 		inside.off = true;
 		inside.off_code = SEAMARK_E_OTHER_MPI;
-		return;
+		return false;
 	}
 	if (signals_install(inside.settings.signal, inside.settings.stop_signal, &fault) < 0)
 		log_say(LOG_QUIET, "%s", fault.text);
+	return true;
 }

@@ -342,6 +342,8 @@ int session_restore(int64_t *step)
 		report_fault(fault.code, "seamark_restore", &fault);
 		return fault.code;
 	}
+	if (inside.look_for_objects)
+		inside.look_for_objects(true);
 	if (something_is_pending()) {
 		fault_set(&fault, SEAMARK_E_PENDING, "messages of the program are pending or unreceived: call seamark_restore where all "
 			  "communication so far is complete");

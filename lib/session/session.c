@@ -186,6 +186,11 @@ void session_begin(int thread_level)
 	session.mode = thread_level == MPI_THREAD_MULTIPLE ? SESSION_THREADS : SESSION_ALONE;
 }
 
+void session_on_objects(void (*look)(bool quiet))
+{
+	inside.look_for_objects = look;
+}
+
 /* --- end ------------------------------------------------------------------------------------------------------------- */
 
 void session_finalizing(void)

@@ -44,6 +44,11 @@ extern struct session session;
 
 /* --- from the door interpose ------------------------------------------------------------------------------------------ */
 
+/* At library load: settings, signals, which MPI is loaded. false: the library does nothing in this process. */
+bool session_load(void);
+/* An object that is loaded after MPI_Init may call MPI where nobody sees it. `look` is called in seamark_restore (quiet: nothing of the application is under
+ * way), at safepoints, and in snapshots until their verdict. */
+void session_on_objects(void (*look)(bool quiet));
 /* Around PMPI_Init_thread: begin is called after it succeeded (collective; also sets the finalize callback), with the level granted. Failures are
  * logged, and leave the session off: the program runs as without Seamark. */
 void session_begin(int thread_level);

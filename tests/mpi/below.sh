@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# below.sh SAVED RANKS COMMAND...: below.c, or a program like it, two lives. SAVED is the number of messages in flight that the checkpoint must have,
+# "unable REASON" if there can be none, or "unsaved" if Seamark sees nothing. SAID, from the environment: a line that the last life says.
+set -u
+saved=$1 ranks=$2
+shift 2
+
+die() {
+	echo "FAILED: $*"
+	cat out err
+	exit 1
+}
+
+# life STATUS COMMAND...: a hang is a failure.
+life() {
+	wanted=$1
+	shift
+	timeout -k 5 60 "$MPIEXEC" -n "$ranks" "$@" >out 2>err </dev/null
+	status=$?
+	[ "$status" -eq "$wanted" ] || die "exit status $status, not $wanted"
+}
+
+# says PATTERN
+says() {
+	grep -q -- "$1" err out || die "no line matches '$1'"
+}
+
+export SEAMARK_DIR="checkpoints"
+case $saved in
+unable*)
+	life 0 "$@"
+	says "is void: the program does what cannot be saved (.*${saved#unable }"
+	;;
+unsaved)
+	life 0 "$@"
+	[ ! -e "$SEAMARK_DIR" ] || die "there is a folder"
+	;;
+*)
+	life 9 "$@"
+	says "checkpoint 1 .*, $saved messages in flight .*committed"
+	life 0 "$@"
+	says 'restored from checkpoint 1'
+	;;
+esac
+says '^all [0-9]* messages came'
+[ -z "${SAID-}" ] || says "$SAID"
