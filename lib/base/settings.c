@@ -225,6 +225,53 @@ static bool read_drain(struct settings *settings, const char *value)
 	return time_value(value, 0, &settings->drain_ns);
 }
 
+static bool calls_of(const char *word, int64_t *calls)
+{
+	uint64_t number;
+
+	if (!take_number(&word, MOST_STEPS, &number) || !number)
+		return false;
+	while (is_blank(*word))
+		word++;
+	if (strcmp(word, "calls") && strcmp(word, "call"))
+		return false;
+	*calls = (int64_t)number;
+	return true;
+}
+
+/* "5ms", "200 calls", each with or without " seed 17" behind it. */
+static bool read_drill(struct settings *settings, const char *value)
+{
+	char word[96];
+	int64_t calls = 0, ns = 0;
+	uint64_t number = 0;
+	bool seeded = false;
+	char *seed;
+
+	if (!word_of(value, word, sizeof word))
+		return false;
+	seed = strstr(word, "seed");
+	if (seed) {
+		char *end = seed;
+
+		seeded = true;
+		for (seed += strlen("seed"); is_blank(*seed); seed++)
+			;
+		if (!number_of(seed, UINT64_MAX, &number))
+			return false;
+		while (end > word && is_blank(end[-1]))
+			end--;
+		*end = 0;
+	}
+	if ((strcmp(word, "none") || seeded) && !calls_of(word, &calls) && !(time_of(word, &ns) && ns > 0))
+		return false;
+	settings->drill_calls = calls;
+	settings->drill_ns = ns;
+	settings->drill_seeded = seeded;
+	settings->drill_seed = number;
+	return true;
+}
+
 static bool read_markers(struct settings *settings, const char *value)
 {
 	static const char *const choices[] = { "auto", "all", "busy", NULL };
@@ -343,6 +390,10 @@ static const struct settings_row rows[] = {
 	{ "SEAMARK_MARKERS", "word", "all, busy or auto", "auto",
 	  "Which channels a marker goes down: all of them, those with traffic, or all in worlds of up to 32 ranks.",
 	  read_markers },
+	{ "SEAMARK_DRILL", "time or calls",
+	  "a time above 0 (5ms), up to 87600h; a number of rank 0's calls above 0 (200 calls); either with a seed behind it (5ms seed 17); or none",
+	  "none",
+	  "How often a cut is made, and checked, at whatever call each rank is in; nothing is saved by it.", read_drill },
 	{ "SEAMARK_SIGNAL", "signal", SIGNAL_RANGE, "USR1", "The signal that asks for a checkpoint.", read_signal },
 	{ "SEAMARK_STOP_SIGNAL", "signal", SIGNAL_RANGE "; another than SEAMARK_SIGNAL", "none",
 	  "The signal that asks the program to checkpoint and leave.", read_stop_signal },

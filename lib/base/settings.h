@@ -19,6 +19,10 @@ struct settings {
 	int64_t timeout_ns;        /* SEAMARK_TIMEOUT, default 10min */
 	int64_t drain_ns;          /* SEAMARK_DRAIN, default 1s; 0: at once */
 	enum { MARKERS_AUTO, MARKERS_ALL, MARKERS_BUSY } markers; /* SEAMARK_MARKERS, default auto: all up to 32 ranks, then busy */
+	int64_t drill_ns;          /* SEAMARK_DRILL as a time; 0: not by the clock */
+	int64_t drill_calls;       /* SEAMARK_DRILL in calls; 0: not by calls */
+	bool drill_seeded;         /* ... with a seed */
+	uint64_t drill_seed;
 	int signal;                /* SEAMARK_SIGNAL, default SIGUSR1; 0: none */
 	int stop_signal;           /* SEAMARK_STOP_SIGNAL, default 0: none */
 	enum log_level log;        /* SEAMARK_LOG, default notice */

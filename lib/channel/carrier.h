@@ -53,5 +53,7 @@ bool carrier_verdict_done(void *sum);
 /* The last barrier, in MPI_Finalize: a rank enters it once, when it will start no snapshot any more. */
 void carrier_enter_finish(void);
 bool carrier_all_finished(void);
+/* Collective, when all have finished: the sums over all ranks, on rank 0. */
+void carrier_add_up(const uint64_t *numbers, uint64_t *sums, int count);
 
 #endif

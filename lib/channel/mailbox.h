@@ -20,6 +20,11 @@ struct mail {
 	void *data;          /* packed; owned */
 	uint64_t bytes;
 	uint64_t arriving;   /* the C handle of the request under which the data is still on its way; 0: it is here */
+	/* Where its content was put for the application; the type as a C handle. */
+	bool delivered;
+	void *buffer;
+	uint64_t type;
+	int count;
 	struct mail *next;
 };
 

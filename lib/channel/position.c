@@ -18,13 +18,6 @@ void position_close(struct sequence *sequence)
 	memset(sequence, 0, sizeof *sequence);
 }
 
-/* Whether a shadow has a place in the sequence, on an actual stream. */
-static bool has_position(const struct shadow *shadow)
-{
-	return (shadow->kind == SHADOW_RECEIVE || shadow->kind == SHADOW_MATCHED) &&
-	       !(shadow->flags & (SHADOW_ANY_SOURCE | SHADOW_ANY_TAG));
-}
-
 /* --- doubts ------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t mask_of(const struct shadow *shadow)
@@ -84,7 +77,7 @@ static int64_t shift_later(struct sequence *sequence, uint64_t key, uint64_t tur
 	int64_t shifted = 0;
 	struct shadow *shadow = NULL;
 	while ((shadow = shadow_next(&sequence->shadows, shadow)))
-		if (shadow->key == key && shadow->turn > turn && has_position(shadow)) {
+		if (shadow->key == key && shadow->turn > turn && position_has(shadow)) {
 			shadow->position += by;
 			shifted++;
 		}
@@ -164,13 +157,13 @@ void position_cancelling(struct sequence *sequence, struct shadow *shadow)
 	if (shadow->flags & (SHADOW_CANCELLING | SHADOW_LEARNED | SHADOW_RECORDED))
 		return;
 	shadow->flags |= SHADOW_CANCELLING;
-	if (has_position(shadow))
+	if (position_has(shadow))
 		position_doubt(sequence, shadow);
 }
 
 void position_cancelled(struct sequence *sequence, struct ledger *ledger, struct shadow *shadow)
 {
-	if (has_position(shadow)) {
+	if (position_has(shadow)) {
 		ledger_stream(&ledger->seen, shadow->key)->total--;
 		shift_later(sequence, shadow->key, shadow->turn, -1);
 	}
@@ -181,7 +174,7 @@ void position_cancelled(struct sequence *sequence, struct ledger *ledger, struct
 
 void position_not_cancelled(struct sequence *sequence, struct shadow *shadow)
 {
-	if ((shadow->flags & SHADOW_CANCELLING) && has_position(shadow))
+	if ((shadow->flags & SHADOW_CANCELLING) && position_has(shadow))
 		decide(sequence, shadow);
 	shadow->flags &= (uint8_t)~SHADOW_CANCELLING;
 }
@@ -213,7 +206,7 @@ void position_rebase(struct sequence *sequence, int64_t (*moved)(void *context, 
 {
 	struct shadow *shadow = NULL;
 	while ((shadow = shadow_next(&sequence->shadows, shadow)))
-		if (has_position(shadow))
+		if (position_has(shadow))
 			shadow->position -= moved(context, shadow->key);
 	for (uint32_t i = 0; i < sequence->aside_count; i++)
 		sequence->aside[i].position -= moved(context, sequence->aside[i].key);

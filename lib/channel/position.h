@@ -44,6 +44,13 @@ struct sequence {
 bool position_open(struct sequence *sequence);
 void position_close(struct sequence *sequence);
 
+/* Whether a shadow has a place in the sequence, on an actual stream. */
+static inline bool position_has(const struct shadow *shadow)
+{
+	return (shadow->kind == SHADOW_RECEIVE || shadow->kind == SHADOW_MATCHED) &&
+	       !(shadow->flags & (SHADOW_ANY_SOURCE | SHADOW_ANY_TAG));
+}
+
 /* Whether told receives may skip the general path: nothing pending that could move a position. */
 static inline bool position_is_plain(const struct sequence *sequence)
 {

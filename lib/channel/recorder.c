@@ -178,7 +178,16 @@ void recorder_address(const struct mail *mail, MPI_Status *status)
 	status->MPI_TAG = (int)mail->tag;
 }
 
-int recorder_deliver(const struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Status *status)
+/* Noted for who wants to compare what arrived. */
+static void note_place(struct mail *mail, void *buffer, int count, MPI_Datatype type)
+{
+	mail->delivered = true;
+	mail->buffer = buffer;
+	mail->count = count;
+	mail->type = (uint64_t)(uintptr_t)type;
+}
+
+int recorder_deliver(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Status *status)
 {
 	bool truncated;
 	struct recorder_named packed;
@@ -186,6 +195,7 @@ int recorder_deliver(const struct mail *mail, void *buffer, int count, MPI_Datat
 	if (error != MPI_SUCCESS)
 		return error;
 	MPI_Status own;
+	note_place(mail, buffer, count, type);
 	error = carry(mail->data, packed.count, packed.type, buffer, count, type, &own);
 	recorder_unname(&packed);
 	if (error == MPI_SUCCESS && status != MPI_STATUS_IGNORE) {
@@ -198,12 +208,13 @@ int recorder_deliver(const struct mail *mail, void *buffer, int count, MPI_Datat
 	return error == MPI_SUCCESS && truncated ? MPI_ERR_TRUNCATE : error;
 }
 
-int recorder_deliver_request(const struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Request *request, bool *truncated)
+int recorder_deliver_request(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Request *request, bool *truncated)
 {
 	struct recorder_named packed;
 	int error = recorder_name(fitting(mail, count, type, truncated), &packed);
 	if (error != MPI_SUCCESS)
 		return error;
+	note_place(mail, buffer, count, type);
 	error = PMPI_Irecv(buffer, count, type, 0, 0, self, request);
 	if (error == MPI_SUCCESS) {
 		error = PMPI_Send(mail->data, packed.count, packed.type, 0, 0, self);

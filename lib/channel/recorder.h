@@ -35,9 +35,9 @@ void recorder_unname(struct recorder_named *named);
 
 /* Puts a mail into (buffer, count, type) and makes up the status of its receive: source, tag, count, elements, not cancelled. What does not fit is cut and the result
  * is MPI_ERR_TRUNCATE, which the caller hands to the communicator's error handler; else an MPI error code. status may be MPI_STATUS_IGNORE. */
-int recorder_deliver(const struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Status *status);
+int recorder_deliver(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Status *status);
 /* As recorder_deliver, but gives a real request, complete or soon complete; source and tag of its status are still to be rewritten with recorder_address. */
-int recorder_deliver_request(const struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Request *request, bool *truncated);
+int recorder_deliver_request(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Request *request, bool *truncated);
 void recorder_address(const struct mail *mail, MPI_Status *status);
 /* The status that a probe of this mail has. */
 int recorder_probe_status(const struct mail *mail, MPI_Status *status);

@@ -11,9 +11,12 @@ static size_t kept_count, kept_room;
 static bool is_needed(MPI_Datatype type)
 {
 	struct shadow *shadow = NULL;
-	while ((shadow = shadow_next(&session.sequence.shadows, shadow)))
-		if ((shadow->kind == SHADOW_RECEIVE || shadow->kind == SHADOW_INACTIVE) && shadow->type == (uint64_t)(uintptr_t)type)
+	while ((shadow = shadow_next(&session.sequence.shadows, shadow))) {
+		uint64_t used = shadow->kind == SHADOW_RECEIVE || shadow->kind == SHADOW_INACTIVE ? shadow->type
+			: shadow->kind == SHADOW_DELIVERY ? ((const struct mail *)(uintptr_t)shadow->extra)->type : 0;
+		if (used == (uint64_t)(uintptr_t)type)
 			return true;
+	}
 	return false;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "channel/recorder.h"
+#include "session/drill.h"
 #include "session/telling.h"
 
 /* Copies that wait for a marker may take as much: beyond it the snapshot is void. */
@@ -60,8 +61,14 @@ struct copy *copies_received(const struct shadow *shadow, const MPI_Status *stat
 	int code = bytes < 0 ? SEAMARK_E_VOID
 			     : recorder_pack(shadow->buffer, shadow->count, telling_type(shadow), bytes, &copy->data, &fault);
 	if (code == 0) {
-		copy->bytes = (uint64_t)bytes;
-		copy_weigh(copy);
+		if (drill_is_on()) {
+			drill_hash(copy, copy->data, (uint64_t)bytes);
+			free(copy->data);
+			copy->data = NULL;
+		} else {
+			copy->bytes = (uint64_t)bytes;
+			copy_weigh(copy);
+		}
 	} else {
 		copy->truncated = true;
 	}
@@ -74,6 +81,10 @@ struct copy *copies_mail(const struct mail *mail)
 	struct copy *copy = copy_new(mail->key, mail->turn, mail->position);
 	if (!copy)
 		return NULL;
+	if (drill_is_on()) {
+		drill_hash(copy, mail->data, mail->bytes);
+		return copy;
+	}
 	copy->data = malloc(mail->bytes ? mail->bytes : 1);
 	if (!copy->data) {
 		copy_free(copy);
@@ -92,6 +103,8 @@ void copies_keep(uint64_t token)
 	copy->kept = true;
 	inside.copy_bytes -= copy->bytes;
 	inside.kept_bytes += copy->bytes;
+	if (drill_is_on())
+		drill_kept(copy);
 	if (copy->truncated) {
 		char text[120];
 		snprintf(text, sizeof text, "rank %d, tag %u", inside.rank, ledger_key_tag(copy->key));

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "channel/comms.h"
 #include "channel/recorder.h"
+#include "session/drill.h"
 #include "session/telling.h"
 
 #define SCAN_PAUSE_NS INT64_C(20000)
@@ -36,6 +37,8 @@ static void look_at_receive(struct shadow *shadow)
 	struct copy *copy = telling_content_matters() ? copies_received(shadow, &status) : NULL;
 	struct taking taking = {.key = shadow->key, .turn = shadow->turn, .position = shadow->position,
 				.token = (uint64_t)(uintptr_t)copy};
+	if (copy && drill_is_on())
+		drill_remember(copy);
 	shadow->flags |= SHADOW_RECORDED;
 	telling_give(&taking, false);
 }
@@ -59,8 +62,7 @@ struct wanted {
 	unsigned comm, peer;
 };
 
-/* Whether a pending receive that is not complete would match: it may have an earlier message, and this one may be new. */
-static bool is_awaited(uint64_t key)
+bool drain_is_awaited(uint64_t key)
 {
 	for (struct shadow *shadow = NULL; (shadow = shadow_next(&session.sequence.shadows, shadow));) {
 		if (shadow->kind != SHADOW_RECEIVE || (shadow->flags & (SHADOW_RECORDED | SHADOW_LEARNED)) ||
@@ -80,7 +82,7 @@ static bool is_wanted(void *context, int tag)
 	uint64_t key = ledger_key(wanted->comm, wanted->peer, (unsigned)tag);
 	int64_t limit;
 	return snapshot_owes(inside.snapshot, key, inside.finalizing, &limit) &&
-	       ledger_stream(&session.ledger.seen, key)->total < limit && !is_awaited(key) &&
+	       ledger_stream(&session.ledger.seen, key)->total < limit && !drain_is_awaited(key) &&
 	       position_is_final(&session.sequence, key, session.sequence.turn + 1);
 }
 
@@ -103,6 +105,8 @@ static bool drain_one(uint64_t owed)
 	mail->turn = taking.turn;
 	mail->position = taking.position;
 	mailbox_put(&session.mailbox, mail);
+	if (drill_is_on())
+		drill_drained();
 	if (mail->arriving == 0)
 		telling_record_mail(mail);
 	else
@@ -127,7 +131,11 @@ void drain_when_due(int64_t now_ns)
 	inside.next_drain_ns = now_ns + DRAIN_PAUSE_NS;
 	snapshot_attempt(inside.snapshot, &attempt);
 	bool at_once = inside.finalizing || inside.drain_now;
-	if (at_once || now_ns - attempt.cut_ns > inside.settings.drain_ns)
+	bool drill = attempt.want & WANT_DRILL;
+	/* A drill that was given up may have wrong counts, and what they say is owed is not to be touched. */
+	if (drill && attempt.is_void)
+		return;
+	if (at_once || now_ns - attempt.cut_ns > (drill ? drill_patience_ns() : inside.settings.drain_ns))
 		drain_owed(-1);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "channel/carrier.h"
+#include "session/drill.h"
 #include "session/inside.h"
 #include "session/signals.h"
 
@@ -107,9 +108,14 @@ static void carry_out(struct snapshot_action *action)
 		inside.in_barrier = true;
 		break;
 	case SNAPSHOT_FINISH_IMAGE:
-		image_finish();
+		if (drill_is_on())
+			drill_check();
+		else
+			image_finish();
 		break;
 	case SNAPSHOT_ABANDON_IMAGE:
+		if (drill_is_on())
+			drill_given_up();
 		if (inside.captured)
 			store_abandon_image(inside.store);
 		inside.writer_busy |= inside.captured && !image_memory_is_free();
@@ -229,11 +235,13 @@ static void look_at_unable(void)
 		inside.look_for_objects(false);
 	if (inside.unable[0])
 		telling_doom(REASON_UNABLE, inside.unable);
+	else if (session.sequence.broken)
+		telling_doom(REASON_COUNTS, "no memory for the positions of messages");
+	else if (attempt.want & WANT_DRILL)
+		return; /* what is not protected is nothing to it */
 	else if (inside.restore_failed)
 		telling_doom(REASON_UNABLE, "seamark_restore failed: new checkpoints would take the place of those that it could not use; set "
 			     "SEAMARK_RESTART=none to start afresh");
-	else if (session.sequence.broken)
-		telling_doom(REASON_COUNTS, "no memory for the positions of messages");
 	else if (inside.image)
 		telling_doom(REASON_REGION, "what was restored has not all been protected");
 }
@@ -269,14 +277,19 @@ void session_poll(void)
 		image_watch_commit();
 	if (unlikely(inside.collective_asked != inside.collective_calls))
 		calls_ask_for_collective();
+	if (unlikely(inside.drilling) && inside.rank == 0)
+		drill_ask(now_ns);
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_MOMENT});
 	inside.polling = false;
 }
 
-void session_look(void)
+/* call: the countdown of calls has run out; else it is a turn of a waiting loop. */
+static void look(bool call)
 {
 	if (session.watching) {
 		session.countdown = 1;
+		if (unlikely(inside.drilling))
+			drill_count_calls(1, call);
 		session_poll();
 		return;
 	}
@@ -284,6 +297,10 @@ void session_look(void)
 	bool slow = now - inside.last_look > TICKS_BETWEEN_POLLS;
 	/* A program that computes long between its calls is asked in each of them. */
 	session.countdown = slow ? 1 : CALLS_BETWEEN_LOOKS;
+	if (unlikely(inside.drilling)) {
+		session.countdown = drill_count_calls(session.countdown, call);
+		slow |= drill_is_due();
+	}
 	if (!slow)
 		return;
 	inside.last_look = now;
@@ -292,10 +309,15 @@ void session_look(void)
 		session.countdown = 1;
 }
 
+void session_look(void)
+{
+	look(true);
+}
+
 void session_spin(void)
 {
 	if (inside.snapshot)
-		session_look();
+		look(false);
 	if (unlikely(session.mode == SESSION_THREADS))
 		session_let_others();
 	if (++session.spins >= SPINS_BEFORE_YIELD) {

@@ -7,6 +7,7 @@
  *   telling.c  messages told: their places in the cut
  *   copies.c   copies of what is, or may be, late
  *   drain.c    late messages that the program does not ask for: in the buffers of its receives, and drained
+ *   drill.c    snapshots without an image, whose counts and messages are checked
  *   image.c    from the capture and the record to the store
  *   restore.c  the agreement on a checkpoint, and its loading
  *   calls.c    the calls of the application by name
@@ -30,6 +31,7 @@ struct copy {
 	int64_t position;
 	void *data;
 	uint64_t bytes;
+	uint64_t hash, hashed_bytes; /* in a drill, instead of the data */
 	bool kept;      /* belongs to the record */
 	bool truncated; /* the receive was too small: if it is late, the snapshot is void */
 };
@@ -43,6 +45,8 @@ struct inside {
 	bool finalizing;
 	int rank, ranks;
 	int world;                   /* ledger's index of MPI_COMM_WORLD */
+	bool drilling;               /* SEAMARK_DRILL */
+	uint64_t drill_seed;
 
 	struct snapshot *snapshot;
 	struct state *state;
@@ -127,6 +131,8 @@ void copies_drop_all(void);
 /* drain.c */
 void drain_scan(int64_t now_ns, bool at_once);
 void drain_when_due(int64_t now_ns);
+/* Whether a pending receive that is not complete would match: it may have an earlier message, and this one may be new. */
+bool drain_is_awaited(uint64_t key);
 
 /* image.c */
 void image_capture(void);

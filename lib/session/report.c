@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "session/drill.h"
 #include "session/inside.h"
 
 static void size_in_words(uint64_t bytes, char *text, size_t room)
@@ -106,6 +107,10 @@ void report_outcome(const struct snapshot_outcome *outcome)
 		inside.has_committed = true;
 		inside.committed_number = outcome->number;
 		inside.committed_step = outcome->verdict.step;
+	}
+	if (outcome->want & WANT_DRILL) {
+		drill_ended(outcome);
+		return;
 	}
 	if (outcome->want & WANT_COLLECTIVE) {
 		inside.collective_ended++;

@@ -12,11 +12,15 @@
 #include "channel/carrier.h"
 #include "channel/comms.h"
 #include "channel/recorder.h"
+#include "session/drill.h"
 #include "session/inside.h"
 #include "session/signals.h"
 
 struct session session = {.countdown = 1};
 struct inside inside;
+
+/* A drill with an open channel is soon given up: the next one may close it. */
+#define DRILL_TIMEOUT_NS INT64_C(2000000000)
 
 enum { LEDGER_BOUND = 1 << 16, MARKERS_ALL_UP_TO = 32 };
 
@@ -26,6 +30,7 @@ enum { LEDGER_BOUND = 1 << 16, MARKERS_ALL_UP_TO = 32 };
 struct start {
 	int off;
 	int failed;
+	int drilling;
 };
 
 static void agree(struct start *start)
@@ -81,12 +86,16 @@ static int open_rooms(struct fault *fault)
 	if (code < 0)
 		return code;
 	inside.world = comms_index(MPI_COMM_WORLD);
+	uint64_t seed = mix64_pair((uint64_t)getpid(), (uint64_t)drive_now_ns());
+	inside.drill_seed = inside.settings.drill_seeded ? inside.settings.drill_seed : seed >> 32;
 	struct snapshot_config config = {
 		.rank = inside.rank, .ranks = inside.ranks, .timeout_ns = inside.settings.timeout_ns,
 		.every_steps = inside.rank == 0 ? inside.settings.every_steps : 0,
 		.every_ns = inside.rank == 0 ? inside.settings.every_ns : 0,
-		.seed = mix64_pair((uint64_t)getpid(), (uint64_t)drive_now_ns()),
+		.seed = seed, .drill_seed = inside.drill_seed,
 		.ledger = &session.ledger, .world = inside.world, .ledger_bound = LEDGER_BOUND,
+		.drill_timeout_ns = inside.settings.timeout_ns < DRILL_TIMEOUT_NS ? inside.settings.timeout_ns : DRILL_TIMEOUT_NS,
+		.told_beyond = drill_told_beyond,
 	};
 	config.markers_all = inside.settings.markers == MARKERS_ALL ||
 			     (inside.settings.markers == MARKERS_AUTO && inside.ranks <= MARKERS_ALL_UP_TO);
@@ -155,7 +164,8 @@ void session_begin(int thread_level)
 	PMPI_Comm_size(MPI_COMM_WORLD, &inside.ranks);
 	inside.begun = true;
 	log_open(inside.settings_fault.code < 0 ? LOG_NOTICE : inside.settings.log, inside.rank);
-	struct start start = {.off = inside.off, .failed = inside.settings_fault.code < 0};
+	struct start start = {.off = inside.off, .failed = inside.settings_fault.code < 0,
+			      .drilling = inside.settings.drill_ns || inside.settings.drill_calls};
 	agree(&start);
 	if (start.off || start.failed) {
 		stay_off(start.failed ? SEAMARK_E_SETTING : inside.off_code, &inside.settings_fault);
@@ -183,6 +193,9 @@ void session_begin(int thread_level)
 	if (signals_reinstall(&fault) < 0)
 		log_say(LOG_QUIET, "%s", fault.text);
 	arrange_finish();
+	inside.drilling = start.drilling;
+	if (inside.drilling)
+		drill_open();
 	session.mode = thread_level == MPI_THREAD_MULTIPLE ? SESSION_THREADS : SESSION_ALONE;
 }
 
@@ -213,6 +226,8 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 	for (;;) {
 		session_poll();
 		bool quiet = snapshot_is_quiet(inside.snapshot) && !inside.committing && inside.arriving == 0;
+		if (unlikely(inside.drilling) && quiet && !entered)
+			quiet = !drill_again_at_end();
 		if (!entered && (inside.rank != 0 || quiet)) {
 			if (inside.rank == 0)
 				snapshot_begin_no_more(inside.snapshot);
@@ -227,6 +242,10 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 	session.watching = false;
 	inside.ended = true;
 	comms_on_named(NULL);
+	if (inside.drilling) {
+		drill_report();
+		drill_close();
+	}
 	carrier_close();
 	recorder_close();
 	close_rooms();

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "channel/recorder.h"
+#include "session/drill.h"
 #include "session/telling.h"
 
 bool telling_in_window(void)
@@ -30,6 +31,8 @@ void telling_give(const struct taking *taking, bool from_mailbox)
 	struct copy *copy = (struct copy *)(uintptr_t)taking->token;
 	if (copy)
 		copy->position = taking->position;
+	if (unlikely(inside.drilling) && taking->before_cut && telling_in_window() && drill_is_on())
+		drill_settled(taking);
 	snapshot_taken(inside.snapshot, &(struct snapshot_taking){
 		.key = taking->key, .position = taking->position, .token = taking->token, .before_cut = taking->before_cut,
 		.posted_after = telling_in_window() && taking->turn > inside.turn_at_cut, .from_mailbox = from_mailbox,
@@ -72,6 +75,8 @@ void session_told(struct shadow *shadow, const MPI_Status *status)
 	uint64_t token = 0;
 	telling_learn(shadow, status);
 	bool final = position_is_final(&session.sequence, shadow->key, shadow->turn);
+	if (unlikely(inside.drilling))
+		drill_told(shadow, status);
 	if (session.watching && wants_copy(shadow, final))
 		token = (uint64_t)(uintptr_t)copies_received(shadow, status);
 	bool recorded = shadow->flags & SHADOW_RECORDED;
@@ -86,6 +91,8 @@ void session_told(struct shadow *shadow, const MPI_Status *status)
 void session_told_mail(struct mail *mail)
 {
 	ledger_stream(&session.ledger.seen, mail->key)->seen++;
+	if (unlikely(inside.drilling))
+		drill_told_mail(mail);
 	mail_free(mail);
 }
 
@@ -144,6 +151,8 @@ void session_probed(uint64_t key, int64_t position)
 void telling_record_mail(const struct mail *mail)
 {
 	struct copy *copy = telling_content_matters() ? copies_mail(mail) : NULL;
+	if (copy && drill_is_on())
+		drill_remember(copy);
 	struct taking taking = {
 		.key = mail->key, .turn = mail->turn, .position = mail->position, .token = (uint64_t)(uintptr_t)copy};
 	telling_give(&taking, true);
@@ -154,6 +163,8 @@ void telling_cut(void)
 	position_mark_cut(&session.sequence);
 	inside.turn_at_cut = session.sequence.turn;
 	drain_begin();
+	if (drill_is_on())
+		drill_cut();
 	bool freed = false;
 	for (struct shadow *shadow = NULL; (shadow = shadow_next(&session.sequence.shadows, shadow));) {
 		shadow->flags &= (uint8_t)~SHADOW_RECORDED;
@@ -233,5 +244,6 @@ void telling_rebase(void)
 	}
 	position_rebase(&session.sequence, moved, NULL);
 	mailbox_rebase(&session.mailbox, moved, NULL);
+	drill_rebase(moved);
 	snapshot_rebased(inside.snapshot);
 }

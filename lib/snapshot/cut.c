@@ -98,9 +98,9 @@ static void cut(struct snapshot *snapshot)
 	snapshot->phase = SNAPSHOT_CUTTING;
 	snapshot->attempt.cut_ns = snapshot->now_ns;
 	snapshot->attempt.cut_step = snapshot->here ? snapshot->here_step : snapshot->last_step;
-	if (snapshot->kind != SNAPSHOT_KIND_STEP)
+	if (snapshot->kind != SNAPSHOT_KIND_STEP || snapshot_is_drill(snapshot))
 		snapshot->attempt.cut_step = -1;
-	if (snapshot->attempt.is_void)
+	if (snapshot->attempt.is_void || snapshot_is_drill(snapshot))
 		cut_finish(snapshot); /* a void cut: no capture, markers and counts as usual */
 	else
 		snapshot_act(snapshot, SNAPSHOT_CAPTURE);
@@ -148,10 +148,23 @@ static void consider_step(struct snapshot *snapshot)
 		cut(snapshot);
 }
 
+/* In a drill any call will do, and the drawn one is it; also in MPI_Finalize. */
+static void consider_drill(struct snapshot *snapshot)
+{
+	if (snapshot->attempt.is_void)
+		cut(snapshot);
+	else if (snapshot->ordered && snapshot->moment && snapshot->drill_delay-- == 0)
+		cut(snapshot);
+}
+
 void cut_consider(struct snapshot *snapshot, bool at_safepoint)
 {
 	if (snapshot->phase != SNAPSHOT_ALERT)
 		return;
+	if (snapshot_is_drill(snapshot)) {
+		consider_drill(snapshot);
+		return;
+	}
 	if (!snapshot->attempt.is_void && snapshot->ordered) {
 		if (snapshot->kind == SNAPSHOT_KIND_STEP) {
 			if (at_safepoint || snapshot->here)
@@ -224,7 +237,7 @@ static struct entries list_entries(struct snapshot *snapshot)
 			add_entry(&entries, (struct entry){ledger_world_of(ledger, stream->key), -1, stream});
 	}
 	/* Collectives are compared by event programs only: those of step programs agree by their steps, or the sum says so. */
-	for (size_t i = 0; snapshot->kind == SNAPSHOT_KIND_EVENT && i < ledger->comm_room; i++) {
+	for (size_t i = 0; snapshot->kind == SNAPSHOT_KIND_EVENT && !snapshot_is_drill(snapshot) && i < ledger->comm_room; i++) {
 		const struct ledger_comm *comm = &ledger->comms[i];
 		if (comm->state != LEDGER_COMM_LIVE || comm->kind != LEDGER_COMM_INTRA || comm->begun == 0)
 			continue;
@@ -261,7 +274,7 @@ static void put_counts(struct snapshot *snapshot, struct bytes_out *out, const s
 static void send_marker(struct snapshot *snapshot, int32_t to, const struct entry *first, size_t count)
 {
 	struct bytes_out head = {0}, counts = {0};
-	bool stepped = snapshot->kind == SNAPSHOT_KIND_STEP;
+	bool stepped = snapshot->kind == SNAPSHOT_KIND_STEP && !snapshot_is_drill(snapshot);
 	wire_put_head(&head, &(struct wire_head){
 		.epoch = snapshot->attempt.epoch, .number = snapshot->attempt.number, .nonce = snapshot->attempt.nonce,
 		.want = snapshot->attempt.want, .is_void = snapshot->attempt.is_void, .stepped = stepped,

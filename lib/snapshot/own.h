@@ -48,6 +48,7 @@ struct snapshot {
 	uint32_t threads_inside;
 	size_t undecided;
 	bool writer_busy;
+	bool moment;                   /* SNAPSHOT_MOMENT: nothing is half told */
 	struct snapshot_actions *out;
 
 	/* the program */
@@ -78,6 +79,7 @@ struct snapshot {
 	bool order_passed_on;
 	bool head_seen;
 	int64_t overshoot;
+	uint32_t drill_delay;          /* moments until this rank's cut in a drill */
 
 	/* window */
 	struct channel *channels;      /* by world rank */
@@ -138,6 +140,10 @@ void snapshot_join(struct snapshot *snapshot, uint64_t epoch, uint64_t number, u
 void snapshot_stash(struct snapshot *snapshot, enum snapshot_event_kind kind, int32_t peer, const void *data, size_t size);
 /* The attempt's outcome is known on this rank. */
 void snapshot_end(struct snapshot *snapshot, bool committed, enum reason reason, const char *text);
+static inline bool snapshot_is_drill(const struct snapshot *snapshot)
+{
+	return snapshot->attempt.want & WANT_DRILL;
+}
 /* The time a rank may go without a safepoint, or a closing without progress. */
 int64_t snapshot_time_allowed(const struct snapshot *snapshot);
 

@@ -53,6 +53,20 @@ static void doom_orphan(struct snapshot *snapshot, uint64_t key, int64_t positio
 		      snapshot->config.rank, position, sender_of(snapshot, key), ledger_key_tag(key), limit);
 }
 
+/* After the cut, of a stream whose marker is here: an orphan is the end of a snapshot. In a drill they are counted, and leave the debt as it is. */
+static void look_for_orphans(struct snapshot *snapshot, struct window_stream *stream)
+{
+	if (stream->highest <= stream->limit || stream->highest <= 0)
+		return;
+	if (!snapshot_is_drill(snapshot)) {
+		doom_orphan(snapshot, stream->key, stream->highest, stream->limit);
+		return;
+	}
+	int64_t owed = window_owed(stream);
+	stream->orphans = snapshot->config.told_beyond(snapshot->config.context, stream->key, stream->limit);
+	recount(snapshot, stream, owed);
+}
+
 /* --- the decision about one message ----------------------------------------------------------------------------------- */
 
 static void keep_or_drop(struct snapshot *snapshot, uint64_t token, bool keep)
@@ -131,8 +145,8 @@ static void place_before_cut(struct snapshot *snapshot, const struct snapshot_ta
 	if (taking->position > stream->highest)
 		stream->highest = taking->position;
 	recount(snapshot, stream, owed);
-	if (limit_is_known(snapshot, taking->key) && taking->position > stream->limit)
-		doom_orphan(snapshot, taking->key, taking->position, stream->limit);
+	if (limit_is_known(snapshot, taking->key))
+		look_for_orphans(snapshot, stream);
 }
 
 void snapshot_taken(struct snapshot *snapshot, const struct snapshot_taking *taking, int64_t now_ns,
@@ -226,13 +240,14 @@ static void take_count(struct snapshot *snapshot, int32_t from, int comm, const 
 	stream->synchronous = said->synchronous;
 	stream->had_synchronous = said->had_synchronous;
 	recount(snapshot, stream, owed);
-	int64_t highest = stream->highest;
-	if (!has_cut(snapshot)) {
+	if (has_cut(snapshot)) {
+		look_for_orphans(snapshot, stream);
+	} else {
 		const struct ledger_stream *seen = ledger_find(&ledger->seen, key);
-		highest = !seen ? 0 : seen->seen > seen->high ? seen->seen : seen->high;
+		int64_t highest = !seen ? 0 : seen->seen > seen->high ? seen->seen : seen->high;
+		if (highest > said->sent && highest > 0)
+			doom_orphan(snapshot, key, highest, said->sent);
 	}
-	if (highest > said->sent && highest > 0)
-		doom_orphan(snapshot, key, highest, said->sent);
 	if (!has_cut(snapshot) || ledger->comms[comm].state != LEDGER_COMM_FREED || window_owed(stream) <= 0)
 		return;
 	/* Freed since the cut, and the marker came too late to say what to drain before: lost for this snapshot, and nobody can ask for it any more. */
@@ -260,11 +275,8 @@ static void complete_marker(struct snapshot *snapshot, int32_t from)
 	channel->marker = MARKER_COUNTS;
 	if (!has_cut(snapshot))
 		return;
-	for (int64_t i = channel->first; i >= 0; i = snapshot->window.streams[i].next) {
-		const struct window_stream *stream = &snapshot->window.streams[i];
-		if (stream->highest > stream->limit && stream->highest > 0)
-			doom_orphan(snapshot, stream->key, stream->highest, stream->limit);
-	}
+	for (int64_t i = channel->first; i >= 0; i = snapshot->window.streams[i].next)
+		look_for_orphans(snapshot, &snapshot->window.streams[i]);
 	size_t kept = 0;
 	for (size_t i = 0; i < snapshot->unsure_count; i++) {
 		/* A copy: giving up the image on the way takes the tokens from those in the list. */
@@ -365,8 +377,8 @@ void places_cut(struct snapshot *snapshot)
 		struct window_stream *stream = &snapshot->window.streams[i];
 		stream->abandoned = ledger->comms[ledger_key_comm(stream->key)].freed_early;
 		snapshot->window.open += window_owed(stream) > 0;
-		if (limit_is_known(snapshot, stream->key) && stream->highest > stream->limit && stream->highest > 0)
-			doom_orphan(snapshot, stream->key, stream->highest, stream->limit);
+		if (limit_is_known(snapshot, stream->key))
+			look_for_orphans(snapshot, stream);
 	}
 	for (int32_t from = 0; from < snapshot->config.ranks; from++)
 		if (snapshot->channels[from].marker != MARKER_NONE)
@@ -510,7 +522,7 @@ bool snapshot_next_incoming(const struct snapshot *snapshot, size_t *cursor, str
 	const struct window_stream *own = &snapshot->window.streams[(*cursor)++];
 	*stream = (struct snapshot_incoming){
 		.key = own->key, .limit = own->limit, .seen = own->seen, .recorded = own->recorded,
-		.highest = own->highest, .abandoned = window_lost(own) > 0,
+		.highest = own->highest, .orphans = own->orphans, .abandoned = window_lost(own) > 0,
 	};
 	return true;
 }

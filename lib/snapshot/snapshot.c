@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mix.h"
 #include "base/text.h"
 #include "snapshot/own.h"
 
@@ -115,6 +116,10 @@ void snapshot_doom(struct snapshot *snapshot, enum reason reason, const char *fo
 {
 	if (snapshot->phase == SNAPSHOT_IDLE || snapshot->phase == SNAPSHOT_VERDICT_PHASE)
 		return;
+	/* What makes a checkpoint wrong does not make a drill wrong: only counts that are not to be trusted do, and channels that stay open. */
+	if (snapshot_is_drill(snapshot) && reason != REASON_COUNTS && reason != REASON_UNABLE && reason != REASON_COPIES &&
+	    reason != REASON_OPEN_CHANNEL)
+		return;
 	/* An empty snapshot is void from the start, and what it is for can still be done. */
 	if (snapshot->reason == REASON_NONE || snapshot->reason == REASON_EMPTY) {
 		va_list arguments;
@@ -173,6 +178,9 @@ void snapshot_join(struct snapshot *snapshot, uint64_t epoch, uint64_t number, u
 	snapshot->image_done = false;
 	snapshot->image_abandoned = false;
 	snapshot->share = (struct verdict){.step = -1, .reason_rank = INT32_MAX};
+	/* Cuts that lie apart: a few ranks at once, others some or many calls later. */
+	uint64_t drawn = mix64_pair(nonce, (uint64_t)snapshot->config.rank);
+	snapshot->drill_delay = (uint32_t)((drawn >> 8) % (UINT64_C(1) << (drawn % 8)));
 	if (want & WANT_EMPTY)
 		snapshot_doom(snapshot, REASON_EMPTY, "%s", "");
 }
@@ -189,7 +197,7 @@ void snapshot_end(struct snapshot *snapshot, bool committed, enum reason reason,
 	text_put(outcome->text, sizeof outcome->text, "%s", text);
 	outcome->announced_ns = snapshot->attempt.announced_ns;
 	outcome->ended_ns = snapshot->now_ns;
-	if (!(outcome->want & WANT_EMPTY))
+	if (!(outcome->want & (WANT_EMPTY | WANT_DRILL)))
 		snapshot->asked = false;
 	if (committed && (outcome->want & WANT_STOP))
 		snapshot->stopping = true;
@@ -213,6 +221,7 @@ static void enter_verdict(struct snapshot *snapshot)
 		const struct window_stream *stream = &snapshot->window.streams[i];
 		share->messages += (uint64_t)stream->recorded;
 		share->abandoned += (uint64_t)window_lost(stream);
+		share->orphans += (uint64_t)stream->orphans;
 	}
 	snapshot->phase = SNAPSHOT_VERDICT_PHASE;
 	snapshot_act(snapshot, SNAPSHOT_ENTER_VERDICT)->verdict = *share;
@@ -253,6 +262,11 @@ static void verdict(struct snapshot *snapshot, const struct verdict *sum)
 	snapshot->moved = sum->open == 0;
 	if (snapshot->moved)
 		snapshot_act(snapshot, SNAPSHOT_REBASE);
+	if (snapshot_is_drill(snapshot)) {
+		abandon_image(snapshot);
+		snapshot_end(snapshot, false, sum->reason_rank == INT32_MAX ? REASON_NONE : (enum reason)sum->reason, sum->text);
+		return;
+	}
 	if (!good) {
 		abandon_image(snapshot);
 		enum reason reason = sum->reason_rank == INT32_MAX ? REASON_COLLECTIVES : (enum reason)sum->reason;
@@ -411,6 +425,7 @@ void snapshot_step(struct snapshot *snapshot, const struct snapshot_event *event
 	snapshot->threads_inside = event->threads_inside;
 	snapshot->undecided = event->undecided;
 	snapshot->writer_busy = event->writer_busy;
+	snapshot->moment = event->kind == SNAPSHOT_MOMENT;
 	snapshot->out = actions;
 	/* In any phase: the announcement may have begun the attempt that a marker waits for here. */
 	if (snapshot->stash_count != 0)
@@ -435,6 +450,8 @@ void snapshot_step(struct snapshot *snapshot, const struct snapshot_event *event
 int64_t snapshot_time_allowed(const struct snapshot *snapshot)
 {
 	int64_t gaps = snapshot->longest_gap_ns * 10;
+	if (snapshot_is_drill(snapshot))
+		return snapshot->config.drill_timeout_ns;
 	return gaps > snapshot->config.timeout_ns ? gaps : snapshot->config.timeout_ns;
 }
 

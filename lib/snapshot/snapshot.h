@@ -31,6 +31,12 @@ struct snapshot_config {
 	struct ledger *ledger;
 	int world;               /* index of MPI_COMM_WORLD in the ledger */
 	size_t ledger_bound;     /* weight beyond which rank asks for an empty snapshot */
+	/* Of drills. How many of a stream's messages that were told before this rank's cut have a position above `limit`: asked from the cut on, within
+	 * that step first. */
+	int64_t drill_timeout_ns;
+	uint64_t drill_seed;     /* rank 0 */
+	int64_t (*told_beyond)(void *context, uint64_t key, int64_t limit);
+	void *context;
 };
 
 /* null: no memory. */
@@ -97,7 +103,7 @@ enum snapshot_action_kind {
 	SNAPSHOT_CUT,           /* this rank's cut is here: mark what was put aside; record mailbox and deliveries (snapshot_taken) */
 	SNAPSHOT_SEND_MARKER,   /* head in `data`, counts in `counts`, to `peer`; after the last one of a cut, answer SNAPSHOT_CUT_MADE */
 	SNAPSHOT_ENTER_BARRIER,
-	SNAPSHOT_FINISH_IMAGE,  /* channels are closed: write ledger and record */
+	SNAPSHOT_FINISH_IMAGE,  /* channels are closed: write ledger and record; in a drill, check them. Answer SNAPSHOT_IMAGE */
 	SNAPSHOT_ABANDON_IMAGE, /* void: the image, and all copies of messages, are not needed */
 	SNAPSHOT_ENTER_VERDICT, /* `verdict` */
 	SNAPSHOT_KEEP,          /* the message with `token` belongs to the record */
@@ -180,6 +186,8 @@ const struct snapshot_outcome *snapshot_outcome(const struct snapshot *snapshot)
 bool snapshot_awaits_outcome(const struct snapshot *snapshot);
 /* Nothing is under way, nor, on rank 0, begun or due. */
 bool snapshot_is_quiet(const struct snapshot *snapshot);
+/* rank 0, as the initiator of the last attempt: every rank's answer came from within MPI_Finalize. */
+bool snapshot_all_finalizing(const struct snapshot *snapshot);
 /* A request, made here or (on rank 0) anywhere, has not found its end. */
 bool snapshot_is_wanted(const struct snapshot *snapshot);
 /* This rank's program has been asked to stop, and that checkpoint is committed. */
@@ -230,7 +238,7 @@ int64_t snapshot_moved_outgoing(const struct snapshot *snapshot, uint64_t key);
 void snapshot_rebased(struct snapshot *snapshot);
 
 struct snapshot_outgoing { uint64_t key; int64_t sent; int64_t synchronous; };
-struct snapshot_incoming { uint64_t key; int64_t limit; int64_t seen; int64_t recorded; int64_t highest; bool abandoned; };
+struct snapshot_incoming { uint64_t key; int64_t limit; int64_t seen; int64_t recorded; int64_t highest; int64_t orphans; bool abandoned; };
 /* Walk the streams at the cut; cursor starts at 0. */
 bool snapshot_next_outgoing(const struct snapshot *snapshot, size_t *cursor, struct snapshot_outgoing *stream);
 bool snapshot_next_incoming(const struct snapshot *snapshot, size_t *cursor, struct snapshot_incoming *stream);

@@ -19,6 +19,10 @@ enum {
 
 static void want(struct snapshot *snapshot, uint8_t what, int32_t by)
 {
+	if (what == WANT_DRILL) {
+		snapshot->wanted |= what; /* who initiates it is drawn */
+		return;
+	}
 	/* When several asked, rank 0 is the initiator. */
 	if (!(snapshot->wanted & (WANT_REQUEST | WANT_STOP | WANT_COLLECTIVE)))
 		snapshot->wanted_by = by;
@@ -31,7 +35,7 @@ static void want(struct snapshot *snapshot, uint8_t what, int32_t by)
 
 void start_request(struct snapshot *snapshot, uint8_t what, int32_t by)
 {
-	if (by == snapshot->config.rank && !(what & WANT_EMPTY))
+	if (by == snapshot->config.rank && !(what & (WANT_EMPTY | WANT_DRILL)))
 		snapshot->asked = true;
 	if (snapshot->config.rank != 0) {
 		struct bytes_out data = {0};
@@ -45,7 +49,7 @@ void start_request(struct snapshot *snapshot, uint8_t what, int32_t by)
 		return;
 	/* A plain request that comes before rank 0's cut is one with what is under way. */
 	bool joins = what == WANT_REQUEST && snapshot->under_way && snapshot->phase <= SNAPSHOT_ALERT &&
-		     !snapshot->awaiting && !(snapshot->attempt.want & WANT_EMPTY);
+		     !snapshot->awaiting && !(snapshot->attempt.want & (WANT_EMPTY | WANT_DRILL));
 	if (joins)
 		wave_hasten(snapshot);
 	else
@@ -89,11 +93,11 @@ static void look_at_clock(struct snapshot *snapshot)
 	want(snapshot, WANT_INTERVAL, 0);
 }
 
-static void begin(struct snapshot *snapshot)
+static void begin(struct snapshot *snapshot, uint8_t what)
 {
 	struct wire_announce announce = {
 		.epoch = snapshot->attempt.epoch + 1,
-		.want = snapshot->wanted,
+		.want = what,
 		.root = (uint32_t)snapshot->wanted_by,
 		.guided = snapshot->guided,
 		.lead = snapshot->lead,
@@ -102,13 +106,16 @@ static void begin(struct snapshot *snapshot)
 	/* Counts are reset by a snapshot of their own, which takes no number. */
 	if ((announce.want & WANT_EMPTY) && announce.want != WANT_EMPTY)
 		announce.want &= (uint8_t)~WANT_EMPTY;
-	if (announce.want != WANT_EMPTY)
+	if (!(announce.want & (WANT_EMPTY | WANT_DRILL)))
 		announce.number = snapshot->next_number++;
 	if (announce.want == WANT_INTERVAL)
 		announce.every = snapshot->config.every_steps;
 	memcpy(announce.run, snapshot->run, sizeof announce.run);
 	announce.life = snapshot->life;
-	announce.nonce = mix64_pair(snapshot->config.seed, announce.epoch);
+	announce.nonce = mix64_pair(what == WANT_DRILL ? snapshot->config.drill_seed : snapshot->config.seed, announce.epoch);
+	/* Whoever it is, the waves come through; at the end rank 0 wants to know from all of them where they are. */
+	if (announce.want & WANT_DRILL)
+		announce.root = snapshot->finalizing ? 0 : (uint32_t)(announce.nonce % (uint32_t)snapshot->config.ranks);
 	snapshot->wanted &= (uint8_t)~announce.want;
 	snapshot->under_way = true;
 	snapshot->attempts++;
@@ -125,8 +132,10 @@ static void begin(struct snapshot *snapshot)
 
 void start_if_due(struct snapshot *snapshot)
 {
-	if (snapshot->ending || (snapshot->finalizing && snapshot->life == 0)) {
+	if (snapshot->ending) {
 		snapshot->wanted = 0;
+	} else if (snapshot->finalizing && snapshot->life == 0) {
+		snapshot->wanted &= WANT_DRILL;
 	} else if (!snapshot->finalizing) {
 		look_at_steps(snapshot);
 		look_at_clock(snapshot);
@@ -134,10 +143,16 @@ void start_if_due(struct snapshot *snapshot)
 		/* Who asked is answered, if only by a void that says why; nobody asked for these. */
 		snapshot->wanted &= (uint8_t)~(WANT_INTERVAL | WANT_EMPTY);
 	}
-	if (snapshot->under_way || snapshot->phase != SNAPSHOT_IDLE || snapshot->wanted == 0 || snapshot->life == 0)
+	if (snapshot->under_way || snapshot->phase != SNAPSHOT_IDLE || snapshot->wanted == 0)
 		return;
-	if (snapshot->wanted & WANT_COLLECTIVE || snapshot->now_ns >= snapshot->not_before_ns)
-		begin(snapshot);
+	uint8_t other = snapshot->wanted & (uint8_t)~WANT_DRILL;
+	bool due = other != 0 && snapshot->life != 0 &&
+		   ((other & WANT_COLLECTIVE) || snapshot->now_ns >= snapshot->not_before_ns);
+	/* A drill needs no life, and stands back. */
+	if (due)
+		begin(snapshot, other);
+	else if (snapshot->wanted & WANT_DRILL)
+		begin(snapshot, WANT_DRILL);
 }
 
 /* The order of a world count helps against sums that differ by the world's collectives, and against nothing else. */
@@ -181,7 +196,7 @@ void start_learn(struct snapshot *snapshot, struct snapshot_outcome *outcome)
 	outcome->again = false;
 	outcome->resigned = false;
 	outcome->attempts = snapshot->attempts;
-	if (outcome->want & WANT_EMPTY) {
+	if (outcome->want & (WANT_EMPTY | WANT_DRILL)) {
 		snapshot->attempts--; /* not an attempt at a checkpoint */
 		return;
 	}

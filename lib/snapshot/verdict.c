@@ -21,6 +21,7 @@ void verdict_combine(void *sum_memory, const void *other_memory)
 	sum->collectives += other->collectives;
 	sum->tables += other->tables;
 	sum->abandoned += other->abandoned;
+	sum->orphans += other->orphans;
 	take_larger(&sum->held_ns, other->held_ns);
 	take_larger(&sum->overshoot, other->overshoot);
 	take_larger(&sum->step, other->step);

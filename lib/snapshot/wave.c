@@ -110,7 +110,7 @@ static void give_order(struct snapshot *snapshot)
 	uint8_t kinds = snapshot->ready.kinds;
 	if (snapshot->attempt.want & WANT_COLLECTIVE)
 		cut.step = snapshot->here ? snapshot->here_step : -1;
-	else if (kinds & SNAPSHOT_KIND_STEP)
+	else if ((kinds & SNAPSHOT_KIND_STEP) && !snapshot_is_drill(snapshot))
 		cut.step = step_to_order(snapshot, true);
 	if (snapshot->announce.guided)
 		cut.world = (int64_t)snapshot->ready.world + 1;
@@ -123,7 +123,7 @@ static void give_order(struct snapshot *snapshot)
 static bool is_not_ready(const struct snapshot *snapshot)
 {
 	if (snapshot->phase != SNAPSHOT_ALERT || snapshot->finalizing ||
-	    snapshot->now_ns - snapshot->attempt.announced_ns > snapshot_time_allowed(snapshot))
+	    snapshot_is_drill(snapshot) || snapshot->now_ns - snapshot->attempt.announced_ns > snapshot_time_allowed(snapshot))
 		return false;
 	/* What kind of program this is, and how far, is known from the first safepoint on; ranks that will meet in seamark_checkpoint answer from there. */
 	return snapshot->kind == SNAPSHOT_KIND_NONE || snapshot->writer_busy || ((snapshot->attempt.want & WANT_COLLECTIVE) && !snapshot->here);
@@ -141,7 +141,7 @@ void wave_go_on(struct snapshot *snapshot)
 	gather(snapshot, &(struct wire_ready){
 		.step = snapshot->kind == SNAPSHOT_KIND_STEP ? snapshot->last_step : -1,
 		.world = snapshot->config.ledger->comms[snapshot->config.world].begun,
-		.kinds = (uint8_t)snapshot->kind,
+		.kinds = (uint8_t)(snapshot->kind | (snapshot->finalizing ? 0 : READY_RUNNING)),
 	});
 	if (snapshot->config.rank == root_of(snapshot)) {
 		give_order(snapshot);
@@ -150,6 +150,12 @@ void wave_go_on(struct snapshot *snapshot)
 	struct bytes_out data = {0};
 	wire_put_ready(&data, &snapshot->ready);
 	wave_send(snapshot, parent_of(snapshot, root_of(snapshot)), &data);
+}
+
+bool snapshot_all_finalizing(const struct snapshot *snapshot)
+{
+	return snapshot->announced && snapshot->ready_sent && root_of(snapshot) == snapshot->config.rank &&
+	       !(snapshot->ready.kinds & READY_RUNNING);
 }
 
 /* --- the order ------------------------------------------------------------------------------------------------------ */

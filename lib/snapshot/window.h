@@ -14,6 +14,7 @@ struct window_stream {
 	int64_t seen;          /* before this rank's cut; may be negative: carried ones */
 	int64_t highest;       /* position seen before this rank's cut */
 	int64_t recorded;
+	int64_t orphans;       /* of those seen before this rank's cut; in a drill, where they are counted and void nothing */
 	int64_t next;          /* the next stream of the same channel, or -1 */
 	bool had_synchronous;
 	bool abandoned;        /* this rank had freed the communicator: nobody can ask for what is owed */
@@ -37,13 +38,13 @@ struct window_stream *window_stream(struct window *window, uint64_t key, bool *m
 
 static inline int64_t window_owed(const struct window_stream *stream)
 {
-	return stream->abandoned ? 0 : stream->limit - stream->seen - stream->recorded;
+	return stream->abandoned ? 0 : stream->limit - (stream->seen - stream->orphans) - stream->recorded;
 }
 
 /* What nobody will ask for, of a stream on a communicator that was freed. */
 static inline int64_t window_lost(const struct window_stream *stream)
 {
-	int64_t missing = stream->limit - stream->seen - stream->recorded;
+	int64_t missing = stream->limit - (stream->seen - stream->orphans) - stream->recorded;
 	return stream->abandoned && missing > 0 ? missing : 0;
 }
 

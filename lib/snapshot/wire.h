@@ -25,7 +25,8 @@ enum {
 	WANT_INTERVAL = 2,    /* steps or the clock */
 	WANT_STOP = 4,        /* ... and leave */
 	WANT_COLLECTIVE = 8,  /* seamark_checkpoint: every rank is, or will be, in it */
-	WANT_EMPTY = 16       /* no state: move the base */
+	WANT_EMPTY = 16,      /* no state: move the base */
+	WANT_DRILL = 32       /* no state, and a cut anywhere: do the counts hold? */
 };
 
 struct wire_request {
@@ -54,11 +55,12 @@ struct wire_announce {
 	struct wire_outcome last; /* in case it was overtaken; epoch 0: none yet */
 };
 
+enum { READY_RUNNING = 4 };
 struct wire_ready {
 	uint64_t epoch;
 	int64_t step;         /* highest reached, or -1 */
 	uint64_t world;       /* most collectives begun on the world */
-	uint8_t kinds;        /* enum snapshot_kind, added up */
+	uint8_t kinds;        /* enum snapshot_kind, added up; and READY_RUNNING, if a rank is not in MPI_Finalize */
 };
 
 struct wire_cut {
