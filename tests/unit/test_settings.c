@@ -47,7 +47,7 @@ static void every_row_can_read_its_own_default_and_has_words(void)
 	size_t count;
 	const struct settings_row *rows = settings_table(&count);
 
-	CU_ASSERT_EQUAL(count, 11);
+	CU_ASSERT_EQUAL(count, 12);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
 		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
@@ -95,6 +95,16 @@ static void values_that_can_be_are_taken(void)
 	CU_ASSERT_EQUAL(settings.drain_ns, 0);
 	CU_ASSERT_EQUAL(load("SEAMARK_DRAIN=0", NULL), 0);
 	CU_ASSERT_EQUAL(settings.drain_ns, 0);
+	CU_ASSERT_EQUAL(load("SEAMARK_DRILL=0.5ms", NULL), 0);
+	CU_ASSERT_TRUE(settings.drill_ns == MS / 2 && settings.drill_calls == 0 && !settings.drill_seeded);
+	CU_ASSERT_EQUAL(load("SEAMARK_DRILL=200 Calls", NULL), 0);
+	CU_ASSERT_TRUE(settings.drill_ns == 0 && settings.drill_calls == 200 && !settings.drill_seeded);
+	CU_ASSERT_EQUAL(load("SEAMARK_DRILL= 1call seed 18446744073709551615 ", NULL), 0);
+	CU_ASSERT_TRUE(settings.drill_calls == 1 && settings.drill_seeded && settings.drill_seed == UINT64_MAX);
+	CU_ASSERT_EQUAL(load("SEAMARK_DRILL=5ms seed 0", NULL), 0);
+	CU_ASSERT_TRUE(settings.drill_ns == 5 * MS && settings.drill_seeded && settings.drill_seed == 0);
+	CU_ASSERT_EQUAL(load("SEAMARK_DRILL=none", NULL), 0);
+	CU_ASSERT_TRUE(settings.drill_ns == 0 && settings.drill_calls == 0 && !settings.drill_seeded);
 	CU_ASSERT_EQUAL(load("SEAMARK_MARKERS=busy", "SEAMARK_LOG=debug"), 0);
 	CU_ASSERT_EQUAL(settings.markers, MARKERS_BUSY);
 	CU_ASSERT_EQUAL(settings.log, LOG_DEBUG);
@@ -156,7 +166,9 @@ static void what_cannot_be_is_refused_with_name_value_and_range(void)
 		"SEAMARK_KEEP=2.5", "SEAMARK_KEEP=two", "SEAMARK_KEEP=1000000001", "SEAMARK_KEEP=2 3",
 		"SEAMARK_RESTART=newset", "SEAMARK_RESTART=-1", "SEAMARK_RESTART=9223372036854775808",
 		"SEAMARK_RESTART=13.L02", "SEAMARK_TIMEOUT=0s", "SEAMARK_TIMEOUT=0", "SEAMARK_TIMEOUT=none", "SEAMARK_TIMEOUT=10",
-		"SEAMARK_DRAIN=-1s", "SEAMARK_DRAIN=1", "SEAMARK_DRAIN=0.0", "SEAMARK_MARKERS=some", "SEAMARK_SIGNAL=KILL",
+		"SEAMARK_DRAIN=-1s", "SEAMARK_DRAIN=1", "SEAMARK_DRAIN=0.0", "SEAMARK_DRILL=0", "SEAMARK_DRILL=0 calls",
+		"SEAMARK_DRILL=200", "SEAMARK_DRILL=5ms seed", "SEAMARK_DRILL=seed 5", "SEAMARK_DRILL=none seed 5", "SEAMARK_DRILL=5ms seed 1 2",
+		"SEAMARK_DRILL=200 steps", "SEAMARK_MARKERS=some", "SEAMARK_SIGNAL=KILL",
 		"SEAMARK_SIGNAL=SIGSTOP", "SEAMARK_SIGNAL=9", "SEAMARK_SIGNAL=19", "SEAMARK_SIGNAL=0", "SEAMARK_SIGNAL=SEGV",
 		"SEAMARK_SIGNAL=11", "SEAMARK_SIGNAL=32", "SEAMARK_SIGNAL=65", "SEAMARK_SIGNAL=-10",
 		"SEAMARK_SIGNAL=4294967306", "SEAMARK_SIGNAL=USR3", "SEAMARK_SIGNAL=SIG", "SEAMARK_STOP_SIGNAL=kill",
