@@ -22,7 +22,10 @@
 #ifndef INTERPOSE_INSIDE_H
 #define INTERPOSE_INSIDE_H
 
+/* Our wrappers are seen from outside; not every mpi.h says so (MPICH's leaves it to the flags of the compiler). */
+#pragma GCC visibility push(default)
 #include <mpi.h>
+#pragma GCC visibility pop
 #include <stdbool.h>
 #include <stdint.h>
 

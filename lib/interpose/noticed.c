@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Functions that Seamark does not carry: they pass, and snapshots are void from their first use on. */
 #include "interpose/inside.h"
-
-#if defined(OPEN_MPI) && defined(__has_include)
-#if __has_include(<mpi-ext.h>)
-#include <mpi-ext.h>
-#endif
-#endif
+#include "session/family.h"
 
 static void notice(const char *function, bool *noticed)
 {

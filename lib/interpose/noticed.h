@@ -403,7 +403,7 @@ NOTICED(MPI_Win_allocate_shared_c, (MPI_Aint size, MPI_Aint disp_unit, MPI_Info 
 NOTICED(MPI_Win_create_c, (void *base, MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, MPI_Win *win),
 	(base, size, disp_unit, info, comm, win))
 #endif
-#ifdef OMPI_HAVE_MPI_EXT_PCOLLREQ
+#if FAMILY_HAS_MPIX_PERSISTENT
 NOTICED(MPIX_Allgather_init, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
 	MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info, MPI_Request *request), (sendbuf, sendcount, sendtype, recvbuf,
 	recvcount, recvtype, comm, info, request))

@@ -7,16 +7,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "session/family.h"
 #include "session/inside.h"
 #include "session/signals.h"
-
-#if defined(OPEN_MPI)
-#define BUILT_FOR "Open MPI"
-#elif defined(MPICH_VERSION)
-#define BUILT_FOR "MPICH"
-#else
-#define BUILT_FOR ""
-#endif
 
 bool load_mpi_matches(char *text, size_t room)
 {
@@ -27,7 +20,7 @@ bool load_mpi_matches(char *text, size_t room)
 	for (char *tab = version; (tab = strchr(tab, '\t'));)
 		*tab = ' ';
 	snprintf(text, room, "%s", version);
-	return strstr(version, BUILT_FOR) != NULL;
+	return FAMILY_FITS(version);
 }
 
 bool session_load(void)
@@ -42,7 +35,7 @@ bool session_load(void)
 	if (inside.off)
 		return false;
 	if (!load_mpi_matches(version, sizeof version)) {
-		log_say(LOG_QUIET, "this libseamark was built for " BUILT_FOR ", but the MPI library that is loaded is %s: it does nothing; use "
+		log_say(LOG_QUIET, "this libseamark was built for " FAMILY ", but the MPI library that is loaded is %s: it does nothing; use "
 			"the one built for it", version);
 		inside.off = true;
 		inside.off_code = SEAMARK_E_OTHER_MPI;

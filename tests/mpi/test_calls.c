@@ -21,14 +21,21 @@ static int before(void)
 	return (rank + size - 1) % size;
 }
 
-static void status_is(const MPI_Status *status, int source, int tag, int items, MPI_Datatype type)
+/* Of a probe; MPICH leaves in its status whether something was cancelled as it was. */
+static void found_is(const MPI_Status *status, int source, int tag, int items, MPI_Datatype type)
 {
-	int count = -1, cancelled = 1;
+	int count = -1;
 	MPI_Get_count(status, type, &count);
-	MPI_Test_cancelled(status, &cancelled);
 	CU_ASSERT_EQUAL(status->MPI_SOURCE, source);
 	CU_ASSERT_EQUAL(status->MPI_TAG, tag);
 	CU_ASSERT_EQUAL(count, items);
+}
+
+static void status_is(const MPI_Status *status, int source, int tag, int items, MPI_Datatype type)
+{
+	int cancelled = 1;
+	MPI_Test_cancelled(status, &cancelled);
+	found_is(status, source, tag, items, type);
 	CU_ASSERT_EQUAL(cancelled, 0);
 }
 
@@ -190,7 +197,7 @@ static void test_probes_find_what_is_received(void)
 	MPI_Isend(out, 5, MPI_INT, next(), 31, MPI_COMM_WORLD, &request);
 	while (!flag)
 		MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &flag, &probed);
-	status_is(&probed, before(), 31, 5, MPI_INT);
+	found_is(&probed, before(), 31, 5, MPI_INT);
 	MPI_Probe(before(), 31, MPI_COMM_WORLD, &probed);
 	MPI_Get_count(&probed, MPI_INT, &count);
 	MPI_Recv(in, count, MPI_INT, probed.MPI_SOURCE, probed.MPI_TAG, MPI_COMM_WORLD, &status);
