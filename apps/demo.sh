@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# demo.sh: a simulation is killed in mid-run and goes on from its checkpoint, bit for bit. Installs what is missing, builds, runs, and says
+# demo.sh [PRESET]: a simulation is killed in mid-run and goes on from its checkpoint, bit for bit. Installs what is missing, builds, runs, and says
 # what it showed. Exit status 0 only if all of it was so. Works in a temporary folder, which it removes.
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -43,7 +43,7 @@ trap 'exit 1' INT TERM HUP
 
 # start NAME: becomes the simulation, which writes NAME.field, every bit of its result, and NAME.pgm, a picture of it.
 start() {
-	exec mpirun --oversubscribe --bind-to none -n $ranks "$build/apps/heat" --size $size --steps $steps --every 1000 \
+	exec "$launcher" -n $ranks "$build/apps/heat" --size $size --steps $steps --every 1000 \
 		--dump "$1.field" --output "$1.pgm"
 }
 
@@ -55,18 +55,22 @@ checksum() {
 	grep "checksum" "$1" | tail -n 1
 }
 
+preset=${1:-release}
 say "What is needed"
 sh "$top/cmake/packages.sh" build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhwloc-dev \
-	libjansson-dev libxxhash-dev || fail "packages are missing"
-build=$top/build/demo
+	libjansson-dev libxxhash-dev $([ "$preset" != mpich ] || echo mpich libmpich-dev) || fail "packages are missing"
+build=$top/build/demo-$preset
 folder=$(mktemp -d) || exit 1
 echo "Building Seamark, heat and the command seamark in $build"
-{ cmake -S "$top" -B "$build" -G Ninja -DBUILD_TESTING=OFF -DSEAMARK_BENCH=OFF &&
+{ cmake -S "$top" --preset "$preset" -B "$build" -DBUILD_TESTING=OFF -DSEAMARK_BENCH=OFF &&
 	cmake --build "$build" --target heat seamark_command; } >"$folder/build.log" 2>&1 ||
 	{ cat "$folder/build.log"; fail "cannot build"; }
 
-# Root in a container may run mpirun, and ranks that share a core take turns.
+launcher=$(sed -n 's/^MPIEXEC_EXECUTABLE:[A-Z]*=//p' "$build/CMakeCache.txt")
+
+# Open MPI: root in a container may run mpirun, and ranks may be more than cores and take turns. MPICH's take turns too.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none MPIR_CVAR_POLLS_BEFORE_YIELD=10
 unset $(env | sed -n 's/^\(SEAMARK_[A-Z_]*\)=.*/\1/p') 2>/dev/null
 cd "$folder" || exit 1
 

@@ -6,13 +6,16 @@ set(SEAMARK_TEST_ENVIRONMENT
 	OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 	# More ranks than cores: they take turns, and no two worlds are bound to the same core.
 	OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
-	"MPIEXEC=${MPIEXEC_EXECUTABLE}"
+	# MPICH: a rank that waits gives its core away after few looks.
+	MPIR_CVAR_POLLS_BEFORE_YIELD=10
+	"MPIEXEC=${MPIEXEC_EXECUTABLE}" "MPICC=${MPI_C_COMPILER}"
 	"UBSAN_OPTIONS=print_stacktrace=1"
 	# Not SEAMARK_...: the library would warn of names that are no settings.
 	"TEST_BUILD=${PROJECT_BINARY_DIR}" "TEST_SOURCE=${PROJECT_SOURCE_DIR}")
 
 # seamark_test(NAME COMMAND command... [LABELS label...] [TIMEOUT seconds] [PROCESSORS n] [ENVIRONMENT name=value...] [SERIAL])
-# The command may be a target's name. For scripts: $MPIEXEC is mpirun, $TEST_BUILD and $TEST_SOURCE are the trees.
+# The command may be a target's name. For scripts: $MPIEXEC is mpirun and $MPICC mpicc of the MPI that is built for, $TEST_BUILD and $TEST_SOURCE are
+# the trees. Label mpich: part of the ordinary run with MPICH.
 function(seamark_test name)
 	cmake_parse_arguments(TEST "SERIAL" "TIMEOUT;PROCESSORS" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
 	list(POP_FRONT TEST_COMMAND first)
@@ -34,7 +37,8 @@ function(seamark_test name)
 endfunction()
 
 # seamark_mpi_test(NAME RANKS n COMMAND command... [PRELOAD] and as seamark_test): the command on n ranks. PRELOAD: libseamark.so is
-# preloaded into the ranks, for programs that are not linked with it. ENVIRONMENT reaches mpirun and the ranks.
+# preloaded into the ranks, for programs that are not linked with it. ENVIRONMENT reaches mpirun and the ranks. On up to 4 ranks it is also run with MPICH if not SERIAL,
+# which is slow when ranks share a core.
 function(seamark_mpi_test name)
 	cmake_parse_arguments(TEST "PRELOAD;SERIAL" "RANKS;TIMEOUT" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
 	list(POP_FRONT TEST_COMMAND first)
@@ -48,6 +52,9 @@ function(seamark_mpi_test name)
 	set(serial)
 	if(TEST_SERIAL)
 		set(serial SERIAL)
+	endif()
+	if(TEST_RANKS LESS_EQUAL 4 AND NOT TEST_SERIAL AND NOT "deep" IN_LIST TEST_LABELS)
+		list(APPEND TEST_LABELS mpich)
 	endif()
 	seamark_test(${name} ${serial} PROCESSORS ${TEST_RANKS} TIMEOUT ${TEST_TIMEOUT} LABELS mpi ${TEST_LABELS}
 		ENVIRONMENT ${TEST_ENVIRONMENT}

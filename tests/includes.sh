@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # includes.sh [--self | LIB]: includes in lib/ go one way: doors (api, interpose) -> hall (session) -> rooms -> base; no room knows another,
 # but the channel uses the ledger, and interpose the channel's and the ledger's headers on the hot path. MPI begins at the channel;
-# what is pure knows no files, clock or threads. --self shows that each rule can fail.
+# what is pure knows no files, clock or threads. Which MPI library it is built for is asked in session/family.h only, by the tests and programs too.
+# --self shows that each rule can fail.
 set -eu
 
 # Prints "file: include: why" for each include that breaks a rule.
@@ -40,6 +41,12 @@ check() {
 			complain("a pure file knows no files, clock or threads")
 		}
 	}'
+}
+
+# Prints "file: line" for each place, but the one, that asks at compile time which MPI library this is.
+family() {
+	find "$@" -name '*.[ch]' ! -path '*/session/family.h' -exec grep -HnE \
+		'^[[:space:]]*#[[:space:]]*(el)?if.*(OPEN_MPI|OMPI_|MPICH|MPIR?_CVAR|MVAPICH|I_MPI)' {} + || true
 }
 
 # complaints FILE INCLUDE: about a tree with this one include.
@@ -93,6 +100,12 @@ self() {
 	sound api/api.c '"session/session.h"'
 	sound api/version.c '"seamark.h"'
 	sound snapshot/step.c '<string.h>'
+	for line in '#ifdef OPEN_MPI' '#if defined(MPICH_VERSION)' '  # elif OMPI_MAJOR_VERSION > 4'; do
+		echo "$line" >"$tree/snapshot/step.c"
+		[ -n "$(family "$tree")" ] || { echo "not noticed: $line"; status=1; }
+	done
+	mkdir -p "$tree/session" && mv "$tree/snapshot/step.c" "$tree/session/family.h"
+	[ -z "$(family "$tree")" ] || { echo "wrongly noticed: session/family.h"; status=1; }
 	return $status
 }
 
@@ -103,7 +116,7 @@ case ${1-} in
 *)
 	lib=${1-$(dirname "$0")/../lib}
 	[ -d "$lib/base" ] || { echo "includes.sh: '$lib' is not the library's folder" >&2; exit 2; }
-	wrong=$(check "$lib")
+	wrong=$(check "$lib"; family "$lib" "$lib"/../apps "$lib"/../tests "$lib"/../bench)
 	[ -z "$wrong" ] || { printf '%s\n' "$wrong"; exit 1; }
 	;;
 esac

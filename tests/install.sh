@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # install.sh: what `cmake --install` puts in place is enough to build programs against, by pkg-config and by find_package, with and without
-# MPI; and the installed command runs from wherever the prefix is moved to. $TEST_BUILD is the build tree; works in an empty folder.
+# MPI; and the installed command runs from wherever the prefix is moved to. $TEST_BUILD is the build tree, $MPICC and $MPIEXEC are its MPI's; works in an
+# empty folder.
 set -eu
 
 fail() {
@@ -56,14 +57,14 @@ flags() {
 	PKG_CONFIG_PATH=$pc pkg-config --define-variable=prefix="$prefix" --define-variable=libdir="$lib" \
 		--define-variable=includedir="$prefix/include" --cflags --libs "$1"
 }
-mpicc -o pkg-saved saved.c $(flags seamark) -Wl,-rpath,"$lib"
+"$MPICC" -o pkg-saved saved.c $(flags seamark) -Wl,-rpath,"$lib"
 cc -o pkg-reader reader.c $(flags seamark-files) -Wl,-rpath,"$lib"
-cmake -S . -B out -DCMAKE_PREFIX_PATH="$prefix" >cmake.log 2>&1 || { cat cmake.log; fail "find_package does not find it"; }
+cmake -S . -B out -DCMAKE_PREFIX_PATH="$prefix" -DMPI_C_COMPILER="$MPICC" >cmake.log 2>&1 || { cat cmake.log; fail "find_package does not find it"; }
 cmake --build out >cmake.log 2>&1 || { cat cmake.log; fail "cannot build with the exported targets"; }
 
 # Seamark's wrappers are found before the MPI library's.
 for program in pkg-saved out/saved; do
-	order=$(readelf -d $program | sed -n 's/.*(NEEDED).*\[lib\(seamark\|mpi\)\.so.*/\1/p' | tr '\n' ' ')
+	order=$(readelf -d $program | sed -n 's/.*(NEEDED).*\[lib\(seamark\|mpi\)\(ch\)\{0,1\}\.so.*/\1/p' | tr '\n' ' ')
 	[ "$order" = "seamark mpi " ] || fail "$program is linked in the order '$order'"
 	SEAMARK_LOG=quiet "$MPIEXEC" -n 1 ./$program || fail "$program does not run"
 done

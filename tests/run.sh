@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# run.sh: installs what is missing, builds, and runs the tests; then the unit tests again with the sanitizers. Its last line is
+# run.sh: installs what is missing, builds, and runs the tests; then those of MPI again with MPICH, and the unit tests
+# with the sanitizers. Its last line is
 # "N passed, N failed"; the exit status is 0 only if tests ran and all passed. TEST_DEEP=1 runs the long tests too.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -46,8 +47,8 @@ log=$(mktemp)
 trap 'rm -f "$log" "$log.status"' EXIT
 jobs=$(nproc 2>/dev/null || echo 2)
 
-sh cmake/packages.sh build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhwloc-dev libjansson-dev \
-	libxxhash-dev libcunit1-dev python3 python3-mpi4py python3-numpy || give_up "packages are missing"
+sh cmake/packages.sh build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin mpich libmpich-dev libhwloc-dev \
+	libjansson-dev libxxhash-dev libcunit1-dev python3 python3-mpi4py python3-numpy || give_up "packages are missing"
 
 build ci
 if [ "${TEST_DEEP-0}" = 1 ]; then
@@ -55,6 +56,8 @@ if [ "${TEST_DEEP-0}" = 1 ]; then
 else
 	run ci -LE '^deep$'
 fi
+build mpich
+run mpich -L '^mpich$' -LE '^deep$'
 build asan
 run asan -L '^(unit|asan)$' -LE '^deep$'
 finish

@@ -46,7 +46,7 @@ static int become_launcher(const struct bank_options *options, int64_t processes
 		program = path;
 	}
 	if (launcher == NULL)
-		launcher = "mpirun";
+		launcher = BANK_LAUNCHER;
 	snprintf(count, sizeof count, "%lld", (long long)processes);
 	/* Open MPI: the processes of a scenario may be more than the cores. */
 	setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 0);

@@ -45,6 +45,10 @@ int MPI_Init_thread(int *argc, char ***argv, int required, int *provided)
 
 int MPI_Finalize(void)
 {
+	if (session_enter()) {
+		interpose_free_types();
+		session_leave(MPI_SUCCESS);
+	}
 	/* What is under way ends in the delete callback that session_begin has set, which also runs when PMPI_Finalize is called directly. */
 	session_finalizing();
 	return PMPI_Finalize();

@@ -173,6 +173,9 @@ static inline void begin_collective(const char *function, MPI_Comm comm, const v
 /* A non-blocking one was begun: a shadow, unless it is complete already. true: it is. */
 bool interpose_began(MPI_Request request, enum shadow_kind kind, struct shadow **shadow);
 
+/* Types that the application has freed, and that no pending receive needs any more, are freed. */
+void interpose_free_types(void);
+
 struct naming;
 /* MPI_Comm_idup is complete: the new communicator is named. */
 void interpose_name_idup(struct naming *naming);

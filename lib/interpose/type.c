@@ -20,7 +20,7 @@ static bool is_needed(MPI_Datatype type)
 	return false;
 }
 
-static void free_unneeded(void)
+void interpose_free_types(void)
 {
 	size_t left = 0;
 	for (size_t i = 0; i < kept_count; i++)
@@ -56,7 +56,7 @@ int MPI_Type_free(MPI_Datatype *type)
 	if (unlikely(type == NULL || *type == MPI_DATATYPE_NULL || !session_enter()))
 		return PMPI_Type_free(type);
 	if (kept_count)
-		free_unneeded();
+		interpose_free_types();
 	if (session.sequence.shadows.used == 0 || !keep(*type))
 		return session_leave(PMPI_Type_free(type));
 	*type = MPI_DATATYPE_NULL;

@@ -20,9 +20,11 @@ ls checkpoints.4.16/*.L*/manifest.json >/dev/null 2>&1 || fail "16 queens have l
 
 # Asked to stop by a signal, which mpirun hands on, it leaves with success, all ranks together; started again it goes on.
 export SEAMARK_DIR=stopped
-SEAMARK_STOP_SIGNAL=USR2 "$MPIEXEC" -n 4 "$queens" 16 >out 2>err </dev/null &
+stop=USR2
+"$MPIEXEC" --version 2>&1 | grep -q HYDRA && stop=ALRM # MPICH's launcher dies of USR2
+SEAMARK_STOP_SIGNAL=$stop "$MPIEXEC" -n 4 "$queens" 16 >out 2>err </dev/null &
 when_committed stopped
-kill -USR2 $!
+kill -s "$stop" $!
 wait $!
 status=$?
 [ "$status" -eq 0 ] || fail "asked to stop it ends with $status"

@@ -6,6 +6,9 @@ program=$1 group=$2
 case=0
 folder=
 what=
+# A signal that the launcher hands on: MPICH's dies of USR2.
+stop=USR2
+"$MPIEXEC" --version 2>&1 | grep -q HYDRA && stop=ALRM
 
 die() {
 	echo "FAILED: case $case of $group ($what): $*"
@@ -301,14 +304,14 @@ asks() {
 	chain=
 	[ "$3 $4" = 'commit mpirun' ] && chain=chain
 	# shellcheck disable=SC2086 # no word if there is none
-	SEAMARK_STOP_SIGNAL=USR2 "$MPIEXEC" -n "$1" "$program" loop "$2" "$3" $chain >out 2>err </dev/null &
+	SEAMARK_STOP_SIGNAL=$stop "$MPIEXEC" -n "$1" "$program" loop "$2" "$3" $chain >out 2>err </dev/null &
 	child=$!
 	rank=0
 	while [ "$rank" -lt "$1" ]; do
 		when "pid.$rank"
 		rank=$((rank + 1))
 	done
-	signal=$([ "$3" = stop ] && echo USR2 || echo USR1)
+	signal=$([ "$3" = stop ] && echo "$stop" || echo USR1)
 	case $4 in
 	file) touch "$folder/stop" ;;
 	mpirun) kill -s "$signal" "$child" ;;
