@@ -28,34 +28,14 @@ struct calls {
 	const struct object *dlopens;
 };
 
-/* mpi_send_, mpi_send__, mpi_send_f08_, mpi_send_f08ts_, MPI_SEND: as compilers of Fortran make it of MPI_Send. */
 static const struct coverage *fortran_row(const char *symbol)
 {
-	static const char *const ends[] = { "_f08ts", "_f08" };
-	char name[80];
-	size_t length = strlen(symbol);
 	const struct coverage *row;
 
-	if (length >= sizeof name)
-		return NULL;
-	memcpy(name, symbol, length + 1);
-	while (length && name[length - 1] == '_')
-		name[--length] = 0;
-	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-		if (length > strlen(ends[i]) && strcmp(name + length - strlen(ends[i]), ends[i]) == 0) {
-			name[length -= strlen(ends[i])] = 0;
-			break;
-		}
 	for (size_t i = 0; (row = coverage_at(i)); i++)
-		if (row->name && strcasecmp(row->name, name) == 0)
+		if (row->name && coverage_is_in_fortran(symbol, row->name))
 			return row;
 	return NULL;
-}
-
-static bool is_c_name(const char *name)
-{
-	size_t at = strncmp(name, "MPI_", 4) == 0 ? 4 : strncmp(name, "MPIX_", 5) == 0 ? 5 : 0;
-	return at && name[at] >= 'A' && name[at] <= 'Z' && ((name[at + 1] >= 'a' && name[at + 1] <= 'z') || name[at + 1] == '_');
 }
 
 static void add_call(struct calls *calls, const struct coverage *row, const char *name, const struct object *by)
@@ -76,12 +56,12 @@ static void add_import(struct calls *calls, const char *name, const struct objec
 {
 	const struct coverage *row;
 
-	if (is_c_name(name)) {
+	if (coverage_is_function(name)) {
 		row = coverage_of(name);
 		/* A name that nobody knows is MPI's only if the library has it. */
 		if (row || (mpi && elf_defines(&mpi->elf, name)))
 			add_call(calls, row, name, by);
-	} else if (strncmp(name, "PMPI_", 5) == 0 && is_c_name(name + 1)) {
+	} else if (strncmp(name, "PMPI_", 5) == 0 && coverage_is_function(name + 1)) {
 		row = coverage_of(name + 1);
 		if (row && row->treatment != COVERAGE_PASSES && !calls->below) {
 			calls->below = by;
@@ -164,12 +144,15 @@ static void tell_void(struct doctor *doctor, const struct program *program, cons
 
 		told_by(program, call, by, sizeof by);
 		if (!call->row) {
-			doctor_say(doctor, "calls", DOCTOR_PROBLEM, "%s%s is not known to this Seamark: what it does is not seen", call->name, by);
+			doctor_say(doctor, "calls", DOCTOR_PROBLEM, "%s%s is not known to this Seamark: checkpoints are void from the start", call->name,
+				   by);
 			if (unknown)
 				json_array_append_new(unknown, command_json_text(call->name));
+		} else if (strncmp(call->row->note, "at the start", 12) == 0) {
+			doctor_say(doctor, "calls", DOCTOR_PROBLEM, "%s%s makes checkpoints void from the start", call->name, by);
 		} else if (call->uncovered) {
-			doctor_say(doctor, "calls", DOCTOR_PROBLEM, "%s%s passes libseamark.so by, which was built for an MPI library without it: "
-				   "build Seamark with the library that the program uses", call->name, by);
+			doctor_say(doctor, "calls", DOCTOR_PROBLEM, "%s%s makes checkpoints void from the start: libseamark.so was built with an MPI library "
+				   "that lacks it; build Seamark with the one that the program uses", call->name, by);
 		} else if (call->row->treatment == COVERAGE_MAKES_VOID) {
 			doctor_say(doctor, "calls", DOCTOR_PROBLEM, "%s%s makes checkpoints void from its first use on%s%s", call->name, by,
 				   *call->row->note ? ": " : "", call->row->note);
@@ -212,7 +195,7 @@ static void tell_calls(struct doctor *doctor, const struct program *program, con
 	tell_notes(doctor, calls);
 	tell_void(doctor, program, calls, unknown);
 	if (calls->below)
-		doctor_say(doctor, "calls", DOCTOR_PROBLEM, "%s calls %s and maybe more below Seamark: checkpoints are void from the start",
+		doctor_say(doctor, "calls", DOCTOR_FINE, "%s calls %s, and maybe more by such names: they are led to Seamark",
 			   path_name(calls->below->path), calls->below_name);
 	if (calls->dlopens)
 		doctor_say(doctor, "calls", DOCTOR_NOTE, "%s loads objects while it runs (dlopen): what those call is not known",
@@ -245,8 +228,8 @@ static void tell_fortran(struct doctor *doctor, const struct program *program, c
 	const struct object *binding = program_find(program, OBJECT_BINDING);
 
 	if (calls->fortran)
-		doctor_say(doctor, "fortran", DOCTOR_PROBLEM, "calls MPI from Fortran%s%s, below Seamark: checkpoints are void from the start",
-			   binding ? " through " : "", binding ? path_name(binding->path) : "");
+		doctor_say(doctor, "fortran", DOCTOR_FINE, "calls MPI from Fortran%s%s: the calls are led to Seamark", binding ? " through " : "",
+			   binding ? path_name(binding->path) : "");
 }
 
 /* --- libraries -------------------------------------------------------------------------------------------------------- */

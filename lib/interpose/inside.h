@@ -15,6 +15,7 @@
  *   coverage.c      what becomes of each MPI function, in coverage_table.h: a new wrapper changes its row, which the tests see to
  *   objects.c       the loaded objects, their symbols and relocations
  *   slots.c         what calls PMPI_ names is made to call Seamark
+ *   unwrapped.c     functions of a newer MPI library, for which there is no wrapper
  *   uncounted.c     calls that pass by
  *
  * Every wrapper begins with session_enter, which is false outside MPI_Init and MPI_Finalize and when Seamark is off: then it is MPI's own. It ends with
@@ -69,6 +70,9 @@ enum slots_moment {
 	SLOTS_LATE   /* what an object has called before it was found makes snapshots void */
 };
 void interpose_slots(enum slots_moment moment);
+struct object;
+/* Says which object, if one does, uses a function of the MPI library that Seamark should see and has no wrapper for. `own` is Seamark's. */
+void interpose_unwrapped(const struct object *own);
 
 /* --- receives ---------------------------------------------------------------------------------------------------------- */
 

@@ -148,4 +148,6 @@ void interpose_slots(enum slots_moment moment)
 	objects_each(find_own, &pass.own);
 	if (pass.own.symbols)
 		objects_each(look_at_object, &pass);
+	if (pass.own.symbols && moment != SLOTS_LOAD && session.mode != SESSION_OFF)
+		interpose_unwrapped(&pass.own);
 }

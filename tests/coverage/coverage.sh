@@ -7,6 +7,7 @@ LC_ALL=C
 export LC_ALL
 table=$1
 shift
+[ -r "$table" ] || { echo "coverage: there is no '$table'" >&2; exit 2; }
 
 rows() { if [ -x "$table" ]; then "$table" --plain; else cat "$table"; fi; }
 

@@ -45,7 +45,9 @@ static void markdown(void)
 	       "- **carried**: followed in full; messages in flight come back after a restart.\n"
 	       "- **counted**: a snapshot is void if the ranks' cuts fall on different sides of the call.\n"
 	       "- **passes**: there is nothing in it to save, or what there is is the program's. *Watched*: Seamark looks at it nevertheless.\n"
-	       "- **makes void**: works as without Seamark, but from its first use on no checkpoint is made, and the log says which function is why.\n\n");
+	       "- **makes void**: works as without Seamark, but from its first use on no checkpoint is made, and the log says which function is why.\n\n"
+	       "A function of the MPI library that is not in this list, or that stands in it as followed and is not in the library that Seamark was built with, makes\n"
+	       "checkpoints void from the start in a program that is linked to it.\n\n");
 	count();
 	for (size_t i = 0; (row = coverage_at(i)); i++)
 		if (row->group)

@@ -26,6 +26,26 @@ add_executable(below_loads ${here}/below.c)
 target_compile_definitions(below_loads PRIVATE _GNU_SOURCE LOADED)
 target_link_libraries(below_loads PRIVATE seamark_warnings Seamark::seamark MPI::MPI_C ${CMAKE_DL_LIBS})
 
+# A function that the MPI library has (here: a part of it, by its name), and Seamark does not know.
+# newer_library(NAME DEFINITION libraries...), newer_program(NAME DEFINITION libraries...)
+function(newer_library name definition)
+	add_library(${name} SHARED ${here}/newer.c)
+	target_compile_definitions(${name} PRIVATE ${definition})
+	set_target_properties(${name} PROPERTIES C_VISIBILITY_PRESET default)
+	target_link_libraries(${name} PRIVATE seamark_warnings ${ARGN})
+endfunction()
+function(newer_program name definition)
+	add_executable(${name} ${here}/below.c ${here}/transport.c ${here}/newer.c)
+	target_compile_definitions(${name} PRIVATE ABOVE ${definition})
+	target_link_libraries(${name} PRIVATE seamark_warnings Seamark::seamark ${ARGN} MPI::MPI_C)
+endfunction()
+newer_library(mca_newer NEWER)
+newer_library(not_newer OWN)
+newer_library(newer_binding BINDING mca_newer)
+newer_program(newer CALLER not_newer mca_newer)
+newer_program(newer_fortran FORTRAN newer_binding)
+newer_program(newer_quiet FORTRAN_QUIET newer_binding)
+
 add_library(tool SHARED tool.c)
 set_target_properties(tool PROPERTIES C_VISIBILITY_PRESET default)
 target_link_libraries(tool PRIVATE seamark_warnings MPI::MPI_C)
@@ -47,6 +67,10 @@ foreach(moment before quiet lazy)
 endforeach()
 below_test(mpi-below-loaded-late "unable PMPI_[A-Z][a-z]*: libtransport.so, .* was loaded after MPI_Init" 2 $<TARGET_FILE:below_loads>
 	$<TARGET_FILE:transport> late)
+
+below_test(mpi-newer-library "unable MPI_Newer_send: newer is linked to it" 2 $<TARGET_FILE:newer>)
+below_test(mpi-newer-library-in-fortran "unable MPI_Newer_send: newer_fortran is linked to it" 2 $<TARGET_FILE:newer_fortran>)
+below_test(mpi-newer-library-unused-in-fortran 6 2 $<TARGET_FILE:newer_quiet>)
 
 # A tool before Seamark sees what the program calls, and stacks; one behind it sees nothing.
 below_test(mpi-tool-before 6 2 env LD_PRELOAD=$<TARGET_FILE:tool> $<TARGET_FILE:above> ENVIRONMENT "SAID=tool: 52 sends, 58 receives")
