@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Persistent requests: each start is a send or a receive of its own. Their handles stay, so a shadow stays with each: SHADOW_INACTIVE between its
+/* Persistent requests: each start is a send or a receive of its own. Their handles stay when they complete, so a shadow stays with each: SHADOW_INACTIVE between its
  * starts, and while a standard, buffered or ready send is under way, of which there is nothing to follow.
  *
  * A start that is served from the mailbox does not start MPI's request: the delivery's own request stands in for it in the waits and tests that follow, and
@@ -93,6 +93,25 @@ int MPI_Recv_init(void *buf, int count, MPI_Datatype datatype, int source, int t
 
 /* --- started ------------------------------------------------------------------------------------------------------------------ */
 
+/* PMPI_Start. Open MPI puts another request in the place of one whose last message was told complete and is not yet done with inside it: the handle changes,
+ * and the shadow goes with it. Null: there was no memory for that. */
+static int start_it(MPI_Request *request, struct shadow **shadow)
+{
+	const MPI_Request was = *request;
+	int error = PMPI_Start(request);
+	if (likely(*request == was))
+		return error;
+	const struct shadow moved = **shadow;
+	shadow_drop(&session.sequence.shadows, *shadow);
+	*shadow = interpose_shadow(*request, SHADOW_INACTIVE, moved.key);
+	if (*shadow) {
+		const uint64_t handle = (*shadow)->handle;
+		**shadow = moved;
+		(*shadow)->handle = handle;
+	}
+	return error;
+}
+
 static int start_send(MPI_Request *request, struct shadow *shadow, const struct persistent *persistent)
 {
 	const bool synchronous = persistent->what == SYNCHRONOUS;
@@ -100,11 +119,11 @@ static int start_send(MPI_Request *request, struct shadow *shadow, const struct 
 	struct ledger_stream *stream = ledger_stream(&session.ledger.sent, persistent->pattern.key);
 	stream->total++;
 	stream->seen += synchronous;
-	int error = PMPI_Start(request);
+	int error = start_it(request, &shadow);
 	if (unlikely(error != MPI_SUCCESS)) {
 		stream->total--;
 		stream->seen -= synchronous;
-	} else if (synchronous) {
+	} else if (synchronous && shadow) {
 		shadow->kind = SHADOW_SYNCHRONOUS;
 		shadow->position = stream->total;
 		session.synchronous_pending++;
@@ -112,7 +131,7 @@ static int start_send(MPI_Request *request, struct shadow *shadow, const struct 
 	return error;
 }
 
-static int start_receive(MPI_Request *request, struct persistent *persistent)
+static int start_receive(MPI_Request *request, struct shadow *shadow, struct persistent *persistent)
 {
 	const struct shadow_pattern *pattern = &persistent->pattern;
 	const int index = (int)ledger_key_comm(pattern->key);
@@ -126,9 +145,8 @@ static int start_receive(MPI_Request *request, struct persistent *persistent)
 		session.stand_ins += error == MPI_SUCCESS;
 		return error;
 	}
-	int error = PMPI_Start(request);
-	struct shadow *shadow = shadow_of(*request);
-	if (unlikely(error != MPI_SUCCESS))
+	int error = start_it(request, &shadow);
+	if (unlikely(error != MPI_SUCCESS || shadow == NULL))
 		return error;
 	shadow->kind = SHADOW_RECEIVE;
 	shadow->key = pattern->key;
@@ -150,7 +168,7 @@ static int start(MPI_Request *request)
 		session_unable("MPI_Start", "it was called for a communicator that was freed");
 		return PMPI_Start(request);
 	}
-	return persistent->what == RECEIVE ? start_receive(request, persistent) : start_send(request, shadow, persistent);
+	return persistent->what == RECEIVE ? start_receive(request, shadow, persistent) : start_send(request, shadow, persistent);
 }
 
 int MPI_Start(MPI_Request *request)
