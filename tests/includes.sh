@@ -13,7 +13,7 @@ check() {
 			sed "s|^|$file |"
 	done) | awk '
 	function room_of(path) { return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : "" }
-	function is_pure(path) { return path ~ /^snapshot\// || path ~ /^channel\/(shadow|position|mailbox)\.[ch]$/ }
+	function is_pure(path) { return path ~ /^snapshot\// || path ~ /^channel\/(shadow|position|mailbox|audit|epochs)\.[ch]$/ }
 	function may(room, what, other) {
 		if (other == room || other == "base") return 1
 		if (room == "channel") return what == "snapshot/ledger.h"

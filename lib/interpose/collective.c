@@ -14,6 +14,22 @@
 		return session_leave(error);                                                                                   \
 	}
 
+/* Nobody leaves it before everybody is in it, unless there are no items: that settles epochs of windows (channel/epochs.h). */
+#define MEETING(name, items, type, parameters, arguments)                                                                      \
+	int MPI_##name parameters                                                                                              \
+	{                                                                                                                      \
+		if (unlikely(!session_enter()))                                                                                \
+			return PMPI_##name arguments;                                                                          \
+		begin_collective("MPI_" #name, comm, __builtin_return_address(0));                                             \
+		const uint64_t number = session.epochs.number;                                                                 \
+		session_outside();                                                                                             \
+		int error = PMPI_##name arguments;                                                                             \
+		session_back();                                                                                                \
+		if (unlikely(session.epochs.count != 0) && error == MPI_SUCCESS && (items) > 0)                                \
+			interpose_met(comm, type, number);                                                                     \
+		return session_leave(error);                                                                                   \
+	}
+
 static int began(int error, const MPI_Request *request)
 {
 	struct shadow *shadow;

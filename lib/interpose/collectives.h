@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The collectives: COLLECTIVE(name, (parameters), (arguments)), and NONBLOCKING likewise, whose last parameter is the request. The including file
- * defines both; each communicator is called comm. No include guard: it is a table. */
-COLLECTIVE(Barrier, (MPI_Comm comm), (comm))
+/* The collectives: COLLECTIVE(name, (parameters), (arguments)); NONBLOCKING likewise, whose last parameter is the request; and MEETING(name, items, type,
+ * (parameters), (arguments)), which nobody leaves before everybody is in it, if items of that type are exchanged. The including file defines all three;
+ * each communicator is called comm. No include guard: it is a table. */
+MEETING(Barrier, 1, MPI_BYTE, (MPI_Comm comm), (comm))
 COLLECTIVE(Bcast, (void *buffer, int count, MPI_Datatype datatype, int root, MPI_Comm comm), (buffer, count, datatype,
 	root, comm))
 COLLECTIVE(Gather, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
@@ -16,12 +17,12 @@ COLLECTIVE(Scatter, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, 
 COLLECTIVE(Scatterv, (const void *sendbuf, const int sendcounts[], const int displs[], MPI_Datatype sendtype, void
 	*recvbuf, int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm), (sendbuf, sendcounts, displs, sendtype,
 	recvbuf, recvcount, recvtype, root, comm))
-COLLECTIVE(Allgather, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
+MEETING(Allgather, recvcount, recvtype, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
 	MPI_Datatype recvtype, MPI_Comm comm), (sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype, comm))
 COLLECTIVE(Allgatherv, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, const int
 	recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm), (sendbuf, sendcount, sendtype, recvbuf,
 	recvcounts, displs, recvtype, comm))
-COLLECTIVE(Alltoall, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
+MEETING(Alltoall, recvcount, recvtype, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
 	MPI_Datatype recvtype, MPI_Comm comm), (sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype, comm))
 COLLECTIVE(Alltoallv, (const void *sendbuf, const int sendcounts[], const int sdispls[], MPI_Datatype sendtype, void
 	*recvbuf, const int recvcounts[], const int rdispls[], MPI_Datatype recvtype, MPI_Comm comm), (sendbuf, sendcounts,
@@ -31,11 +32,11 @@ COLLECTIVE(Alltoallw, (const void *sendbuf, const int sendcounts[], const int sd
 	comm), (sendbuf, sendcounts, sdispls, sendtypes, recvbuf, recvcounts, rdispls, recvtypes, comm))
 COLLECTIVE(Reduce, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op, int root,
 	MPI_Comm comm), (sendbuf, recvbuf, count, datatype, op, root, comm))
-COLLECTIVE(Allreduce, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op, MPI_Comm
+MEETING(Allreduce, count, datatype, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op, MPI_Comm
 	comm), (sendbuf, recvbuf, count, datatype, op, comm))
 COLLECTIVE(Reduce_scatter, (const void *sendbuf, void *recvbuf, const int recvcounts[], MPI_Datatype datatype, MPI_Op
 	op, MPI_Comm comm), (sendbuf, recvbuf, recvcounts, datatype, op, comm))
-COLLECTIVE(Reduce_scatter_block, (const void *sendbuf, void *recvbuf, int recvcount, MPI_Datatype datatype, MPI_Op op,
+MEETING(Reduce_scatter_block, recvcount, datatype, (const void *sendbuf, void *recvbuf, int recvcount, MPI_Datatype datatype, MPI_Op op,
 	MPI_Comm comm), (sendbuf, recvbuf, recvcount, datatype, op, comm))
 COLLECTIVE(Scan, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op, MPI_Comm comm),
 	(sendbuf, recvbuf, count, datatype, op, comm))

@@ -9,6 +9,7 @@
  *   wait.c          waits and tests, and how completions are told
  *   request.c       what else is done with requests: asked, freed, cancelled
  *   collective.c    collectives, from the table in collectives.h
+ *   onesided.c      windows and their epochs, from the table in onesided.h
  *   communicator.c  communicators made, named and freed
  *   type.c          datatypes that pending receives still need
  *   noticed.c       functions that are not carried, from the table in noticed.h
@@ -173,6 +174,9 @@ static inline void begin_collective(const char *function, MPI_Comm comm, const v
 	session_turn();
 	count_collective(function, comm, caller);
 }
+
+/* A collective that nobody leaves before everybody is in it, if there are items of this type to exchange, is over. number: of the last epoch before it. */
+void interpose_met(MPI_Comm comm, MPI_Datatype type, uint64_t number);
 
 /* A non-blocking one was begun: a shadow, unless it is complete already. true: it is. */
 bool interpose_began(MPI_Request request, enum shadow_kind kind, struct shadow **shadow);

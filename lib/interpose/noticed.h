@@ -2,47 +2,6 @@
 /* Functions that move messages or make processes and are not carried: NOTICED(name, (parameters), (arguments)). From the first use of one on
  * snapshots are void and say which it was. No include guard: it is a table. */
 
-NOTICED(MPI_Win_create, (void *base, MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, MPI_Win *win), (base,
-	size, disp_unit, info, comm, win))
-NOTICED(MPI_Win_allocate, (MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win *win),
-	(size, disp_unit, info, comm, baseptr, win))
-NOTICED(MPI_Win_allocate_shared, (MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win
-	*win), (size, disp_unit, info, comm, baseptr, win))
-NOTICED(MPI_Win_create_dynamic, (MPI_Info info, MPI_Comm comm, MPI_Win *win), (info, comm, win))
-NOTICED(MPI_Put, (const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint
-	target_disp, int target_count, MPI_Datatype target_datatype, MPI_Win win), (origin_addr, origin_count,
-	origin_datatype, target_rank, target_disp, target_count, target_datatype, win))
-NOTICED(MPI_Get, (void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint
-	target_disp, int target_count, MPI_Datatype target_datatype, MPI_Win win), (origin_addr, origin_count,
-	origin_datatype, target_rank, target_disp, target_count, target_datatype, win))
-NOTICED(MPI_Accumulate, (const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
-	MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win), (origin_addr,
-	origin_count, origin_datatype, target_rank, target_disp, target_count, target_datatype, op, win))
-NOTICED(MPI_Get_accumulate, (const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, void
-	*result_addr, int result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp, int
-	target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win), (origin_addr, origin_count, origin_datatype,
-	result_addr, result_count, result_datatype, target_rank, target_disp, target_count, target_datatype, op, win))
-NOTICED(MPI_Fetch_and_op, (const void *origin_addr, void *result_addr, MPI_Datatype datatype, int target_rank,
-	MPI_Aint target_disp, MPI_Op op, MPI_Win win), (origin_addr, result_addr, datatype, target_rank, target_disp, op,
-	win))
-NOTICED(MPI_Compare_and_swap, (const void *origin_addr, const void *compare_addr, void *result_addr, MPI_Datatype
-	datatype, int target_rank, MPI_Aint target_disp, MPI_Win win), (origin_addr, compare_addr, result_addr, datatype,
-	target_rank, target_disp, win))
-NOTICED(MPI_Rput, (const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint
-	target_disp, int target_cout, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request), (origin_addr,
-	origin_count, origin_datatype, target_rank, target_disp, target_cout, target_datatype, win, request))
-NOTICED(MPI_Rget, (void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint
-	target_disp, int target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request), (origin_addr,
-	origin_count, origin_datatype, target_rank, target_disp, target_count, target_datatype, win, request))
-NOTICED(MPI_Raccumulate, (const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank,
-	MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request),
-	(origin_addr, origin_count, origin_datatype, target_rank, target_disp, target_count, target_datatype, op, win,
-	request))
-NOTICED(MPI_Rget_accumulate, (const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, void
-	*result_addr, int result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp, int
-	target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request), (origin_addr,
-	origin_count, origin_datatype, result_addr, result_count, result_datatype, target_rank, target_disp, target_count,
-	target_datatype, op, win, request))
 NOTICED(MPI_Comm_spawn, (const char *command, char *argv[], int maxprocs, MPI_Info info, int root, MPI_Comm comm,
 	MPI_Comm *intercomm, int array_of_errcodes[]), (command, argv, maxprocs, info, root, comm, intercomm,
 	array_of_errcodes))
@@ -368,40 +327,6 @@ NOTICED(MPI_Ssend_c, (const void *buf, MPI_Count count, MPI_Datatype datatype, i
 	(buf, count, datatype, dest, tag, comm))
 NOTICED(MPI_Ssend_init_c, (const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
 	MPI_Request *request), (buf, count, datatype, dest, tag, comm, request))
-NOTICED(MPI_Accumulate_c, (const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int
-	target_rank, MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win),
-	(origin_addr, origin_count, origin_datatype, target_rank, target_disp, target_count, target_datatype, op, win))
-NOTICED(MPI_Get_c, (void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint
-	target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win), (origin_addr, origin_count,
-	origin_datatype, target_rank, target_disp, target_count, target_datatype, win))
-NOTICED(MPI_Get_accumulate_c, (const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, void
-	*result_addr, MPI_Count result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp, MPI_Count
-	target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win), (origin_addr, origin_count, origin_datatype,
-	result_addr, result_count, result_datatype, target_rank, target_disp, target_count, target_datatype, op, win))
-NOTICED(MPI_Put_c, (const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
-	MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win), (origin_addr, origin_count,
-	origin_datatype, target_rank, target_disp, target_count, target_datatype, win))
-NOTICED(MPI_Raccumulate_c, (const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int
-	target_rank, MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win,
-	MPI_Request *request), (origin_addr, origin_count, origin_datatype, target_rank, target_disp, target_count,
-	target_datatype, op, win, request))
-NOTICED(MPI_Rget_c, (void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
-	MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request),
-	(origin_addr, origin_count, origin_datatype, target_rank, target_disp, target_count, target_datatype, win, request))
-NOTICED(MPI_Rget_accumulate_c, (const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, void
-	*result_addr, MPI_Count result_count, MPI_Datatype result_datatype, int target_rank, MPI_Aint target_disp, MPI_Count
-	target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win, MPI_Request *request), (origin_addr,
-	origin_count, origin_datatype, result_addr, result_count, result_datatype, target_rank, target_disp, target_count,
-	target_datatype, op, win, request))
-NOTICED(MPI_Rput_c, (const void *origin_addr, MPI_Count origin_count, MPI_Datatype origin_datatype, int target_rank,
-	MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_datatype, MPI_Win win, MPI_Request *request),
-	(origin_addr, origin_count, origin_datatype, target_rank, target_disp, target_count, target_datatype, win, request))
-NOTICED(MPI_Win_allocate_c, (MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr, MPI_Win
-	*win), (size, disp_unit, info, comm, baseptr, win))
-NOTICED(MPI_Win_allocate_shared_c, (MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void *baseptr,
-	MPI_Win *win), (size, disp_unit, info, comm, baseptr, win))
-NOTICED(MPI_Win_create_c, (void *base, MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, MPI_Win *win),
-	(base, size, disp_unit, info, comm, win))
 #endif
 #if FAMILY_HAS_MPIX_PERSISTENT
 NOTICED(MPIX_Allgather_init, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,

@@ -9,7 +9,7 @@ void interpose_uncounted(const char *function, MPI_Comm comm, const void *caller
 {
 	char text[160], name[MPI_MAX_OBJECT_NAME + 1] = "";
 	int length;
-	if (objects_is_in_mpi(caller))
+	if (interpose_untracked || objects_is_in_mpi(caller))
 		return;
 	interpose_untracked = true;
 	PMPI_Comm_get_name(comm, name, &length);

@@ -87,7 +87,7 @@ static int settle(void)
 	inside.settled = true;
 	comms_settled();
 	report_hello();
-	if (inside.rank == 0 && restore_begin_life(&fault) < 0)
+	if (inside.rank == 0 && !inside.spawned && restore_begin_life(&fault) < 0)
 		log_say(LOG_QUIET, "%s; no checkpoint is taken", fault.text);
 	return 0;
 }
@@ -239,7 +239,9 @@ static bool collective_is_over(void)
 static int folder_is_ours(void)
 {
 	struct fault fault = FAULT_NONE;
-	if (!inside.life_shared)
+	if (inside.spawned)
+		fault_set(&fault, SEAMARK_E_UNABLE, "%s", inside.unable);
+	else if (!inside.life_shared)
 		restore_share_life(&fault);
 	else if (inside.life_code < 0)
 		fault_set(&fault, inside.life_code, "%s: no checkpoint is taken", seamark_strerror(inside.life_code));

@@ -55,6 +55,9 @@ void drive_feed(struct snapshot_event event)
 	event.synchronous_pending = session.synchronous_pending;
 	event.collectives_pending = session.collectives_pending;
 	event.threads_inside = session.outside + inside.meeting_disturbed;
+	event.epoch_open = epochs_open_one(&session.epochs);
+	event.epochs_over = session.epochs.number;
+	event.epoch_unsettled = epochs_newest_unsettled(&session.epochs);
 	event.undecided = session.sequence.aside_count;
 	event.writer_busy = inside.writer_busy;
 	snapshot_step(inside.snapshot, &event, &actions);
@@ -242,7 +245,7 @@ static void look_at_unable(void)
 	else if (inside.restore_failed)
 		telling_doom(REASON_UNABLE, "seamark_restore failed: new checkpoints would take the place of those that it could not use; set "
 			     "SEAMARK_RESTART=none to start afresh");
-	else if (inside.image)
+	else if (inside.region_missing)
 		telling_doom(REASON_REGION, "what was restored has not all been protected");
 }
 

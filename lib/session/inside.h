@@ -8,6 +8,7 @@
  *   copies.c   copies of what is, or may be, late
  *   drain.c    late messages that the program does not ask for: in the buffers of its receives, and drained
  *   drill.c    snapshots without an image, whose counts and messages are checked
+ *   onesided.c one-sided operations in a snapshot
  *   image.c    from the capture and the record to the store
  *   restore.c  the agreement on a checkpoint, and its loading
  *   calls.c    the calls of the application by name
@@ -43,6 +44,7 @@ struct inside {
 	int off_code;                /* why, when it is an error */
 	bool begun, ended;           /* MPI_Init was seen; MPI_Finalize is over */
 	bool finalizing;
+	bool spawned;                /* by another world, whose folder this is: it takes no checkpoints */
 	int rank, ranks;
 	int world;                   /* ledger's index of MPI_COMM_WORLD */
 	bool drilling;               /* SEAMARK_DRILL */
@@ -61,6 +63,7 @@ struct inside {
 	bool restore_failed;         /* and the program goes on: its checkpoints shall not retire those that were there */
 	bool settled;                /* past the first safepoint */
 	bool said_hello;
+	bool region_missing;         /* a safepoint was refused: what was restored has not all been protected */
 	struct store_image *image;   /* of the restored checkpoint, until the first safepoint */
 	struct store_checkpoint restored;
 	bool *loaded;                /* its regions that have been loaded */

@@ -51,6 +51,8 @@ void report_hello(void)
 	if (inside.restored.number) {
 		step_in_words(inside.restored.step, step, sizeof step);
 		snprintf(start, sizeof start, "restored from checkpoint %" PRIu64 "%s", inside.restored.number, step);
+	} else if (inside.spawned) {
+		snprintf(start, sizeof start, "spawned by another program, so no checkpoint is taken");
 	} else {
 		snprintf(start, sizeof start, "%s", inside.restore_failed ? "seamark_restore failed, so no checkpoint is taken"
 			 : inside.restore_called ? "fresh start" : "fresh start (seamark_restore was not called)");

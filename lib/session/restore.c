@@ -344,6 +344,10 @@ int session_restore(int64_t *step)
 	}
 	if (inside.look_for_objects)
 		inside.look_for_objects(true);
+	if (inside.spawned) {
+		inside.restore_called = true;
+		return SEAMARK_FRESH;
+	}
 	if (something_is_pending()) {
 		fault_set(&fault, SEAMARK_E_PENDING, "messages of the program are pending or unreceived: call seamark_restore where all "
 			  "communication so far is complete");
@@ -432,6 +436,7 @@ int restore_settle(void)
 			fault_set(&fault, SEAMARK_E_REGION, "region '%s' of checkpoint %" PRIu64 " has not been protected: protect it before "
 				  "the first safepoint", name, inside.restored.number);
 	}
+	inside.region_missing = fault.code < 0;
 	if (fault.code == 0)
 		forget_image();
 	if (fault.code < 0)

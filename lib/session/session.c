@@ -71,7 +71,8 @@ static void find_writer_core(void)
 
 static int open_rooms(struct fault *fault)
 {
-	if (!ledger_open(&session.ledger) || !position_open(&session.sequence))
+	if (!ledger_open(&session.ledger) || !position_open(&session.sequence) ||
+	    !epochs_open(&session.epochs, &session.ledger, inside.ranks))
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the ledger");
 	inside.state = state_new();
 	if (!inside.state)
@@ -112,6 +113,7 @@ static void close_rooms(void)
 	topology_close(inside.topology);
 	comms_close();
 	mailbox_close(&session.mailbox);
+	epochs_close(&session.epochs);
 	position_close(&session.sequence);
 	ledger_close(&session.ledger);
 	free(inside.loaded);
@@ -157,6 +159,16 @@ static void stay_off(int code, const struct fault *fault)
 	inside.off_code = code;
 }
 
+/* What passes between two worlds is in no ledger that one of them could save, and the folder is the parent's. */
+static void look_for_parent(void)
+{
+	MPI_Comm parent = MPI_COMM_NULL;
+	PMPI_Comm_get_parent(&parent);
+	inside.spawned = parent != MPI_COMM_NULL;
+	if (inside.spawned)
+		session_unable("MPI_Init", "this process was spawned by another program, whose messages and folder are not its own");
+}
+
 void session_begin(int thread_level)
 {
 	struct fault fault = FAULT_NONE;
@@ -193,6 +205,7 @@ void session_begin(int thread_level)
 	if (signals_reinstall(&fault) < 0)
 		log_say(LOG_QUIET, "%s", fault.text);
 	arrange_finish();
+	look_for_parent();
 	inside.drilling = start.drilling;
 	if (inside.drilling)
 		drill_open();

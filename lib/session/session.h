@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/likely.h"
 #include "base/settings.h"
+#include "channel/epochs.h"
 #include "channel/mailbox.h"
 #include "channel/position.h"
 #include "snapshot/ledger.h"
@@ -39,6 +40,7 @@ struct session {
 	struct ledger ledger;
 	struct sequence sequence;
 	struct mailbox mailbox;
+	struct epochs epochs;
 };
 extern struct session session;
 
@@ -134,6 +136,8 @@ void session_told_cancelled(struct shadow *shadow);
 void session_adopt_freed(struct shadow *shadow, MPI_Request request);
 /* A probe is about to tell the application of a message from the MPI library (not from the mailbox): of this stream, and the place it has or will have there. */
 void session_probed(uint64_t key, int64_t position);
+/* In a snapshot, an operation on a member of a one-sided window is about to begin: it may come before the member's cut. */
+void session_one_sided(const struct epochs_window *window, int target);
 /* Before MPI_Comm_free: in a window, drains what is owed on it. Collectives' counts and streams become a tombstone. */
 void session_comm_freeing(MPI_Comm comm);
 

@@ -113,16 +113,6 @@ void telling_arrivals(void)
 {
 	for (struct mail *mail = session.mailbox.first; inside.arriving != 0 && mail; mail = mail->next)
 		session_mail_arrived(mail);
-	for (struct mail **at = &session.mailbox.forgotten; *at;) {
-		struct mail *mail = *at;
-		if (!recorder_arrived(mail)) {
-			at = &mail->next;
-			continue;
-		}
-		*at = mail->next;
-		mail_free(mail);
-		inside.arriving--;
-	}
 }
 
 void session_told_cancelled(struct shadow *shadow)
@@ -171,6 +161,7 @@ void telling_record_mail(const struct mail *mail)
 void telling_cut(void)
 {
 	position_mark_cut(&session.sequence);
+	epochs_cut(&session.epochs);
 	inside.turn_at_cut = session.sequence.turn;
 	drain_begin();
 	if (drill_is_on())

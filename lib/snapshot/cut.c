@@ -42,7 +42,17 @@ static enum reason pending(const struct snapshot *snapshot)
 		return REASON_COLLECTIVE_PENDING;
 	if (snapshot->threads_inside != 0)
 		return REASON_THREADS;
+	if (snapshot->epoch_open != NULL)
+		return REASON_EPOCH;
+	if (snapshot->epoch_unsettled > snapshot->ready_epochs)
+		return REASON_UNSETTLED;
 	return REASON_NONE;
+}
+
+static const char *detail_of(const struct snapshot *snapshot, enum reason obstacle)
+{
+	return obstacle == REASON_EPOCH ? snapshot->epoch_open
+	     : obstacle == REASON_UNSETTLED ? "no barrier on all ranks of a window since it was locked" : "";
 }
 
 static uint64_t world_begun(const struct snapshot *snapshot)
@@ -130,8 +140,8 @@ static void consider_event(struct snapshot *snapshot)
 	if (obstacle == REASON_NONE)
 		cut(snapshot);
 	else if (waited > put_off_ns)
-		snapshot_doom(snapshot, obstacle, "rank %" PRId32 ", for %.1f s of safepoints", snapshot->config.rank,
-			      (double)waited / 1e9);
+		snapshot_doom(snapshot, obstacle, "rank %" PRId32 ", for %.1f s of safepoints%s%s", snapshot->config.rank,
+			      (double)waited / 1e9, *detail_of(snapshot, obstacle) ? ": " : "", detail_of(snapshot, obstacle));
 }
 
 static void consider_step(struct snapshot *snapshot)
@@ -142,8 +152,8 @@ static void consider_step(struct snapshot *snapshot)
 		return;
 	enum reason obstacle = pending(snapshot);
 	if (obstacle != REASON_NONE)
-		snapshot_doom(snapshot, obstacle, "rank %" PRId32 " at step %" PRId64, snapshot->config.rank,
-			      snapshot->last_step);
+		snapshot_doom(snapshot, obstacle, "rank %" PRId32 " at step %" PRId64 "%s%s", snapshot->config.rank,
+			      snapshot->last_step, *detail_of(snapshot, obstacle) ? ": " : "", detail_of(snapshot, obstacle));
 	else
 		cut(snapshot);
 }

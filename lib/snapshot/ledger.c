@@ -7,6 +7,8 @@
 #include "base/mix.h"
 
 enum { FIRST_BITS = 6, FIRST_COMMS = 16 };
+/* Beside the name of a communicator, in the balance: that it was freed. No count of collectives comes near it. */
+#define FREED UINT64_C(0xF4EED00000000000)
 
 static bool table_open(struct ledger_table *table, unsigned bits)
 {
@@ -136,8 +138,11 @@ void ledger_free_comm(struct ledger *ledger, int comm)
 {
 	if (comm == LEDGER_NO_COMM || ledger->comms[comm].state != LEDGER_COMM_LIVE)
 		return;
-	ledger->comms[comm].state = LEDGER_COMM_FREED;
+	struct ledger_comm *freed = &ledger->comms[comm];
+	freed->state = LEDGER_COMM_FREED;
 	ledger->freed++;
+	/* One that came and went on some members only, from MPI_Comm_create_group on, would be missed by the sum over those alive. */
+	ledger_together(ledger, mix64_pair(freed->name, FREED), freed->members, freed->first);
 }
 
 int ledger_comm_named(const struct ledger *ledger, uint64_t name)
@@ -152,9 +157,19 @@ int ledger_comm_named(const struct ledger *ledger, uint64_t name)
 	return found;
 }
 
+void ledger_together(struct ledger *ledger, uint64_t key, int32_t members, bool first)
+{
+	ledger->balance += (first ? (uint64_t)members - 1 : UINT64_MAX) * key;
+}
+
+void ledger_pair(struct ledger *ledger, uint64_t key, bool first)
+{
+	ledger->balance += first ? key : -key;
+}
+
 uint64_t ledger_collective_sum(const struct ledger *ledger)
 {
-	uint64_t sum = 0;
+	uint64_t sum = ledger->balance;
 	for (size_t i = 0; i < ledger->comm_room; i++) {
 		const struct ledger_comm *comm = &ledger->comms[i];
 		if (comm->state != LEDGER_COMM_LIVE)

@@ -109,6 +109,7 @@ struct ledger {
 	size_t comm_room;
 	size_t freed;                /* tombstones */
 	uint64_t made;               /* communicators made so far */
+	uint64_t balance;            /* of what members do together: see ledger_together and ledger_pair */
 	bool overflow;               /* traffic passed uncounted: too many communicators, or too large a one */
 };
 
@@ -130,7 +131,13 @@ static inline int32_t ledger_world_of(const struct ledger *ledger, uint64_t key)
 	return comm->world ? comm->world[ledger_key_peer(key)] : (int32_t)ledger_key_peer(key);
 }
 
-/* This rank's share of the collectives' sum: zero over all ranks, modulo 2^64, if every communicator's members have begun the same number. */
+/* All `members` do something together, of which `key` is a hash: over all ranks the balance is zero, modulo 2^64, when each of them has done it. `first`
+ * is true on exactly one of them. */
+void ledger_together(struct ledger *ledger, uint64_t key, int32_t members, bool first);
+/* Two ranks do something as a pair: the balance is zero when both have done it as often. */
+void ledger_pair(struct ledger *ledger, uint64_t key, bool first);
+/* This rank's share of the collectives' sum: zero over all ranks, modulo 2^64, if every communicator's members have begun the same number, have freed the
+ * same ones, and what was done together was done by all. */
 uint64_t ledger_collective_sum(const struct ledger *ledger);
 
 /* Whether counts may be wrong, from lack of memory or of keys. */

@@ -45,6 +45,9 @@ struct snapshot {
 	bool open;
 	uint32_t synchronous_pending;
 	uint32_t collectives_pending;
+	const char *epoch_open;
+	uint64_t epochs_over;
+	uint64_t epoch_unsettled;
 	uint32_t threads_inside;
 	size_t undecided;
 	bool writer_busy;
@@ -70,6 +73,7 @@ struct snapshot {
 	struct wire_ready ready;       /* gathered from this part of the tree */
 	int32_t ready_missing;         /* children that have not answered */
 	bool ready_sent;
+	uint64_t ready_epochs;         /* epochs_over when it was: no cut comes before the last READY, so these are before all cuts */
 	int64_t step_at_announce;
 	bool ordered;
 	int64_t ordered_ns;

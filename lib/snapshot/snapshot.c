@@ -156,6 +156,7 @@ void snapshot_join(struct snapshot *snapshot, uint64_t epoch, uint64_t number, u
 	snapshot->text[0] = 0;
 	snapshot->announced = false;
 	snapshot->ready_sent = false;
+	snapshot->ready_epochs = 0;
 	snapshot->ordered = false;
 	snapshot->order_step = -1;
 	snapshot->order_world = -1;
@@ -422,6 +423,9 @@ void snapshot_step(struct snapshot *snapshot, const struct snapshot_event *event
 	snapshot->open = event->open;
 	snapshot->synchronous_pending = event->synchronous_pending;
 	snapshot->collectives_pending = event->collectives_pending;
+	snapshot->epoch_open = event->epoch_open;
+	snapshot->epochs_over = event->epochs_over;
+	snapshot->epoch_unsettled = event->epoch_unsettled;
 	snapshot->threads_inside = event->threads_inside;
 	snapshot->undecided = event->undecided;
 	snapshot->writer_busy = event->writer_busy;
@@ -443,6 +447,7 @@ void snapshot_step(struct snapshot *snapshot, const struct snapshot_event *event
 	if (snapshot->config.rank == 0 && event->kind == SNAPSHOT_MOMENT)
 		start_if_due(snapshot);
 	snapshot->out = NULL;
+	snapshot->epoch_open = NULL;
 }
 
 /* --- where it stands ------------------------------------------------------------------------------------------------ */
@@ -460,14 +465,14 @@ enum snapshot_phase snapshot_phase(const struct snapshot *snapshot)
 	return snapshot->phase;
 }
 
+bool snapshot_has_cut(const struct snapshot *snapshot, int32_t rank)
+{
+	return snapshot->attempt.barrier_done || snapshot->channels[rank].marker != MARKER_NONE;
+}
+
 void snapshot_attempt(const struct snapshot *snapshot, struct snapshot_attempt *attempt)
 {
 	*attempt = snapshot->attempt;
-}
-
-enum reason snapshot_reason(const struct snapshot *snapshot)
-{
-	return snapshot->reason;
 }
 
 const struct snapshot_outcome *snapshot_outcome(const struct snapshot *snapshot)

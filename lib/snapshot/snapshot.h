@@ -79,6 +79,9 @@ struct snapshot_event {
 	uint32_t synchronous_pending;
 	uint32_t collectives_pending;
 	uint32_t threads_inside;       /* other threads, in blocking sends and collectives */
+	const char *epoch_open;        /* a one-sided epoch in which no cut may be, in words; null: none */
+	uint64_t epochs_over;          /* number of the last one that its target knows nothing of */
+	uint64_t epoch_unsettled;      /* number of the last of those that no collective came after; 0: none */
 	size_t undecided;              /* takings put aside */
 	bool writer_busy;              /* no state can be captured now: the last image is still read from the capture's memory */
 	/* What the kind needs. */
@@ -164,9 +167,6 @@ struct snapshot_attempt {
 };
 void snapshot_attempt(const struct snapshot *snapshot, struct snapshot_attempt *attempt);
 
-/* This rank's own reason why it is void; REASON_NONE: it has none. */
-enum reason snapshot_reason(const struct snapshot *snapshot);
-
 /* The last snapshot that ended on this rank. */
 struct snapshot_outcome {
 	uint64_t epoch;          /* 0: none yet */
@@ -223,6 +223,8 @@ void snapshot_taken(struct snapshot *snapshot, const struct snapshot_taking *tak
 
 /* The number of a stream's messages that are before its sender's cut; false: not known yet. */
 bool snapshot_limit(const struct snapshot *snapshot, uint64_t key, int64_t *limit);
+/* In the window: whether a rank is known to have made its cut. */
+bool snapshot_has_cut(const struct snapshot *snapshot, int32_t rank);
 /* Walks the streams that still owe late messages and may be drained. cursor starts at 0. false: no more. `all`: those with synchronous sends too. */
 bool snapshot_next_owed(const struct snapshot *snapshot, size_t *cursor, bool all, uint64_t *key, int64_t *limit);
 /* Whether this stream is one of those. */

@@ -138,6 +138,7 @@ void wave_go_on(struct snapshot *snapshot)
 	if (is_not_ready(snapshot))
 		return;
 	snapshot->ready_sent = true;
+	snapshot->ready_epochs = snapshot->epochs_over;
 	gather(snapshot, &(struct wire_ready){
 		.step = snapshot->kind == SNAPSHOT_KIND_STEP ? snapshot->last_step : -1,
 		.world = snapshot->config.ledger->comms[snapshot->config.world].begun,

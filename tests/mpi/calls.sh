@@ -397,13 +397,11 @@ group_settings() {
 # --- what is not carried, and the end --------------------------------------------------------------------------------------------
 
 group_limits() {
-	for what_is_used in window:MPI_Win_create spawn:MPI_Comm_spawn; do
-		fresh
-		life 2 noticed "${what_is_used%:*}"
-		says 1 'checkpoint 1 at step 1.*committed'
-		says 2 "is void: the program does what cannot be saved (rank .: ${what_is_used#*:}: "
-		checkpoints 1
-	done
+	fresh
+	life 2 noticed
+	says 1 'checkpoint 1 at step 1.*committed'
+	says 2 "is void: the program does what cannot be saved (rank .: MPI_Comm_spawn: "
+	checkpoints 1
 	fresh
 	life 2 threads
 	says 1 'MPI calls pass through the wrappers, one thread at a time (MPI_THREAD_MULTIPLE)'

@@ -161,6 +161,22 @@ static void test_the_collective_sum_is_zero_only_for_equal_counts(void)
 		sum += ledger_collective_sum(&ledgers[rank]);
 	}
 	CU_ASSERT_NOT_EQUAL(sum, 0);
+	/* One that came and went on one of its two members only shows too. */
+	sum = 0;
+	for (int rank = 0; rank < RANKS; rank++) {
+		ledger_free_comm(&ledgers[rank], 1);
+		if (rank == 4)
+			ledger_free_comm(&ledgers[rank], ledger_add_comm(&ledgers[rank], LEDGER_COMM_INTRA, 20, 1, 2, 2, NULL, false));
+		sum += ledger_collective_sum(&ledgers[rank]);
+	}
+	CU_ASSERT_NOT_EQUAL(sum, 0);
+	sum = 0;
+	for (int rank = 0; rank < RANKS; rank++) {
+		if (rank == 3)
+			ledger_free_comm(&ledgers[rank], ledger_add_comm(&ledgers[rank], LEDGER_COMM_INTRA, 20, 0, 2, 2, NULL, true));
+		sum += ledger_collective_sum(&ledgers[rank]);
+	}
+	CU_ASSERT_EQUAL(sum, 0);
 	for (int rank = 0; rank < RANKS; rank++)
 		ledger_close(&ledgers[rank]);
 }
