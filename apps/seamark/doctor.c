@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "doctor.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "base/settings.h"
+#include "doctor.h"
 
 static const char *const levels[] = { "fine", "note", "problem" };
 
@@ -37,6 +39,21 @@ static unsigned number_of(const char *text)
 	return text[0] >= '0' && text[0] <= '9' && !*end && !errno && value <= 1 << 20 ? (unsigned)value : 0;
 }
 
+/* What a run would read from this environment. */
+static void check_settings(struct doctor *doctor)
+{
+	struct settings settings;
+	struct fault fault = FAULT_NONE;
+
+	if (settings_load(&settings, environ, &fault))
+		doctor_say(doctor, "settings", DOCTOR_PROBLEM, "%s", fault.text);
+	else if (settings.off)
+		doctor_say(doctor, "settings", DOCTOR_PROBLEM, "SEAMARK_OFF=1: Seamark does nothing at all");
+	else
+		doctor_say(doctor, "settings", DOCTOR_FINE, "those of this environment can be read");
+	settings_tell_unknown(environ);
+}
+
 static void examine(struct doctor *doctor, const char *name, const char *folder, unsigned ranks)
 {
 	struct program seamark;
@@ -56,6 +73,7 @@ static void examine(struct doctor *doctor, const char *name, const char *folder,
 		enum mpi_kind own = doctor_program(doctor, name, &seamark);
 		kind = own == MPI_KIND_NONE ? kind : own;
 	}
+	check_settings(doctor);
 	doctor_launcher(doctor, kind);
 	doctor_folder(doctor, folder);
 	doctor_core(doctor, ranks);
@@ -90,8 +108,9 @@ int command_doctor(int argc, char **argv)
 	const struct command_usage usage = { "doctor [--dir DIR] [--ranks N] [--json] [PROGRAM]",
 		"Looks at PROGRAM (or at an object that it loads) without running it, and at this machine, and says what would make its\n"
 		"checkpoints void or fail: the MPI library it is linked to, the MPI calls in it and its libraries and what becomes of\n"
-		"each, whether Seamark is linked or must be preloaded, the level of threads; the launcher, the folder of the checkpoints\n"
-		"and its file system, and whether a core is left for the writer. Without PROGRAM: the machine alone.\n\n"
+		"each, whether Seamark is linked or must be preloaded, the level of threads; the settings in the environment, the\n"
+		"launcher, the folder of the checkpoints and its file system, and whether a core is left for the writer. Without\n"
+		"PROGRAM: the machine alone.\n\n"
 		"Exit status: 0 nothing was found, 1 something would make checkpoints void or fail, 2 wrong usage.", options, 0, 1 };
 	struct doctor doctor = {0};
 

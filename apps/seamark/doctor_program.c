@@ -168,7 +168,8 @@ static void tell_notes(struct doctor *doctor, const struct calls *calls)
 		size_t others = 0;
 		bool told = false;
 
-		if (!row || row->treatment == COVERAGE_MAKES_VOID || !strstr(row->note, "void"))
+		if (!row || row->treatment == COVERAGE_MAKES_VOID ||
+		    (!strstr(row->note, "void") && !strstr(row->note, "no cut")))
 			continue;
 		for (size_t n = 0; n < calls->count; n++)
 			if (n != i && calls->list[n].row && strcmp(calls->list[n].row->note, row->note) == 0) {

@@ -36,12 +36,16 @@ static bool lies_in(const struct elf *elf, uint64_t offset, uint64_t size)
 /* Entry i of a table that lies in the file. Nothing is aligned in a file that somebody made up. */
 #define GET(into, elf, part, i) memcpy(&(into), (elf)->bytes + (part).offset + (i) * sizeof(into), sizeof(into))
 
-/* A text that begins in the table and ends in it. */
+/* A table of texts up to its last end of a text: what begins in it ends in it, and nobody need look for the end of each. */
+static struct elf_part texts(const struct elf *elf, size_t offset, size_t size)
+{
+	const unsigned char *last = memrchr(elf->bytes + offset, 0, size);
+	return (struct elf_part){ offset, last ? (size_t)(last - elf->bytes) - offset + 1 : 0 };
+}
+
 static const char *text_at(const struct elf *elf, struct elf_part names, uint64_t at)
 {
-	if (at >= names.size || !memchr(elf->bytes + names.offset + at, 0, names.size - at))
-		return NULL;
-	return (const char *)elf->bytes + names.offset + at;
+	return at < names.size ? (const char *)elf->bytes + names.offset + at : NULL;
 }
 
 static int read_header(struct elf *elf, ElfW(Ehdr) *header, struct fault *fault)
@@ -153,7 +157,7 @@ static int read_dynamic(struct elf *elf, const ElfW(Ehdr) *header, struct fault 
 		return 0; /* a static program that can be moved has a dynamic section with next to nothing in it */
 	if (!find_address(elf, header, names, &part) || length > part.size)
 		return damaged(fault, "the names of its dynamic section lie outside of it");
-	elf->dynamic_names = (struct elf_part){ part.offset, (size_t)length };
+	elf->dynamic_names = texts(elf, part.offset, (size_t)length);
 	for (size_t i = 0; dynamic_entry(elf, i, &entry); i++)
 		if ((entry.d_tag == DT_NEEDED || entry.d_tag == DT_SONAME || entry.d_tag == DT_RPATH || entry.d_tag == DT_RUNPATH) &&
 		    !text_at(elf, elf->dynamic_names, entry.d_un.d_val))
@@ -183,7 +187,7 @@ static void read_sections(struct elf *elf, const ElfW(Ehdr) *header)
 		GET(names, elf, table, section.sh_link);
 		if (!lies_in(elf, names.sh_offset, names.sh_size) || section.sh_size / sizeof(ElfW(Sym)) > SYMBOLS_MOST)
 			continue;
-		const struct elf_symbols own = { { section.sh_offset, section.sh_size }, { names.sh_offset, names.sh_size },
+		const struct elf_symbols own = { { section.sh_offset, section.sh_size }, texts(elf, names.sh_offset, names.sh_size),
 						 section.sh_size / sizeof(ElfW(Sym)) };
 		if (!check_symbols(elf, &own, NULL))
 			elf->own = own;
@@ -254,7 +258,7 @@ const char *elf_cached(const void *cache, size_t size, const char *library, size
 {
 	static const char magic[] = "glibc-ld.so.cache1.1";
 	const struct elf whole = { .bytes = cache, .size = size };
-	const struct elf_part entries = { sizeof(struct cache_header), 0 }, all = { 0, size };
+	const struct elf_part entries = { sizeof(struct cache_header), 0 }, all = texts(&whole, 0, size);
 	struct cache_header header;
 	struct cache_entry entry;
 

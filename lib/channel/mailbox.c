@@ -58,7 +58,7 @@ void mailbox_put(struct mailbox *mailbox, struct mail *mail)
 struct mail *mailbox_find(const struct mailbox *mailbox, unsigned comm, int64_t source, int64_t tag)
 {
 	for (struct mail *mail = mailbox->first; mail; mail = mail->next)
-		if (!mail->unknown && ledger_key_comm(mail->key) == comm && (source < 0 || mail->source == source) &&
+		if (!mail->unknown && !mail->taken && ledger_key_comm(mail->key) == comm && (source < 0 || mail->source == source) &&
 		    (tag < 0 || mail->tag == tag))
 			return mail;
 	return NULL;
@@ -76,6 +76,7 @@ void mailbox_remove(struct mailbox *mailbox, struct mail *mail)
 	if (mailbox->last == mail)
 		mailbox->last = previous;
 	mail->next = NULL;
+	mail->taken = false;
 	mailbox->count--;
 }
 
@@ -98,7 +99,12 @@ void mailbox_forget(struct mailbox *mailbox, unsigned comm)
 		if (mail->unknown || ledger_key_comm(mail->key) != comm)
 			continue;
 		mailbox_remove(mailbox, mail);
-		mail_free(mail);
+		if (mail->arriving == 0) {
+			mail_free(mail);
+			continue;
+		}
+		mail->next = mailbox->forgotten;
+		mailbox->forgotten = mail;
 	}
 }
 

@@ -19,6 +19,7 @@ struct mail {
 	int64_t position;
 	void *data;          /* packed; owned */
 	uint64_t bytes;
+	bool taken;          /* a receive has it, and waits for its data: others do not find it */
 	uint64_t arriving;   /* the C handle of the request under which the data is still on its way; 0: it is here */
 	/* Where its content was put for the application; the type as a C handle. */
 	bool delivered;
@@ -31,6 +32,7 @@ struct mail {
 struct mailbox {
 	struct mail *first;
 	struct mail *last;
+	struct mail *forgotten; /* nobody's, but the MPI library still writes into them */
 	size_t count;
 };
 

@@ -32,9 +32,10 @@ static struct shadow *hold(MPI_Message message, enum shadow_kind kind, uint64_t 
 
 static int match_mail(struct mail *mail, MPI_Comm comm, MPI_Message *message, MPI_Status *status)
 {
-	mailbox_remove(&session.mailbox, mail);
+	mail->taken = true;
 	while (!session_mail_arrived(mail))
 		session_spin();
+	mailbox_remove(&session.mailbox, mail);
 	int error = recorder_stand_in(message);
 	if (error == MPI_SUCCESS)
 		error = recorder_probe_status(mail, status);

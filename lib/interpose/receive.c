@@ -24,10 +24,11 @@ static bool receive_mail(void *buffer, int count, MPI_Datatype type, int source,
 	struct mail *mail = interpose_mail(index, source, tag);
 	if (mail == NULL)
 		return false;
-	/* Out of the mailbox first: while it is still arriving, other threads look there. */
-	mailbox_remove(&session.mailbox, mail);
+	/* While it is still arriving, other threads do not find it; a cut does. */
+	mail->taken = true;
 	while (!session_mail_arrived(mail))
 		session_spin();
+	mailbox_remove(&session.mailbox, mail);
 	*error = recorder_deliver(mail, buffer, count, type, status);
 	if (*error == MPI_SUCCESS || *error == MPI_ERR_TRUNCATE)
 		session_told_mail(mail);
@@ -60,10 +61,11 @@ int interpose_deliver_taken(struct mail *mail, void *buffer, int count, MPI_Data
 
 int interpose_deliver(struct mail *mail, void *buffer, int count, MPI_Datatype type, MPI_Comm comm, MPI_Request *request)
 {
-	mailbox_remove(&session.mailbox, mail);
+	mail->taken = true;
 	/* The sender is on its way into MPI: its message was matched when it was drained. */
 	while (!session_mail_arrived(mail))
 		session_spin();
+	mailbox_remove(&session.mailbox, mail);
 	return interpose_deliver_taken(mail, buffer, count, type, comm, request);
 }
 

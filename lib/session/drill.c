@@ -275,7 +275,7 @@ void drill_given_up(void)
 {
 	struct snapshot_incoming in;
 	char text[160];
-	if (!inside.finalizing || snapshot_phase(inside.snapshot) != SNAPSHOT_WINDOW || !attempt_of().barrier_done || inside.arriving)
+	if (!inside.finalizing || snapshot_reason(inside.snapshot) != REASON_OPEN_CHANNEL || inside.arriving)
 		return;
 	for (size_t cursor = 0; snapshot_next_incoming(inside.snapshot, &cursor, &in);) {
 		int64_t owed = in.limit - (in.seen - in.orphans) - in.recorded, limit;

@@ -113,6 +113,16 @@ void telling_arrivals(void)
 {
 	for (struct mail *mail = session.mailbox.first; inside.arriving != 0 && mail; mail = mail->next)
 		session_mail_arrived(mail);
+	for (struct mail **at = &session.mailbox.forgotten; *at;) {
+		struct mail *mail = *at;
+		if (!recorder_arrived(mail)) {
+			at = &mail->next;
+			continue;
+		}
+		*at = mail->next;
+		mail_free(mail);
+		inside.arriving--;
+	}
 }
 
 void session_told_cancelled(struct shadow *shadow)

@@ -248,12 +248,18 @@ static void take_count(struct snapshot *snapshot, int32_t from, int comm, const 
 		if (highest > said->sent && highest > 0)
 			doom_orphan(snapshot, key, highest, said->sent);
 	}
-	if (!has_cut(snapshot) || ledger->comms[comm].state != LEDGER_COMM_FREED || window_owed(stream) <= 0)
+}
+
+/* On a communicator that was freed since the cut, and the marker came too late to say what to drain before: what was not told either is lost for this
+ * snapshot, and nobody can ask for it any more. */
+static void abandon_freed(struct snapshot *snapshot, struct window_stream *stream)
+{
+	int64_t owed = window_owed(stream);
+	if (owed <= 0 || snapshot->config.ledger->comms[ledger_key_comm(stream->key)].state != LEDGER_COMM_FREED)
 		return;
-	/* Freed since the cut, and the marker came too late to say what to drain before: lost for this snapshot, and nobody can ask for it any more. */
-	snapshot_doom(snapshot, REASON_OPEN_CHANNEL, "rank %" PRId32 " freed a communicator with a message from rank %" PRId32
-		      " under way", snapshot->config.rank, from);
-	owed = window_owed(stream);
+	if (!snapshot_is_drill(snapshot))
+		snapshot_doom(snapshot, REASON_OPEN_CHANNEL, "rank %" PRId32 " freed a communicator with a message from rank %" PRId32
+			      " under way", snapshot->config.rank, sender_of(snapshot, stream->key));
 	stream->abandoned = true;
 	recount(snapshot, stream, owed);
 }
@@ -287,6 +293,8 @@ static void complete_marker(struct snapshot *snapshot, int32_t from)
 			snapshot->unsure[kept++] = taking;
 	}
 	snapshot->unsure_count = kept;
+	for (int64_t i = channel->first; i >= 0; i = snapshot->window.streams[i].next)
+		abandon_freed(snapshot, &snapshot->window.streams[i]);
 }
 
 void places_counts(struct snapshot *snapshot, int32_t from, const void *data, size_t size)

@@ -475,6 +475,11 @@ void snapshot_attempt(const struct snapshot *snapshot, struct snapshot_attempt *
 	*attempt = snapshot->attempt;
 }
 
+enum reason snapshot_reason(const struct snapshot *snapshot)
+{
+	return snapshot->reason;
+}
+
 const struct snapshot_outcome *snapshot_outcome(const struct snapshot *snapshot)
 {
 	return &snapshot->outcome;

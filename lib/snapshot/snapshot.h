@@ -167,6 +167,9 @@ struct snapshot_attempt {
 };
 void snapshot_attempt(const struct snapshot *snapshot, struct snapshot_attempt *attempt);
 
+/* This rank's own reason why it is void; REASON_NONE: it has none. */
+enum reason snapshot_reason(const struct snapshot *snapshot);
+
 /* The last snapshot that ended on this rank. */
 struct snapshot_outcome {
 	uint64_t epoch;          /* 0: none yet */

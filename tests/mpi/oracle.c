@@ -82,7 +82,9 @@ void oracle_balanced(void)
 		sizes[oracle_size + i] = all;
 	struct line *gathered = malloc((size_t)all + 1);
 	PMPI_Gatherv(lines, bytes, MPI_BYTE, gathered, sizes, sizes + oracle_size, MPI_BYTE, 0, MPI_COMM_WORLD);
-	compare(gathered, (size_t)all / sizeof *gathered);
+	/* Under drill bases move at any time, and each drill compares the counts itself. */
+	if (getenv("ORACLE_DRILL") == NULL)
+		compare(gathered, (size_t)all / sizeof *gathered);
 	free(gathered);
 	free(sizes);
 	free(lines);

@@ -19,7 +19,7 @@ program() { # FILE "FUNCTION..." FLAG...
 	} | cc -x c - -x none -o "$file" -Wl,--no-as-needed "$@"
 }
 doctor() {
-	run doctor "$@" 2>&1 | grep -v '^\(library\|launcher\|core\|folder\|[0-9]* problem\)' |
+	run doctor "$@" 2>&1 | grep -v '^\(library\|settings\|launcher\|core\|folder\|[0-9]* problem\)' |
 		sed 's/but libseamark.so was built for .*/but .../; s/LD_PRELOAD=\/.*/LD_PRELOAD=.../'
 }
 library lib libother.so.1 PMPI_Comm_dup MPI_Init MPI_Init_thread MPI_Finalize MPI_Send MPI_Isend MPI_Barrier MPI_Comm_rank MPI_Comm_spawn \
@@ -100,6 +100,13 @@ PATH=$tools launcher | sed "s|$tools/||"
 printf '#!/bin/sh\n' >tools/mpiexec
 chmod +x tools/mpiexec
 PATH=$tools launcher | sed "s|$tools/||"
+
+echo "== settings"
+settings() { run doctor 2>&1 | sed -n '/^settings/p; /^seamark:/p'; }
+settings
+SEAMARK_KEEP=-3 settings
+SEAMARK_OFF=1 settings
+SEAMARK_EVRY=10min settings
 
 echo "== the core"
 run doctor --ranks 1000000 2>&1 | sed -n 's/^core *\([a-z]*\).*/\1/p'
