@@ -28,7 +28,7 @@ check() {
 		if (room == "") {
 			if (what == "mpi.h") complain("the public headers need no MPI")
 			if (substr($2, 1, 1) == "\"" && what != "seamark.h") complain("the public headers stand alone")
-		} else if (room !~ /^(base|snapshot|channel|state|store|topology|session|interpose|api)$/) {
+		} else if (room !~ /^(base|snapshot|channel|state|store|topology|session|interpose|api|fortran)$/) {
 			complain("there is no such room")
 		} else if (substr($2, 1, 1) == "\"") {
 			if (what == "seamark.h" || what == "seamark_files.h") next
@@ -98,6 +98,9 @@ self() {
 	sound session/session.c '"store/store.h"'
 	sound interpose/send.c '"channel/position.h"'
 	sound api/api.c '"session/session.h"'
+	broken fortran/described.c '"session/session.h"'
+	broken fortran/described.c '<mpi.h>'
+	sound fortran/described.c '"seamark.h"'
 	sound api/version.c '"seamark.h"'
 	sound snapshot/step.c '<string.h>'
 	for line in '#ifdef OPEN_MPI' '#if defined(MPICH_VERSION)' '  # elif OMPI_MAJOR_VERSION > 4'; do
