@@ -238,18 +238,20 @@ int recorder_probe_status(const struct mail *mail, MPI_Status *status)
 	return error;
 }
 
-int recorder_stand_in(MPI_Message *message)
+int recorder_stand_in(MPI_Message *message, MPI_Request *sending)
 {
 	enum { TAG_STAND_IN = 1 };
-	MPI_Request request;
 	int here = 0;
-	int error = PMPI_Isend(NULL, 0, MPI_BYTE, 0, TAG_STAND_IN, self, &request);
-	if (error != MPI_SUCCESS)
-		return error;
-	PMPI_Request_free(&request);
+	int error = PMPI_Isend(NULL, 0, MPI_BYTE, 0, TAG_STAND_IN, self, sending);
 	while (error == MPI_SUCCESS && !here)
 		error = PMPI_Improbe(0, TAG_STAND_IN, self, &here, message, MPI_STATUS_IGNORE);
 	return error;
+}
+
+void recorder_end_stand_in(MPI_Message *message, MPI_Request sending)
+{
+	PMPI_Mrecv(NULL, 0, MPI_BYTE, message, MPI_STATUS_IGNORE);
+	PMPI_Wait(&sending, MPI_STATUS_IGNORE);
 }
 
 bool recorder_arrived(struct mail *mail)

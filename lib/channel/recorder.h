@@ -43,7 +43,9 @@ void recorder_address(const struct mail *mail, MPI_Status *status);
 int recorder_probe_status(const struct mail *mail, MPI_Status *status);
 
 /* A message to oneself without content, matched: what the application has in its hands for a mail that a matched probe has found. MPI's error code. */
-int recorder_stand_in(MPI_Message *message);
+int recorder_stand_in(MPI_Message *message, MPI_Request *sending);
+/* It is received. Not before that may its sending be freed: MPICH 4.0 crashes. */
+void recorder_end_stand_in(MPI_Message *message, MPI_Request sending);
 
 /* Whether a mail's data is here; tests the request under which it is on its way. */
 bool recorder_arrived(struct mail *mail);
