@@ -8,7 +8,7 @@ set(SEAMARK_TEST_ENVIRONMENT
 	OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_base_binding_policy=none
 	# MPICH: a rank that waits gives its core away after few looks.
 	MPIR_CVAR_POLLS_BEFORE_YIELD=10
-	"MPIEXEC=${MPIEXEC_EXECUTABLE}" "MPICC=${MPI_C_COMPILER}"
+	"MPIEXEC=${MPIEXEC_EXECUTABLE}" "MPICC=${MPI_C_COMPILER}" "MPIFORT=$<$<BOOL:${SEAMARK_HAS_FORTRAN}>:${MPI_Fortran_COMPILER}>"
 	"UBSAN_OPTIONS=print_stacktrace=1"
 	# Not SEAMARK_...: the library would warn of names that are no settings.
 	"TEST_BUILD=${PROJECT_BINARY_DIR}" "TEST_SOURCE=${PROJECT_SOURCE_DIR}")

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # install.sh: what `cmake --install` puts in place is enough to build programs against, by pkg-config and by find_package, with and without
-# MPI; and the installed command runs from wherever the prefix is moved to. $TEST_BUILD is the build tree, $MPICC and $MPIEXEC are its MPI's; works in an
-# empty folder.
+# MPI; and the installed command runs from wherever the prefix is moved to. $TEST_BUILD is the build tree, $MPICC and $MPIEXEC are its MPI's, $MPIFORT
+# too, or empty without Fortran; works in an empty folder.
 set -eu
 
 fail() {
@@ -72,6 +72,46 @@ for program in pkg-reader out/reader; do
 	if ldd $program | grep -q libmpi; then fail "$program, which only reads, needs MPI"; fi
 	./$program || fail "$program does not run"
 done
+
+# Fortran: the module as it is installed, and compiled from its sources.
+if [ -n "$MPIFORT" ]; then
+	cat >plate.f90 <<'F'
+program plate
+	use mpi
+	use seamark
+	implicit none
+	real, target :: field(10, 10)
+	integer :: step, ierror
+	call MPI_Init(ierror)
+	field = 0
+	step = 3
+	call seamark_protect("field", field, ierror)
+	call seamark_restore(step)
+	call seamark_safepoint(step)
+	if (ierror /= 0 .or. step /= 3 .or. seamark_version_loaded() /= SEAMARK_VERSION) error stop 1
+	call MPI_Finalize(ierror)
+end program
+F
+	mkdir fortran
+	cat >fortran/CMakeLists.txt <<'C'
+cmake_minimum_required(VERSION 3.25)
+project(Outside LANGUAGES C Fortran)
+find_package(Seamark 0.1 REQUIRED)
+find_package(MPI REQUIRED COMPONENTS Fortran)
+add_executable(plate ../plate.f90)
+target_link_libraries(plate PRIVATE Seamark::fortran MPI::MPI_Fortran)
+C
+	"$MPIFORT" -o pkg-plate plate.f90 $(flags seamark-fortran) -Wl,-rpath,"$lib"
+	cmake -S fortran -B out-fortran -DCMAKE_PREFIX_PATH="$prefix" -DMPI_Fortran_COMPILER="$MPIFORT" >cmake.log 2>&1 &&
+		cmake --build out-fortran >cmake.log 2>&1 || { cat cmake.log; fail "cannot build with the exported target for Fortran"; }
+	mkdir own
+	sources=$(dirname "$(find "$prefix" -name seamark.f90)")
+	cc -I"$prefix/include" -c "$sources/described.c" -o own/described.o
+	"$MPIFORT" -J own -o own/plate "$sources/seamark.f90" plate.f90 own/described.o $(flags seamark) -Wl,-rpath,"$lib"
+	for program in pkg-plate out-fortran/plate own/plate; do
+		SEAMARK_LOG=quiet "$MPIEXEC" -n 1 ./$program || fail "$program does not run"
+	done
+fi
 "$prefix/bin/seamark" -h >help.txt || fail "the installed command does not run"
 module=$(dirname "$(find "$prefix" -name seamark.py)")
 [ "$(PYTHONPATH=$module PYTHONDONTWRITEBYTECODE=1 python3 -c 'import seamark; print(seamark.version())')" = "$(PKG_CONFIG_PATH=$pc pkg-config --modversion seamark)" ] ||

@@ -47,7 +47,7 @@ log=$(mktemp)
 trap 'rm -f "$log" "$log.status"' EXIT
 jobs=$(nproc 2>/dev/null || echo 2)
 
-sh cmake/packages.sh build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin mpich libmpich-dev libhwloc-dev \
+sh cmake/packages.sh build-essential gfortran cmake ninja-build pkg-config libopenmpi-dev openmpi-bin mpich libmpich-dev libhwloc-dev \
 	libjansson-dev libxxhash-dev libcunit1-dev python3 python3-mpi4py python3-numpy || give_up "packages are missing"
 
 build ci

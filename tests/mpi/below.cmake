@@ -53,7 +53,7 @@ target_link_libraries(tool PRIVATE seamark_warnings MPI::MPI_C)
 # below_test(NAME SAVED RANKS COMMAND... [ENVIRONMENT ...])
 function(below_test name saved ranks)
 	cmake_parse_arguments(BELOW "" "" "ENVIRONMENT" ${ARGN})
-	seamark_test(${name} COMMAND sh ${here}/below.sh ${saved} ${ranks} ${BELOW_UNPARSED_ARGUMENTS} LABELS mpi TIMEOUT 150
+	seamark_test(${name} COMMAND sh ${here}/below.sh ${saved} ${ranks} ${BELOW_UNPARSED_ARGUMENTS} LABELS mpi mpich TIMEOUT 150
 		PROCESSORS ${ranks} ENVIRONMENT ${BELOW_ENVIRONMENT})
 endfunction()
 foreach(program above below_lazy below_now below_fixed below_linked)

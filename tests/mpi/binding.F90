@@ -67,6 +67,7 @@ program binding
    integer, allocatable, target :: history(:, :)
 
    integer :: rank, size, next, previous, step, e, state, failures, die_at
+   integer :: first ! the index of a first request: 1; but 0 in the mpi_f08 of MPICH 4.0
    character(len=16) :: argument
 
    failures = 0
@@ -135,6 +136,9 @@ contains
    subroutine set_up()
       integer(MPI_ADDRESS_KIND) :: places(2)
       integer :: slot
+      REQUEST :: nothing(1)
+      call MPI_Irecv(slot, 1, MPI_INTEGER, MPI_PROC_NULL, 0, MPI_COMM_WORLD, nothing(1), e)
+      call MPI_Waitany(1, nothing, first, MPI_STATUS_IGNORE, e)
       call MPI_Comm_dup(MPI_COMM_WORLD, apart_comm, e)
       call MPI_Buffer_attach(buffer, 8 * 4096, e)
       do slot = 0, POSTED
@@ -288,7 +292,7 @@ contains
       call check_status(got, WAITED)
       two = [posted_as(WAITED, slot), posted_as(ANYWHERE, slot)]
       call MPI_Waitany(2, two, found, got, e)
-      call check(found == 2 .and. two(2) == MPI_REQUEST_NULL, "the second request is found")
+      call check(found == first + 1 .and. two(2) == MPI_REQUEST_NULL, "the second request is found")
       call check_status(got, ANYWHERE)
       flag = .false.
       do while (.not. flag)
@@ -299,7 +303,7 @@ contains
       do while (found == 0)
          call MPI_Testsome(2, two, found, indices, MPI_STATUSES_IGNORE, e)
       end do
-      call check(found == 1 .and. indices(1) == 1, "one of two is found")
+      call check(found == 1 .and. indices(1) == first .and. two(1) == MPI_REQUEST_NULL, "one of two is found")
       if (modulo(at, 2) == 0) then
          two = [posted_as(PERSISTENT, slot), posted_as(LARGE, slot)]
          call MPI_Waitall(2, two, both, e)
