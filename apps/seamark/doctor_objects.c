@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,15 +314,18 @@ const struct object *program_find(const struct program *program, enum object_rol
 int program_load_seamark(struct program *program, struct fault *fault)
 {
 	static const char *const names[] = { "libseamark.so.0", "libseamark.so" };
-	char path[4200];
+	char path[PATH_MAX + 64], folder[PATH_MAX];
 	Dl_info own;
 	void *symbol = dlsym(RTLD_DEFAULT, "seamark_files_open");
 
 	*program = (struct program){0};
 	if (!symbol || !dladdr(symbol, &own) || !own.dli_fname || !strchr(own.dli_fname, '/'))
 		return fault_set(fault, SEAMARK_E_NOT_FOUND, "libseamark.so is not found: this command does not know where it is itself");
+	snprintf(path, sizeof path, "%.*s/", (int)(strrchr(own.dli_fname, '/') - own.dli_fname), own.dli_fname);
+	if (!realpath(path, folder))
+		return fault_errno(fault, "cannot look for libseamark.so in '%s'", path);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		snprintf(path, sizeof path, "%.*s/%s", (int)(strrchr(own.dli_fname, '/') - own.dli_fname), own.dli_fname, names[i]);
+		snprintf(path, sizeof path, "%s/%s", folder, names[i]);
 		if (!access(path, R_OK))
 			return program_load(program, path, fault);
 	}
