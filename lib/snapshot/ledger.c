@@ -95,9 +95,9 @@ void ledger_close(struct ledger *ledger)
 /* An unused index, growing the list when there is none; LEDGER_NO_COMM without memory or beyond what a key can hold. */
 static int free_index(struct ledger *ledger)
 {
-	for (size_t i = 0; i < ledger->comm_room; i++)
-		if (ledger->comms[i].state == LEDGER_COMM_NONE)
-			return (int)i;
+	for (; ledger->lowest < ledger->comm_room; ledger->lowest++)
+		if (ledger->comms[ledger->lowest].state == LEDGER_COMM_NONE)
+			return (int)ledger->lowest;
 	size_t room = ledger->comm_room * 2;
 	if (room > LEDGER_COMMS_MAX)
 		return LEDGER_NO_COMM;
@@ -248,6 +248,7 @@ void ledger_sweep(struct ledger *ledger)
 			free(comm->world);
 			memset(comm, 0, sizeof *comm);
 			ledger->freed--;
+			ledger->lowest = i < ledger->lowest ? i : ledger->lowest;
 		}
 	}
 }

@@ -108,6 +108,7 @@ struct ledger {
 	struct ledger_comm *comms;   /* LEDGER_COMMS_MAX are possible, comm_room are there */
 	size_t comm_room;
 	size_t freed;                /* tombstones */
+	size_t lowest;               /* no index below is free */
 	uint64_t made;               /* communicators made so far */
 	uint64_t balance;            /* of what members do together: see ledger_together and ledger_pair */
 	bool overflow;               /* traffic passed uncounted: too many communicators, or too large a one */
@@ -145,8 +146,8 @@ bool ledger_is_broken(const struct ledger *ledger);
 /* Streams and tombstones held: when it grows past a bound, an empty snapshot resets it. */
 static inline size_t ledger_weight(const struct ledger *ledger)
 {
-	/* A communicator costs more than a stream: keys hold few of them. */
-	return ledger->sent.used + ledger->seen.used + 32 * ledger->freed;
+	/* A communicator costs more than a stream: keys hold few of them. At a quarter of those, a program that makes many has time for two resets. */
+	return ledger->sent.used + ledger->seen.used + 64 * ledger->freed;
 }
 
 /* Moves the base of one stream by `count`; it stays in the table until ledger_sweep. */

@@ -65,6 +65,7 @@ struct snapshot {
 	bool finalizing;
 	bool stopping;
 	int64_t next_reset_ns;         /* no empty snapshot is asked for before */
+	int resets;                    /* asked for since the ledger was within its bound */
 	bool asked;                    /* this rank asked for a snapshot and has seen no outcome since */
 
 	/* alert */

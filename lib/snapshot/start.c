@@ -13,8 +13,6 @@ enum {
 	PAUSE_DOUBLINGS = 10
 };
 
-/* Between two empty snapshots that one rank asks for. */
-#define RESET_PAUSE_NS INT64_C(1000000000)
 #define PAUSE_FIRST_NS INT64_C(1000000) /* between the second and the third attempt; the second follows at once */
 
 static void want(struct snapshot *snapshot, uint8_t what, int32_t by)
@@ -56,13 +54,19 @@ void start_request(struct snapshot *snapshot, uint8_t what, int32_t by)
 		want(snapshot, what, by);
 }
 
-/* Any rank: a ledger that has grown past its bound is reset by an empty snapshot. */
+/* Any rank: a ledger that has grown past its bound is reset by an empty snapshot. The next may follow soon, since communicators that were freed stay through one;
+ * if that does not help, because the program really has so many streams, it is tried less and less often. */
 void start_reset_if_due(struct snapshot *snapshot)
 {
-	if (likely(ledger_weight(snapshot->config.ledger) <= snapshot->config.ledger_bound) || snapshot->finalizing ||
-	    snapshot->now_ns < snapshot->next_reset_ns)
+	if (likely(ledger_weight(snapshot->config.ledger) <= snapshot->config.ledger_bound)) {
+		snapshot->resets = 0;
 		return;
-	snapshot->next_reset_ns = snapshot->now_ns + RESET_PAUSE_NS;
+	}
+	if (snapshot->finalizing || snapshot->now_ns < snapshot->next_reset_ns)
+		return;
+	snapshot->next_reset_ns = snapshot->now_ns + (PAUSE_FIRST_NS << snapshot->resets);
+	if (snapshot->resets < PAUSE_DOUBLINGS)
+		snapshot->resets++;
 	start_request(snapshot, WANT_EMPTY, snapshot->config.rank);
 }
 
