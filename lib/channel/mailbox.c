@@ -92,13 +92,14 @@ size_t mailbox_adopt(struct mailbox *mailbox, uint64_t comm_name, unsigned comm)
 	return adopted;
 }
 
-void mailbox_forget(struct mailbox *mailbox, unsigned comm)
+void mailbox_forget(struct mailbox *mailbox, struct ledger *ledger, unsigned comm)
 {
 	for (struct mail *mail = mailbox->first, *next; mail; mail = next) {
 		next = mail->next;
 		if (mail->unknown || ledger_key_comm(mail->key) != comm)
 			continue;
 		mailbox_remove(mailbox, mail);
+		ledger_stream(&ledger->seen, mail->key)->seen++;
 		if (mail->arriving == 0) {
 			mail_free(mail);
 			continue;

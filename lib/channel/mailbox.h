@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ledger;
+
 struct mail {
 	uint64_t key;        /* ledger_key; meaningless while the communicator is unknown */
 	uint64_t comm_name;  /* hash of the communicator's name */
@@ -48,8 +50,8 @@ struct mail *mailbox_find(const struct mailbox *mailbox, unsigned comm, int64_t 
 void mailbox_remove(struct mailbox *mailbox, struct mail *mail);
 /* The communicator with this name was made, and is `comm`: its mail becomes findable. Returns how many. */
 size_t mailbox_adopt(struct mailbox *mailbox, uint64_t comm_name, unsigned comm);
-/* The communicator is being freed: nobody can ask for its mail any more, and its index will be another's. */
-void mailbox_forget(struct mailbox *mailbox, unsigned comm);
+/* The communicator is being freed: nobody can ask for its mail any more, and its index will be another's. It counts as seen: no account waits for it. */
+void mailbox_forget(struct mailbox *mailbox, struct ledger *ledger, unsigned comm);
 /* The base moves: `moved` says by how much for a stream's key, and so do the positions of its mail. */
 void mailbox_rebase(struct mailbox *mailbox, int64_t (*moved)(void *context, uint64_t key), void *context);
 

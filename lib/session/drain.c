@@ -150,5 +150,5 @@ void session_comm_freeing(MPI_Comm comm)
 		drain_owed(index);
 		snapshot_comm_freed(inside.snapshot, index);
 	}
-	mailbox_forget(&session.mailbox, (unsigned)index);
+	mailbox_forget(&session.mailbox, &session.ledger, (unsigned)index);
 }

@@ -488,16 +488,30 @@ int64_t snapshot_moved_outgoing(const struct snapshot *snapshot, uint64_t key)
 	return stream ? stream->total : 0;
 }
 
+/* What nobody has drawn on a communicator that is freed is lost, and no debt; what is drawn and pending may still be told. */
+static void rebase_freed(struct ledger_stream *seen, const struct ledger_comm *comm)
+{
+	if (comm->state != LEDGER_COMM_FREED)
+		return;
+	if (seen->total < 0) {
+		seen->seen -= seen->total;
+		seen->total = 0;
+	}
+	/* Freed before the cut, and nothing is pending: it is over, also if a wildcard had taken what counted as lost. */
+	if (comm->freed_early && seen->seen == seen->total)
+		seen->total = seen->seen = seen->high = 0;
+}
+
 void snapshot_rebased(struct snapshot *snapshot)
 {
 	struct ledger *ledger = snapshot->config.ledger;
 	for (size_t i = 0; i < snapshot->window.count; i++) {
 		const struct window_stream *stream = &snapshot->window.streams[i];
 		struct ledger_stream *seen = ledger_find(&ledger->seen, stream->key);
-		if (seen && window_lost(stream) > 0)
-			seen->total = seen->seen = seen->high = 0; /* nobody will ask for what is owed */
-		else if (seen)
-			ledger_rebase(seen, stream->limit, true);
+		if (!seen)
+			continue;
+		ledger_rebase(seen, stream->limit, true);
+		rebase_freed(seen, &ledger->comms[ledger_key_comm(stream->key)]);
 	}
 	for (size_t i = 0; i < (size_t)1 << (64 - snapshot->sent.shift); i++) {
 		const struct ledger_stream *stream = &snapshot->sent.slots[i];

@@ -45,6 +45,27 @@ void driver_add_comm(struct rank *rank, int comm)
 	snapshot_actions_free(&actions);
 }
 
+/* The first that asks in the act of the cut finds everything as it was at the cut. */
+static void audit_now(struct rank *rank)
+{
+	uint64_t epoch = attempt_of(rank).epoch;
+	if (rank->audited != epoch)
+		audit_cut(&rank->audit, &rank->sequence, &rank->ledger, &rank->mailbox);
+	rank->audited = epoch;
+}
+
+static int64_t told_beyond(void *context, uint64_t key, int64_t limit)
+{
+	struct rank *rank = context;
+	audit_now(rank);
+	return audit_told_beyond(&rank->audit, key, limit);
+}
+
+static bool is_drill(const struct rank *rank)
+{
+	return snapshot_phase(rank->snapshot) != SNAPSHOT_IDLE && (attempt_of(rank).want & WANT_DRILL);
+}
+
 void driver_open(struct rank *rank)
 {
 	struct world *world = rank->world;
@@ -59,7 +80,8 @@ void driver_open(struct rank *rank)
 	struct snapshot_config config = {
 		.rank = rank->rank, .ranks = world->ranks, .timeout_ns = TIMEOUT_MS * INT64_C(1000000), .ledger = &rank->ledger,
 		.world = rank->comm_index[WORLD_COMM], .ledger_bound = world->ledger_bound, .seed = world->options.seed,
-		.markers_all = !world->busy, .every_ns = world->every_ns, .every_steps = world->every_steps,
+		.drill_timeout_ns = TIMEOUT_MS * INT64_C(1000000), .drill_seed = ~world->options.seed, .told_beyond = told_beyond,
+		.context = rank, .markers_all = !world->busy, .every_ns = world->every_ns, .every_steps = world->every_steps,
 	};
 	rank->snapshot = snapshot_new(&config);
 	uint8_t run[16] = {1};
@@ -76,6 +98,7 @@ void driver_close(struct rank *rank)
 	free(rank->offset);
 	free(rank->arrivals);
 	free(rank->copies);
+	audit_close(&rank->audit);
 	free(rank->inbox);
 	for (size_t i = 0; i < rank->made_count; i++) {
 		mail_free(rank->made[i]->mail);
@@ -135,6 +158,11 @@ static void finish_image(struct rank *rank)
 		cut->record[i] = kept[i].message;
 	free(kept);
 	rank->copy_count = 0;
+	if (is_drill(rank)) {
+		oracle_drill(rank);
+		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_IMAGE});
+		return;
+	}
 	rank->wait_image = true;
 	rank->image_at = rank->world->now_ns + (int64_t)draw(rank->world, 2000000);
 }
@@ -146,6 +174,12 @@ static void act(struct rank *rank, struct snapshot_actions *actions);
 static void give(struct rank *rank, const struct taking *taking, bool from_mailbox)
 {
 	struct snapshot_actions actions = {0};
+	if (taking->token) {
+		copy_of(rank, taking->token)->key = taking->key;
+		copy_of(rank, taking->token)->position = taking->position;
+	}
+	if (taking->before_cut && in_window(rank) && is_drill(rank))
+		audit_settled(&rank->audit, taking->key, taking->position);
 	snapshot_taken(rank->snapshot, &(struct snapshot_taking){
 		.key = taking->key, .position = taking->position, .token = taking->token, .before_cut = taking->before_cut,
 		.posted_after = in_window(rank) && taking->turn > rank->turn_at_cut, .from_mailbox = from_mailbox,
@@ -178,6 +212,9 @@ static void cut(struct rank *rank)
 	say(rank->world, "rank %d: %s cut %" PRIu64 ", step %" PRId64, rank->rank, attempt.is_void ? "void" : "its",
 	    attempt.epoch, attempt.cut_step);
 	paths[PATH_VOID_CUT] += attempt.is_void;
+	paths[PATH_DRILL] += is_drill(rank);
+	if (is_drill(rank))
+		audit_now(rank);
 	paths[PATH_EMPTY] += (attempt.want & WANT_EMPTY) != 0;
 	paths[PATH_CUT_IN_CALL] += rank->polling && rank->open;
 	position_mark_cut(&rank->sequence);
@@ -255,7 +292,11 @@ static void ended(struct rank *rank)
 	if (outcome->committed != epoch->committed)
 		fail(world, "rank %d has the wrong outcome of snapshot %" PRIu64, rank->rank, outcome->epoch);
 	epoch->ended++;
-	if (rank->rank != 0 || (outcome->want & WANT_EMPTY))
+	if (rank->rank == 0 && (outcome->want & WANT_DRILL)) {
+		world->drilling = false;
+		paths[PATH_DRILL_GIVEN_UP] += outcome->reason != REASON_NONE;
+	}
+	if (rank->rank != 0 || (outcome->want & (WANT_EMPTY | WANT_DRILL)))
 		return;
 	world->outcomes++;
 	count->reasons[outcome->reason]++;
@@ -329,6 +370,8 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 	case SNAPSHOT_KEEP:
 		paths[PATH_KEPT_UNSURE] += !rank->giving;
 		copy_of(rank, action->token)->kept = true;
+		if (is_drill(rank))
+			audit_recorded(&rank->audit, copy_of(rank, action->token)->key, copy_of(rank, action->token)->position);
 		break;
 	case SNAPSHOT_DROP:
 		paths[PATH_DROPPED_UNSURE] += !rank->giving;
@@ -568,7 +611,7 @@ void driver_comm_freeing(struct rank *rank, int comm)
 		drain(rank, comm);
 		snapshot_comm_freed(rank->snapshot, rank->comm_index[comm]);
 	}
-	mailbox_forget(&rank->mailbox, (unsigned)rank->comm_index[comm]);
+	mailbox_forget(&rank->mailbox, &rank->ledger, (unsigned)rank->comm_index[comm]);
 }
 
 /* --- the poll -------------------------------------------------------------------------------------------------------------- */
@@ -668,8 +711,13 @@ void driver_poll(struct rank *rank)
 		say(world, "rank %d: asks for a snapshot", rank->rank);
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_REQUEST});
 	}
+	if (rank->rank == 0 && world->drill_pause_ns && !world->drilling && !rank->finalizing && world->now_ns >= world->next_drill_ns) {
+		world->drilling = true;
+		world->next_drill_ns = world->now_ns + (int64_t)draw(world, (unsigned)world->drill_pause_ns) + 1;
+		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_DRILL});
+	}
 	look_at_marks(rank);
-	if (in_window(rank)) {
+	if (in_window(rank) && !(is_drill(rank) && attempt_of(rank).is_void)) {
 		if (chance(world, 30))
 			scan(rank);
 		if (rank->finalizing || world->now_ns - attempt_of(rank).cut_ns > world->drain_ns)

@@ -16,7 +16,7 @@ static const struct option names[] = {
 	{"overtaking", required_argument, NULL, 'o'}, {"unfair", required_argument, NULL, 'u'},
 	{"rendezvous", required_argument, NULL, 'z'}, {"fail", required_argument, NULL, 'f'},
 	{"lives", required_argument, NULL, 'l'},     {"busy", required_argument, NULL, 'b'},
-	{"empty", required_argument, NULL, 'e'},
+	{"empty", required_argument, NULL, 'e'},     {"drill", required_argument, NULL, 'd'},
 	{"first", required_argument, NULL, '1'},     {"trace", no_argument, NULL, 't'},
 	{"show", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},            {NULL, 0, NULL, 0},
@@ -34,6 +34,7 @@ static const char help[] =
 	"  --lives N        restarts after the first run (1)\n"
 	"  --busy P         percent of runs with markers only where there was traffic (30)\n"
 	"  --empty P        percent of runs in which ledgers are small, and are reset by empty snapshots (20)\n"
+	"  --drill P        percent of runs with drills between the snapshots (0)\n"
 	"  --first P        fail unless P percent of the commits of step programs took one attempt\n"
 	"  --trace          the last lines before a failure;  --show  all lines\n";
 
@@ -55,6 +56,10 @@ static const char *const path_names[PATH_COUNT] = {
 	[PATH_OPEN_AT_END] = "open safepoint in finalize",
 	[PATH_EARLY_HEAD] = "head before announcement",
 	[PATH_EMPTY] = "cuts of empty snapshots",
+	[PATH_DRILL] = "drills' cuts",
+	[PATH_DRILL_LATE] = "late in a drill",
+	[PATH_ORPHAN] = "orphans in a drill",
+	[PATH_DRILL_GIVEN_UP] = "drills given up",
 };
 
 static int program_named(const char *name)
@@ -154,6 +159,9 @@ int main(int argc, char **argv)
 			break;
 		case 'e':
 			options.empty = atoi(optarg);
+			break;
+		case 'd':
+			options.drill = atoi(optarg);
 			break;
 		case '1':
 			first_least = atoi(optarg);

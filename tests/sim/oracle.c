@@ -155,6 +155,46 @@ void oracle_commit(struct world *world, uint64_t number)
 	statistics[world->program - programs].in_flight += all != 0;
 }
 
+/* Everything that was sent before its sender's cut and told after this rank's was recorded, once, and nothing else; the orphans are those that there are;
+ * and the audit agrees. */
+void oracle_drill(struct rank *rank)
+{
+	struct world *world = rank->world;
+	struct epoch *epoch = world_epoch(world, rank->cut_epoch);
+	struct cut *cut = &epoch->cuts[rank->rank];
+	struct snapshot_incoming in;
+	size_t flying = 0;
+	int64_t orphans = 0;
+	char text[200];
+	for (size_t i = 0; i < world->message_count; i++) {
+		const struct message *message = world->messages[i];
+		if (message->comm >= COMMS_MOST || message->target != rank->rank)
+			continue;
+		bool sent = sent_before(message, rank->cut_epoch), told = told_before(message, rank->cut_epoch);
+		bool freed = rank->comm_index[message->comm] < 0 ||
+			     rank->ledger.comms[rank->comm_index[message->comm]].state != LEDGER_COMM_LIVE;
+		orphans += told && !sent;
+		bool kept = false;
+		for (size_t j = 0; j < cut->record_count; j++)
+			kept |= cut->record[j] == message;
+		/* On a communicator that was freed, before or after the cut, it may be abandoned. */
+		flying += kept || (sent && !told && !freed);
+	}
+	check_record(world, cut, rank->rank, rank->cut_epoch, flying);
+	paths[PATH_DRILL_LATE] += flying;
+	paths[PATH_ORPHAN] += (uint64_t)orphans;
+	for (size_t cursor = 0; snapshot_next_incoming(rank->snapshot, &cursor, &in);) {
+		struct audit_claim claim = {.key = in.key, .limit = in.limit, .seen = in.seen, .recorded = in.recorded,
+					    .orphans = in.orphans, .abandoned = in.abandoned};
+		if (!audit_stream(&rank->audit, &claim, text, sizeof text))
+			fail(world, "drill %" PRIu64 ": rank %d, from rank %u with tag %u: %s", rank->cut_epoch, rank->rank,
+			     ledger_key_peer(in.key), ledger_key_tag(in.key), text);
+		orphans -= in.orphans;
+	}
+	if (orphans != 0)
+		fail(world, "drill %" PRIu64 ": rank %d counts %" PRId64 " orphans too few", rank->cut_epoch, rank->rank, orphans);
+}
+
 /* When the last rank has moved its base: per stream, what was sent and not told is what the simulator knows to be under way. */
 static void check_balance(struct world *world, uint64_t number)
 {

@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "channel/audit.h"
 #include "channel/mailbox.h"
 #include "channel/position.h"
 #include "snapshot/snapshot.h"
@@ -48,6 +49,7 @@ struct options {
 	int lives;             /* restarts after the first run, at most */
 	int busy;              /* percent of runs with markers only where there was traffic */
 	int empty;             /* percent of runs in which ledgers are small, and are reset by empty snapshots */
+	int drill;             /* percent of runs with drills: cuts anywhere, between the snapshots */
 	bool trace;            /* the last lines before a failure are printed */
 	bool show;             /* all lines, as they come */
 	bool quiet;
@@ -112,6 +114,8 @@ struct status {
 struct copy {
 	struct message *message;   /* null: none any more */
 	uint64_t turn;
+	uint64_t key;
+	int64_t position;
 	bool kept;
 };
 
@@ -170,6 +174,8 @@ struct rank {
 	uint64_t capture_epoch;     /* of the state in the image */
 	struct copy *copies;
 	size_t copy_count, copy_room;
+	struct audit audit;
+	uint64_t audited;           /* epoch */
 
 	/* oracle */
 	int32_t clock[RANKS_MOST];
@@ -237,6 +243,8 @@ struct world {
 	size_t ledger_bound;
 	int64_t drain_ns;
 	int64_t every_ns, every_steps;
+	int64_t drill_pause_ns, next_drill_ns; /* 0: no drills */
+	bool drilling;              /* one was asked for, and has not ended */
 	int overtaking;
 	uint64_t order;
 	uint64_t actions;
@@ -279,7 +287,7 @@ extern struct statistics statistics[];
 enum path {
 	PATH_DRAINED, PATH_LOOKED_AT, PATH_LATE, PATH_KEPT_UNSURE, PATH_DROPPED_UNSURE, PATH_SETTLED_LATE, PATH_TOLD_BEFORE,
 	PATH_MAIL_AT_CUT, PATH_DELIVERY_AT_CUT, PATH_DELIVERED, PATH_CANCELLED, PATH_VOID_CUT, PATH_CUT_IN_CALL, PATH_OPEN_AT_END,
-	PATH_EARLY_HEAD, PATH_EMPTY, PATH_COUNT
+	PATH_EARLY_HEAD, PATH_EMPTY, PATH_DRILL, PATH_DRILL_LATE, PATH_ORPHAN, PATH_DRILL_GIVEN_UP, PATH_COUNT
 };
 extern uint64_t paths[PATH_COUNT];
 
@@ -347,6 +355,8 @@ void oracle_got(struct rank *rank, const struct request *request, const struct m
 void oracle_cut(struct rank *rank, uint64_t epoch);
 void oracle_position(struct rank *rank, const struct message *message, int64_t position, const char *when);
 void oracle_commit(struct world *world, uint64_t epoch);
+/* A drill's channels are closed on this rank. */
+void oracle_drill(struct rank *rank);
 void oracle_rebased(struct rank *rank);
 void oracle_windows(struct world *world);
 void merge(int32_t *clock, const int32_t *other);

@@ -167,6 +167,7 @@ static struct world *make_world(const struct options *options, int life, struct 
 	world->comms = 2;
 	world->ledger_bound = chance(world, options->empty) ? 4 + draw(world, 40) : 1 << 16;
 	world->drain_ns = INT64_C(100000) << draw(world, 8);
+	world->drill_pause_ns = chance(world, options->drill) ? INT64_C(100000) << draw(world, 8) : 0;
 	world->request_pause_ns = (int64_t)(1 + draw(world, 30)) * 1000000;
 	world->end_requests_ns = (int64_t)(1 + draw(world, 200)) * 1000000;
 	switch (draw(world, 4)) {

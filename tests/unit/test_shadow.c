@@ -123,9 +123,23 @@ static void test_mail_waits_for_its_communicator_and_goes_with_it(void)
 	CU_ASSERT_EQUAL(mailbox_adopt(&mailbox, 77, 3), 1);
 	CU_ASSERT_PTR_EQUAL(mailbox_find(&mailbox, 3, 1, 5), waiting);
 	CU_ASSERT_EQUAL(waiting->key, ledger_key(3, 1, 5));
-	mailbox_forget(&mailbox, 3);
+	struct ledger ledger;
+	CU_ASSERT_FATAL(ledger_open(&ledger));
+	mailbox_forget(&mailbox, &ledger, 3);
 	CU_ASSERT_PTR_NULL(mailbox_find(&mailbox, 3, -1, -1));
 	CU_ASSERT_EQUAL(mailbox.count, 1);
+	CU_ASSERT_EQUAL(ledger_stream(&ledger.seen, ledger_key(3, 1, 5))->seen, 1);
+	/* What a receive waits for is found by nobody else; what MPI still writes into stays. */
+	struct mail *taken = mailbox_find(&mailbox, 0, 2, 5);
+	taken->taken = true;
+	CU_ASSERT_PTR_NULL(mailbox_find(&mailbox, 0, -1, -1));
+	taken->arriving = 64;
+	mailbox_forget(&mailbox, &ledger, 0);
+	CU_ASSERT_EQUAL(mailbox.count, 0);
+	CU_ASSERT_PTR_EQUAL_FATAL(mailbox.forgotten, taken);
+	mailbox.forgotten = NULL;
+	mail_free(taken);
+	ledger_close(&ledger);
 	mailbox_close(&mailbox);
 }
 
