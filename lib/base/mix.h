@@ -13,11 +13,12 @@ static inline uint64_t mix64(uint64_t value)
 	return value ^ (value >> 31);
 }
 
-/* A quick and weak one for tables of MPI's handles, addresses as well as small numbers: the low bits of what it gives are used. The constant is odd, and small enough
- * to stand in the instruction. */
+/* A quick and weak one for tables of MPI's handles, addresses as well as small numbers: use bits 16 and up. The constant is odd, and small enough to stand in the
+ * instruction. */
+enum { MIX_HANDLE_SHIFT = 16 };
 static inline uint64_t mix_handle(uint64_t handle)
 {
-	return handle * UINT64_C(0x5851F42D) >> 16;
+	return handle * UINT64_C(0x5851F42D);
 }
 
 /* Not zero-preserving in either argument, and not symmetric. */

@@ -37,7 +37,7 @@ struct counter {
 
 /* The table is never null, so that a look-up before MPI_Init or after MPI_Finalize finds nothing. */
 static struct comms_entry nothing[2] = {{.index = LEDGER_NO_COMM}, {.index = LEDGER_NO_COMM}};
-struct comms_cache comms_cache = {nothing, 63};
+struct comms_cache comms_cache = {nothing, sizeof *nothing};
 
 static struct ledger *ledger;
 static struct place *places;
@@ -68,12 +68,12 @@ uint64_t comms_key(const char *name)
 
 static size_t home_of(const struct comms_cache *cache, MPI_Comm comm)
 {
-	return ((uint64_t)(uintptr_t)comm * UINT64_C(0x9E3779B97F4A7C15)) >> cache->shift;
+	return (size_t)(comms_home(cache, comm) - cache->slots);
 }
 
 static size_t cache_mask(const struct comms_cache *cache)
 {
-	return ((size_t)1 << (64 - cache->shift)) - 1;
+	return cache->mask / sizeof *cache->slots;
 }
 
 int comms_probe(MPI_Comm comm)
@@ -85,26 +85,26 @@ int comms_probe(MPI_Comm comm)
 	return LEDGER_NO_COMM;
 }
 
-static void cache_put(struct comms_cache *cache, MPI_Comm comm, int index)
+static void cache_put(struct comms_cache *cache, struct comms_entry entry)
 {
-	size_t mask = cache_mask(cache), at = home_of(cache, comm);
+	size_t mask = cache_mask(cache), at = home_of(cache, entry.comm);
 	while (cache->slots[at].index != LEDGER_NO_COMM)
 		at = (at + 1) & mask;
-	cache->slots[at] = (struct comms_entry){comm, index};
+	cache->slots[at] = entry;
 }
 
 /* An empty slot has index LEDGER_NO_COMM, so that a hit by a handle that is zero is none. */
-static bool cache_resize(unsigned bits)
+static bool cache_resize(size_t room)
 {
-	size_t room = (size_t)1 << bits;
-	struct comms_cache cache = {calloc(room, sizeof *cache.slots), 64 - bits};
+	size_t bytes = room * sizeof(struct comms_entry);
+	struct comms_cache cache = {aligned_alloc(sizeof(struct comms_entry), bytes), bytes - sizeof(struct comms_entry)};
 	if (cache.slots == NULL)
 		return false;
 	for (size_t i = 0; i < room; i++)
-		cache.slots[i].index = LEDGER_NO_COMM;
+		cache.slots[i] = (struct comms_entry){.index = LEDGER_NO_COMM};
 	for (size_t i = 0; comms_cache.slots != nothing && i <= cache_mask(&comms_cache); i++)
 		if (comms_cache.slots[i].index != LEDGER_NO_COMM)
-			cache_put(&cache, comms_cache.slots[i].comm, comms_cache.slots[i].index);
+			cache_put(&cache, comms_cache.slots[i]);
 	if (comms_cache.slots != nothing)
 		free(comms_cache.slots);
 	comms_cache = cache;
@@ -113,9 +113,9 @@ static bool cache_resize(unsigned bits)
 
 static bool cache_add(MPI_Comm comm, int index)
 {
-	if ((entered + 1) * 4 > cache_mask(&comms_cache) + 1 && !cache_resize(64 - comms_cache.shift + 1))
+	if ((entered + 1) * 4 > cache_mask(&comms_cache) + 1 && !cache_resize((cache_mask(&comms_cache) + 1) * 2))
 		return false;
-	cache_put(&comms_cache, comm, index);
+	cache_put(&comms_cache, (struct comms_entry){comm, ledger_key((unsigned)index, 0, 0), ledger->comms[index].peers, index});
 	entered++;
 	return true;
 }
@@ -310,7 +310,7 @@ int comms_open(struct ledger *of, struct fault *fault)
 	int rank;
 	ledger = of;
 	PMPI_Comm_rank(MPI_COMM_WORLD, &rank);
-	if (PMPI_Comm_group(MPI_COMM_WORLD, &world_group) != MPI_SUCCESS || !cache_resize(6))
+	if (PMPI_Comm_group(MPI_COMM_WORLD, &world_group) != MPI_SUCCESS || !cache_resize(64))
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for communicators");
 	snprintf(name, sizeof name, "self.%d", rank);
 	int result = enter_first(MPI_COMM_WORLD, "world", fault);
@@ -328,7 +328,7 @@ void comms_close(void)
 	free(counters);
 	if (comms_cache.slots != nothing)
 		free(comms_cache.slots);
-	comms_cache = (struct comms_cache){nothing, 63};
+	comms_cache = (struct comms_cache){nothing, sizeof *nothing};
 	places = NULL;
 	olds = NULL;
 	counters = NULL;

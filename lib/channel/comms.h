@@ -20,6 +20,7 @@
 
 #include "base/fault.h"
 #include "base/likely.h"
+#include "base/mix.h"
 #include "snapshot/ledger.h"
 
 enum { COMMS_NAME_BYTES = 256 };
@@ -28,16 +29,31 @@ enum { COMMS_NAME_BYTES = 256 };
 int comms_open(struct ledger *ledger, struct fault *fault);
 void comms_close(void);
 
-struct comms_entry { MPI_Comm comm; int index; };
-struct comms_cache { struct comms_entry *slots; unsigned shift; };
-extern struct comms_cache comms_cache;
+/* `base` is the key of its stream with peer 0 and tag 0. */
+struct comms_entry { _Alignas(32) MPI_Comm comm; uint64_t base; int32_t peers; int32_t index; };
+struct comms_cache { struct comms_entry *slots; size_t mask; /* of a home's offset in bytes */ };
+extern struct comms_cache comms_cache inside_library;
 int comms_probe(MPI_Comm comm);
+static inline const struct comms_entry *comms_home(const struct comms_cache *cache, MPI_Comm comm)
+{
+	_Static_assert(sizeof(struct comms_entry) == 1 << 5, "a home's offset is some bits of the handle's mixture");
+	uint64_t mixed = mix_handle((uint64_t)(uintptr_t)comm);
+	return (const struct comms_entry *)((const char *)cache->slots + (mixed >> (MIX_HANDLE_SHIFT - 5) & cache->mask));
+}
 /* The ledger's index of a communicator, or LEDGER_NO_COMM: made where Seamark did not see it. Open addressing by handle, first probe inline. */
 static inline int comms_index(MPI_Comm comm)
 {
-	const struct comms_entry *entry =
-		&comms_cache.slots[((uint64_t)(uintptr_t)comm * UINT64_C(0x9E3779B97F4A7C15)) >> comms_cache.shift];
+	const struct comms_entry *entry = comms_home(&comms_cache, comm);
 	return likely(entry->comm == comm) ? entry->index : comms_probe(comm);
+}
+/* The key of a stream of a communicator that is at its home. false: it is not, or peer or tag are none of its streams' (wildcards, MPI_PROC_NULL, errors). */
+static inline bool comms_key_at_home(MPI_Comm comm, int peer, int tag, uint64_t *key)
+{
+	const struct comms_entry *entry = comms_home(&comms_cache, comm);
+	if (unlikely(entry->comm != comm || (uint32_t)peer >= (uint32_t)entry->peers || tag < 0))
+		return false;
+	*key = entry->base | (uint64_t)(uint32_t)peer << 31 | (uint32_t)tag;
+	return true;
 }
 
 /* A new communicator in two steps: comms_making before the constructor is called (by every member of the parent, whatever becomes of the call), comms_made when

@@ -73,9 +73,41 @@ static inline void position_post(struct sequence *sequence, struct ledger *ledge
 /* The common case of a receive that was told: positions plain, in order. false: use position_tell(). */
 static inline bool position_told_in_order(struct sequence *sequence, struct ledger_stream *stream, int64_t position)
 {
-	if (unlikely(!position_is_plain(sequence) || stream->seen + 1 != position))
+	if (unlikely(!position_is_plain(sequence) || stream->seen != position - 1))
 		return false;
-	stream->seen++;
+	stream->seen = position;
+	return true;
+}
+
+/* The whole of posting an exact receive, in the common case, and of telling it. false: nothing has happened. */
+static inline bool position_post_at_home(struct sequence *sequence, struct ledger *ledger, uint64_t handle, const struct shadow_posting *posting)
+{
+	struct ledger_stream *stream = ledger_home(&ledger->seen, posting->key);
+	struct shadow *shadow;
+	if (unlikely(stream->key != posting->key || !(shadow = shadow_add_at_home(&sequence->shadows, handle))))
+		return false;
+	shadow_set_posting(shadow, posting);
+	shadow->turn = ++sequence->turn;
+	shadow->position = ++stream->total;
+	return true;
+}
+
+static inline bool position_tell_at_home(struct sequence *sequence, struct ledger *ledger, struct shadow *shadow)
+{
+	struct ledger_stream *stream = ledger_home(&ledger->seen, shadow->key);
+	if (unlikely(stream->key != shadow->key || !position_told_in_order(sequence, stream, shadow->position)))
+		return false;
+	shadow_drop_home(&sequence->shadows, shadow);
+	return true;
+}
+
+/* Both in one, for a receive of which nobody was told before it was complete. */
+static inline bool position_pass(struct sequence *sequence, struct ledger *ledger, uint64_t key)
+{
+	struct ledger_stream *stream = ledger_home(&ledger->seen, key);
+	if (unlikely(stream->key != key || !position_is_plain(sequence) || stream->seen != stream->total))
+		return false;
+	stream->seen = ++stream->total;
 	return true;
 }
 

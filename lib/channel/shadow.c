@@ -21,8 +21,7 @@ static size_t table_room(const struct shadow_table *table)
 
 static bool table_open(struct shadow_table *table, size_t room)
 {
-	*table = (struct shadow_table){
-		.slots = slots_new(room), .mask = (room - 1) * sizeof *table->slots, .limit = room / 2};
+	*table = (struct shadow_table){.slots = slots_new(room), .mask = (room - 1) * sizeof *table->slots};
 	return table->slots != NULL;
 }
 
@@ -160,7 +159,7 @@ static void grow(struct shadow_table *table)
 
 struct shadow *shadow_add(struct shadow_table *table, uint64_t handle)
 {
-	if (table->used >= table->limit)
+	if (shadow_home(table, handle)->handle != 0 && table->used * 2 >= table_room(table))
 		grow(table);
 	struct shadow *shadow = slot_for(table, handle);
 	if (shadow)

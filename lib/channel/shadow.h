@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The shadow of a request: what Seamark must know of it that MPI does not tell. A slot of 64 bytes, found by the C handle: at the home of the handle, which
- * is looked at inline, or, if somebody else lives there, in a second table. A home that was left leaves nothing behind. Pure. */
+ * is looked at inline, or, if somebody else lives there, in a second table. A home that was left leaves nothing behind. When one is taken and half of all are, the
+ * table grows. Pure. */
 #ifndef CHANNEL_SHADOW_H
 #define CHANNEL_SHADOW_H
 
@@ -34,17 +35,36 @@ enum {
 
 struct shadow {
 	uint64_t handle;       /* 0: free; among the others: never used, and 1: dropped */
-	uint64_t key;          /* ledger_key of its stream or pattern */
 	uint64_t turn;         /* place in the rank's one sequence of taking; 0: none */
 	int64_t position;      /* in its stream, provisional while an earlier wildcard is pending */
+	uint64_t extra;        /* means nothing in a receive that is neither delivered nor persistent */
+	/* from here on as in struct shadow_posting */
+	uint64_t key;          /* ledger_key of its stream or pattern */
 	void *buffer;
 	uint64_t type;         /* the C handle of its datatype */
-	uint64_t extra;
 	int32_t count;
 	uint8_t kind;
 	uint8_t flags;
 	uint16_t spare;
 };
+
+/* What is known of a receive before it has a request: the second half of its shadow. */
+struct shadow_posting {
+	uint64_t key;
+	void *buffer;
+	uint64_t type;
+	int32_t count;
+	uint8_t kind;
+	uint8_t flags;
+	uint16_t spare;
+};
+
+static inline void shadow_set_posting(struct shadow *shadow, const struct shadow_posting *posting)
+{
+	_Static_assert(offsetof(struct shadow, key) + sizeof *posting == sizeof *shadow, "the second half");
+	_Static_assert(offsetof(struct shadow, spare) - offsetof(struct shadow, key) == offsetof(struct shadow_posting, spare), "alike");
+	__builtin_memcpy(&shadow->key, posting, sizeof *posting);
+}
 
 /* What a persistent request is between its starts. */
 struct shadow_pattern {
@@ -64,7 +84,6 @@ struct shadow_table {
 	struct shadow *slots;
 	size_t mask;           /* of a home's offset in bytes */
 	size_t used;           /* live ones, the others with them */
-	size_t limit;          /* as many may be used before the table grows: half of it */
 	struct shadow_others others;
 };
 
@@ -76,8 +95,8 @@ struct shadow *shadow_find_other(const struct shadow_table *table, uint64_t hand
 
 static inline struct shadow *shadow_home(const struct shadow_table *table, uint64_t handle)
 {
-	_Static_assert(sizeof(struct shadow) == 64, "a home's offset is some bits of the handle's mixture");
-	return (struct shadow *)((char *)table->slots + ((mix_handle(handle) << 6) & table->mask));
+	_Static_assert(sizeof(struct shadow) == 1 << 6, "a home's offset is some bits of the handle's mixture");
+	return (struct shadow *)((char *)table->slots + (mix_handle(handle) >> (MIX_HANDLE_SHIFT - 6) & table->mask));
 }
 
 /* The shadow of a handle, or null. Valid until the next shadow_add. */
@@ -91,12 +110,11 @@ static inline struct shadow *shadow_find(const struct shadow_table *table, uint6
 
 /* A new zeroed shadow with this handle (which has none); null: no memory. Moves the others. */
 struct shadow *shadow_add(struct shadow_table *table, uint64_t handle);
-/* The common case of shadow_add, if its home is free and the table need not grow: null otherwise, or if the handle may have a shadow already. The caller sets
- * every member but the handle. */
+/* The common case of shadow_add, if its home is free: null otherwise, or if the handle may have a shadow already. The caller sets every member but the handle. */
 static inline struct shadow *shadow_add_at_home(struct shadow_table *table, uint64_t handle)
 {
 	struct shadow *shadow = shadow_home(table, handle);
-	if (unlikely(shadow->handle != 0 || table->others.used != 0 || table->used >= table->limit))
+	if (unlikely(shadow->handle != 0 || table->others.used != 0))
 		return NULL;
 	table->used++;
 	shadow->handle = handle;

@@ -84,6 +84,18 @@ static inline uint64_t pattern_of(int index, int source, int tag, uint8_t *flags
 	return ledger_key((unsigned)index, source < 0 ? 0 : (unsigned)source, tag < 0 ? 0 : (unsigned)tag);
 }
 
+/* What is kept of a receive that is about to be posted. */
+static inline void set_posting(struct shadow_posting *posting, uint64_t key, uint8_t flags, void *buffer, int count, MPI_Datatype type)
+{
+	posting->key = key;
+	posting->buffer = buffer;
+	posting->type = (uint64_t)(uintptr_t)type;
+	posting->count = count;
+	posting->kind = SHADOW_RECEIVE;
+	posting->flags = flags;
+	posting->spare = 0;
+}
+
 /* The mail that a receive or probe would get, or null. */
 struct mail *interpose_mail(int index, int source, int tag);
 
@@ -146,7 +158,7 @@ int interpose_wait(MPI_Request *request, MPI_Status *status, MPI_Comm comm);
 
 /* MPICH raises the error of a truncated receive on MPI_COMM_WORLD when it comes out in a test, and on its communicator in MPI_Recv, which we make of
  * tests. Found out in MPI_Init; then such tests are made with errors returned, for some 20 ns, and the error is raised where it belongs. */
-extern bool interpose_tests_raise_on_world;
+extern bool interpose_tests_raise_on_world inside_library;
 void interpose_learn_errors(void);
 int interpose_test_quietly(MPI_Request *request, int *complete, MPI_Status *status, MPI_Comm comm);
 static inline int test_for(MPI_Request *request, int *complete, MPI_Status *status, MPI_Comm comm)

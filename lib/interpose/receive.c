@@ -101,6 +101,8 @@ void interpose_learn_errors(void)
 	for (int tries = 0; !complete && tries < 1000 && !was_raised; tries++)
 		PMPI_Request_get_status(receive, &complete, MPI_STATUS_IGNORE);
 	interpose_tests_raise_on_world = was_raised;
+	if (was_raised)
+		session.hurry &= (uint8_t)~SESSION_HURRY_RECEIVING;
 	PMPI_Wait(&receive, MPI_STATUS_IGNORE);
 	PMPI_Wait(&send, MPI_STATUS_IGNORE);
 	PMPI_Comm_set_errhandler(MPI_COMM_WORLD, old);
@@ -124,19 +126,18 @@ int interpose_test_quietly(MPI_Request *request, int *complete, MPI_Status *stat
 
 /* --- posted --------------------------------------------------------------------------------------------------------------- */
 
-static inline void post(int index, void *buffer, int count, MPI_Datatype type, int source, int tag, MPI_Request request)
+/* Returns MPI_SUCCESS. */
+static __attribute__((noinline)) int post(const struct shadow_posting *posting, MPI_Request request)
 {
-	uint8_t flags;
-	uint64_t key = pattern_of(index, source, tag, &flags);
 	struct shadow *shadow = shadow_add_at_home(&session.sequence.shadows, handle_of(request));
 	if (unlikely(shadow == NULL)) {
-		shadow = interpose_shadow(request, SHADOW_RECEIVE, key);
+		shadow = interpose_shadow(request, SHADOW_RECEIVE, posting->key);
 		if (shadow == NULL)
-			return;
+			return MPI_SUCCESS;
 	}
-	*shadow = (struct shadow){.handle = handle_of(request), .key = key, .buffer = buffer, .type = (uint64_t)(uintptr_t)type,
-				  .count = count, .kind = SHADOW_RECEIVE, .flags = flags};
+	shadow_set_posting(shadow, posting);
 	position_post(&session.sequence, &session.ledger, shadow);
+	return MPI_SUCCESS;
 }
 
 /* MPI_Irecv without its turn: from the mailbox, or posted and counted. */
@@ -152,74 +153,155 @@ static inline int start(const char *function, const void *caller, void *buffer, 
 	int error = PMPI_Irecv(buffer, count, type, source, tag, comm, request);
 	if (unlikely(error != MPI_SUCCESS || source == MPI_PROC_NULL))
 		return error;
-	if (likely(index != LEDGER_NO_COMM))
-		post(index, buffer, count, type, source, tag, *request);
-	else
+	if (unlikely(index == LEDGER_NO_COMM)) {
 		interpose_uncounted(function, comm, caller);
+		return error;
+	}
+	uint8_t flags;
+	uint64_t key = pattern_of(index, source, tag, &flags);
+	struct shadow_posting posting;
+	set_posting(&posting, key, flags, buffer, count, type);
+	post(&posting, *request);
 	return error;
+}
+
+static __attribute__((noinline)) int irecv_in_full(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm,
+				     MPI_Request *request, const void *caller)
+{
+	if (!session_enter())
+		return PMPI_Irecv(buf, count, datatype, source, tag, comm, request);
+	session_turn();
+	return session_leave(start("MPI_Irecv", caller, buf, count, datatype, source, tag, comm, request));
 }
 
 int MPI_Irecv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Request *request)
 {
-	if (unlikely(!session_enter()))
-		return PMPI_Irecv(buf, count, datatype, source, tag, comm, request);
-	session_turn();
-	return session_leave(
-		start("MPI_Irecv", __builtin_return_address(0), buf, count, datatype, source, tag, comm, request));
+	uint64_t key;
+	if (unlikely(!session_hurry(SESSION_HURRY) || session.mailbox.count != 0 || !comms_key_at_home(comm, source, tag, &key)))
+		return irecv_in_full(buf, count, datatype, source, tag, comm, request, __builtin_return_address(0));
+	struct shadow_posting posting;
+	set_posting(&posting, key, 0, buf, count, datatype);
+	keep_in_memory(posting);
+	int error = PMPI_Irecv(buf, count, datatype, source, tag, comm, request);
+	if (unlikely(error != MPI_SUCCESS))
+		return error;
+	if (unlikely(!position_post_at_home(&session.sequence, &session.ledger, handle_of(*request), &posting)))
+		return post(&posting, *request);
+	/* Not `error`, which is the same, but would be kept for it. */
+	int success = MPI_SUCCESS;
+	__asm__("" : "+r"(success));
+	return success;
 }
 
-/* A receive that was complete at the first look, between snapshots: if nothing before it is undecided it is posted and told in one. */
-static inline bool told_at_once(int index, int source, int tag, const MPI_Status *status)
+/* --- waited for at once ---------------------------------------------------------------------------------------------------- */
+
+struct receiving {
+	MPI_Request request, was;
+	struct shadow_posting posting;
+	MPI_Comm comm;
+	MPI_Status *status;
+};
+
+/* What was not complete at the first look, or is not in order: posted like any other, and waited for. */
+static out_of_line int receive_in_order(struct receiving *receiving, int complete, int error)
 {
-	uint8_t flags;
-	uint64_t key = pattern_of(index, source, tag, &flags);
-	if (flags) {
-		if (unlikely((status->MPI_SOURCE | status->MPI_TAG) < 0))
-			return false;
-		key = ledger_key((unsigned)index, (unsigned)status->MPI_SOURCE, (unsigned)status->MPI_TAG);
-	}
-	struct ledger_stream *stream = ledger_stream(&session.ledger.seen, key);
-	if (unlikely(!position_is_plain(&session.sequence) || stream->seen != stream->total))
-		return false;
-	stream->total++;
-	stream->seen++;
-	session_close_safepoint();
-	return true;
+	MPI_Status own = {0}, *status = receiving->status == MPI_STATUS_IGNORE ? &own : receiving->status;
+	post(&receiving->posting, receiving->was);
+	if (complete || error != MPI_SUCCESS)
+		return told_one(handle_of(receiving->was), status, error);
+	return interpose_wait(&receiving->request, status, receiving->comm);
 }
 
-int MPI_Recv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Status *status)
+static out_of_line int recv_in_full(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Status *status,
+				    const void *caller)
 {
-	if (unlikely(!session_enter()))
+	if (!session_enter())
 		return PMPI_Recv(buf, count, datatype, source, tag, comm, status);
-	MPI_Request request;
-	MPI_Status own;
 	int error, complete = 0, index;
+	uint8_t flags;
 	session_turn();
-	if (unlikely(source == MPI_PROC_NULL)) {
+	if (source == MPI_PROC_NULL) {
 		/* Whole: MPICH has another status for MPI_Irecv. */
 		session_before_telling();
 		session_close_safepoint();
 		return session_leave(PMPI_Recv(buf, count, datatype, source, tag, comm, status));
 	}
-	if (unlikely(session.mailbox.count != 0) && receive_mail(buf, count, datatype, source, tag, comm, status, &error))
+	if (session.mailbox.count != 0 && receive_mail(buf, count, datatype, source, tag, comm, status, &error))
 		return session_leave(error);
-	if (status == MPI_STATUS_IGNORE)
-		status = &own;
-	error = PMPI_Irecv(buf, count, datatype, source, tag, comm, &request);
-	if (unlikely(error != MPI_SUCCESS))
+	MPI_Status own;
+	struct receiving receiving = {.comm = comm, .status = status == MPI_STATUS_IGNORE ? &own : status};
+	error = PMPI_Irecv(buf, count, datatype, source, tag, comm, &receiving.request);
+	if (error != MPI_SUCCESS)
 		return session_leave(error);
-	MPI_Request was = request;
-	error = test_for(&request, &complete, status, comm);
-	complete |= error != MPI_SUCCESS;
+	receiving.was = receiving.request;
 	index = comms_index(comm);
-	if (unlikely(index == LEDGER_NO_COMM)) {
-		interpose_uncounted("MPI_Recv", comm, __builtin_return_address(0));
-	} else {
-		if (likely(complete && !session.watching) && told_at_once(index, source, tag, status))
-			return session_leave(error);
-		post(index, buf, count, datatype, source, tag, was);
+	if (index == LEDGER_NO_COMM) {
+		interpose_uncounted("MPI_Recv", comm, caller);
+		return session_leave(interpose_wait(&receiving.request, receiving.status, comm));
 	}
-	return session_leave(complete ? told_one(handle_of(was), status, error) : interpose_wait(&request, status, comm));
+	uint64_t key = pattern_of(index, source, tag, &flags);
+	set_posting(&receiving.posting, key, flags, buf, count, datatype);
+	error = test_for(&receiving.request, &complete, receiving.status, comm);
+	if (complete && error == MPI_SUCCESS && flags == 0 && !session.watching && position_pass(&session.sequence, &session.ledger, key)) {
+		session_close_safepoint();
+		return session_leave(error);
+	}
+	return session_leave(receive_in_order(&receiving, complete, error));
+}
+
+/* Wildcards by the short way: the message says which stream it is of. */
+static __attribute__((noinline)) int receive_any(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm,
+						 MPI_Status *status, const void *caller)
+{
+	const struct comms_entry *entry = comms_home(&comms_cache, comm);
+	if (unlikely(entry->comm != comm || (source != MPI_ANY_SOURCE && (uint32_t)source >= (uint32_t)entry->peers) ||
+		     (tag != MPI_ANY_TAG && tag < 0)))
+		return recv_in_full(buf, count, datatype, source, tag, comm, status, caller);
+	uint8_t flags;
+	int complete = 0;
+	uint64_t key = pattern_of(entry->index, source, tag, &flags), base = entry->base;
+	MPI_Status own;
+	struct receiving receiving;
+	set_posting(&receiving.posting, key, flags, buf, count, datatype);
+	receiving.comm = comm;
+	receiving.status = status == MPI_STATUS_IGNORE ? &own : status;
+	int error = PMPI_Irecv(buf, count, datatype, source, tag, comm, &receiving.request);
+	if (unlikely(error != MPI_SUCCESS))
+		return error;
+	receiving.was = receiving.request;
+	error = PMPI_Test(&receiving.request, &complete, receiving.status);
+	if (unlikely(error != MPI_SUCCESS || !complete))
+		return receive_in_order(&receiving, complete, error);
+	const MPI_Status *told = receiving.status;
+	key = base | (uint64_t)(uint32_t)told->MPI_SOURCE << 31 | (uint32_t)told->MPI_TAG;
+	if (unlikely((told->MPI_SOURCE | told->MPI_TAG) < 0 || !position_pass(&session.sequence, &session.ledger, key)))
+		return receive_in_order(&receiving, complete, error);
+	session_close_safepoint();
+	return MPI_SUCCESS;
+}
+
+int MPI_Recv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Status *status)
+{
+	uint64_t key;
+	if (unlikely(!session_hurry(SESSION_HURRY_RECEIVING) || session.mailbox.count != 0))
+		return recv_in_full(buf, count, datatype, source, tag, comm, status, __builtin_return_address(0));
+	if (unlikely(!comms_key_at_home(comm, source, tag, &key)))
+		return receive_any(buf, count, datatype, source, tag, comm, status, __builtin_return_address(0));
+	struct receiving receiving;
+	int complete = 0;
+	set_posting(&receiving.posting, key, 0, buf, count, datatype);
+	receiving.comm = comm;
+	receiving.status = status;
+	int error = PMPI_Irecv(buf, count, datatype, source, tag, comm, &receiving.request);
+	if (unlikely(error != MPI_SUCCESS))
+		return error;
+	receiving.was = receiving.request;
+	error = PMPI_Test(&receiving.request, &complete, receiving.status);
+	if (unlikely(error != MPI_SUCCESS || !complete ||
+		     !position_pass(&session.sequence, &session.ledger, receiving.posting.key)))
+		return receive_in_order(&receiving, complete, error);
+	session_close_safepoint();
+	return MPI_SUCCESS;
 }
 
 /* --- a send and a receive in one ------------------------------------------------------------------------------------------- */

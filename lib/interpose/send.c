@@ -29,6 +29,30 @@ static void end_send(const char *function, const void *caller, uint64_t key, int
 		interpose_uncounted(function, comm, caller);
 }
 
+/* --- the short way ---------------------------------------------------------------------------------------------------------- */
+
+/* Begins a send of the common kind and counts it; false: nothing was counted, and it takes the long way. */
+static inline bool hurry_send(int dest, int tag, MPI_Comm comm, uint64_t *key)
+{
+	if (unlikely(!session_hurry(SESSION_HURRY) || !comms_key_at_home(comm, dest, tag, key)))
+		return false;
+	struct ledger_stream *stream = ledger_home(&session.ledger.sent, *key);
+	if (unlikely(stream->key != *key))
+		return false;
+	session_close_safepoint();
+	stream->total++;
+	return true;
+}
+
+/* MPI refused it. */
+static out_of_line int refused(uint64_t key, int error)
+{
+	ledger_stream(&session.ledger.sent, key)->total--;
+	return error;
+}
+
+/* --- sends ------------------------------------------------------------------------------------------------------------------ */
+
 /* Where threads share MPI a message that was counted must have begun before another one is counted: else it could enter its stream behind that. So it is begun
  * without blocking, in the lock, and awaited outside. */
 static int await_send(MPI_Request *request, int error)
@@ -42,19 +66,28 @@ static int await_send(MPI_Request *request, int error)
 }
 
 #define SEND(name, iname)                                                                                                      \
-	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)                    \
+	static out_of_line int name##_in_full(const void *buf, int count, MPI_Datatype datatype, int dest, int tag,            \
+					      MPI_Comm comm, const void *caller)                                               \
 	{                                                                                                                      \
-		if (unlikely(!session_enter()))                                                                                \
+		if (!session_enter())                                                                                          \
 			return PMPI_##name(buf, count, datatype, dest, tag, comm);                                             \
 		MPI_Request request;                                                                                           \
 		uint64_t key = begin_send(dest, tag, comm);                                                                    \
 		count_send(key);                                                                                               \
-		int error = likely(session.mode == SESSION_ALONE)                                                              \
+		int error = session.mode == SESSION_ALONE                                                                      \
 				    ? PMPI_##name(buf, count, datatype, dest, tag, comm)                                       \
 				    : await_send(&request, PMPI_##iname(buf, count, datatype, dest, tag, comm, &request));     \
-		if (unlikely(error != MPI_SUCCESS || key == 0))                                                                \
-			end_send("MPI_" #name, __builtin_return_address(0), key, dest, comm, error);                           \
+		if (error != MPI_SUCCESS || key == 0)                                                                          \
+			end_send("MPI_" #name, caller, key, dest, comm, error);                                                \
 		return session_leave(error);                                                                                   \
+	}                                                                                                                      \
+	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)                    \
+	{                                                                                                                      \
+		uint64_t key;                                                                                                  \
+		if (unlikely(!hurry_send(dest, tag, comm, &key)))                                                              \
+			return name##_in_full(buf, count, datatype, dest, tag, comm, __builtin_return_address(0));             \
+		int error = PMPI_##name(buf, count, datatype, dest, tag, comm);                                                \
+		return likely(error == MPI_SUCCESS) ? error : refused(key, error);                                             \
 	}
 SEND(Send, Isend)
 SEND(Bsend, Ibsend)
@@ -62,17 +95,26 @@ SEND(Rsend, Irsend)
 #undef SEND
 
 #define ISEND(name)                                                                                                            \
-	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,                    \
-		       MPI_Request *request)                                                                                   \
+	static out_of_line int name##_in_full(const void *buf, int count, MPI_Datatype datatype, int dest, int tag,            \
+					      MPI_Comm comm, MPI_Request *request, const void *caller)                         \
 	{                                                                                                                      \
-		if (unlikely(!session_enter()))                                                                                \
+		if (!session_enter())                                                                                          \
 			return PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                    \
 		uint64_t key = begin_send(dest, tag, comm);                                                                    \
 		count_send(key);                                                                                               \
 		int error = PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                       \
-		if (unlikely(error != MPI_SUCCESS || key == 0))                                                                \
-			end_send("MPI_" #name, __builtin_return_address(0), key, dest, comm, error);                           \
+		if (error != MPI_SUCCESS || key == 0)                                                                          \
+			end_send("MPI_" #name, caller, key, dest, comm, error);                                                \
 		return session_leave(error);                                                                                   \
+	}                                                                                                                      \
+	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,                    \
+		       MPI_Request *request)                                                                                   \
+	{                                                                                                                      \
+		uint64_t key;                                                                                                  \
+		if (unlikely(!hurry_send(dest, tag, comm, &key)))                                                              \
+			return name##_in_full(buf, count, datatype, dest, tag, comm, request, __builtin_return_address(0));    \
+		int error = PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                       \
+		return likely(error == MPI_SUCCESS) ? error : refused(key, error);                                             \
 	}
 ISEND(Isend)
 ISEND(Ibsend)

@@ -124,18 +124,18 @@ static int wait_for(MPI_Request *request, MPI_Status *status)
 	return error;
 }
 
-int MPI_Wait(MPI_Request *request, MPI_Status *status)
+static out_of_line int wait_in_full(MPI_Request *request, MPI_Status *status)
 {
-	if (unlikely(request == NULL || !session_enter()))
+	if (request == NULL || !session_enter())
 		return PMPI_Wait(request, status);
 	MPI_Status own;
 	session_turn();
 	return session_leave(wait_for(request, status == MPI_STATUS_IGNORE ? &own : status));
 }
 
-int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
+static out_of_line int test_in_full(MPI_Request *request, int *flag, MPI_Status *status)
 {
-	if (unlikely(request == NULL || flag == NULL || !session_enter()))
+	if (request == NULL || flag == NULL || !session_enter())
 		return PMPI_Test(request, flag, status);
 	MPI_Status own;
 	int complete = 0;
@@ -143,7 +143,7 @@ int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
 		status = &own;
 	session_turn();
 	const MPI_Request was = *request;
-	const bool stood_in = unlikely(session.stand_ins != 0) && interpose_stand_in(request);
+	const bool stood_in = session.stand_ins != 0 && interpose_stand_in(request);
 	const uint64_t handle = handle_of(*request);
 	int error = PMPI_Test(request, &complete, status);
 	*flag = complete;
@@ -151,9 +151,118 @@ int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
 		error = told_one(handle, status, error);
 	else
 		session_close_safepoint();
-	if (unlikely(stood_in))
+	if (stood_in)
 		interpose_stand_down(request, was);
 	return session_leave(error);
+}
+
+/* A wait or test by the short way: of a request without a shadow (an ordinary send), or of an exact receive. */
+struct waiting {
+	MPI_Request *request;
+	MPI_Status *status;
+	uint64_t handle;
+	int complete;
+};
+
+/* The first test has told nothing yet. (An error handler may have called MPI: the shadow may be elsewhere.) */
+static out_of_line int go_on_waiting(const struct waiting *waiting, int error)
+{
+	MPI_Status own = {0}, *status = waiting->status == MPI_STATUS_IGNORE ? &own : waiting->status;
+	if (error == MPI_SUCCESS && !waiting->complete)
+		return interpose_wait(waiting->request, status, MPI_COMM_NULL);
+	if (!waiting->complete && handle_of(*waiting->request) == waiting->handle)
+		return error;
+	return told_one(waiting->handle, status, error);
+}
+
+static out_of_line int end_test(const struct waiting *waiting, int error)
+{
+	MPI_Status own = {0};
+	if (waiting->complete || handle_of(*waiting->request) != waiting->handle)
+		return told_one(waiting->handle, waiting->status == MPI_STATUS_IGNORE ? &own : waiting->status, error);
+	session_close_safepoint();
+	return error;
+}
+
+static inline bool is_exact_receive(const struct shadow *shadow)
+{
+	return likely(shadow->kind == SHADOW_RECEIVE && shadow->flags == 0);
+}
+
+/* A request that has no shadow: there is nothing to tell. */
+static inline int hurry_wait_send(MPI_Request *request, MPI_Status *status, uint64_t handle)
+{
+	struct waiting waiting = {request, status, handle, 0};
+	int error = PMPI_Test(request, &waiting.complete, status);
+	if (unlikely(error != MPI_SUCCESS))
+		return go_on_waiting(&waiting, error);
+	if (unlikely(!waiting.complete))
+		return go_on_waiting(&waiting, error);
+	session_close_safepoint();
+	return MPI_SUCCESS;
+}
+
+static inline int hurry_wait_receive(MPI_Request *request, MPI_Status *status, uint64_t handle, struct shadow *shadow)
+{
+	struct waiting waiting = {request, status, handle, 0};
+	int error = PMPI_Test(request, &waiting.complete, status);
+	if (unlikely(error != MPI_SUCCESS))
+		return go_on_waiting(&waiting, error);
+	if (unlikely(!waiting.complete || !position_tell_at_home(&session.sequence, &session.ledger, shadow)))
+		return go_on_waiting(&waiting, MPI_SUCCESS);
+	session_close_safepoint();
+	return MPI_SUCCESS;
+}
+
+int MPI_Wait(MPI_Request *request, MPI_Status *status)
+{
+	if (unlikely(request == NULL || !session_hurry(SESSION_HURRY)))
+		return wait_in_full(request, status);
+	uint64_t handle = handle_of(*request);
+	struct shadow *shadow = shadow_home(&session.sequence.shadows, handle);
+	if (shadow->handle == handle && is_exact_receive(shadow))
+		return hurry_wait_receive(request, status, handle, shadow);
+	if (likely(shadow->handle != handle && session.sequence.shadows.others.used == 0))
+		return hurry_wait_send(request, status, handle);
+	return wait_in_full(request, status);
+}
+
+static inline int hurry_test_send(MPI_Request *request, int *flag, MPI_Status *status, uint64_t handle)
+{
+	struct waiting waiting = {request, status, handle, 0};
+	int error = PMPI_Test(request, &waiting.complete, status);
+	*flag = waiting.complete;
+	if (unlikely(error != MPI_SUCCESS))
+		return end_test(&waiting, error);
+	session_close_safepoint();
+	return MPI_SUCCESS;
+}
+
+static inline int hurry_test_receive(MPI_Request *request, int *flag, MPI_Status *status, uint64_t handle,
+				     struct shadow *shadow)
+{
+	struct waiting waiting = {request, status, handle, 0};
+	int error = PMPI_Test(request, &waiting.complete, status);
+	*flag = waiting.complete;
+	if (unlikely(error != MPI_SUCCESS))
+		return end_test(&waiting, error);
+	if (waiting.complete && unlikely(!position_tell_at_home(&session.sequence, &session.ledger, shadow)))
+		return end_test(&waiting, MPI_SUCCESS);
+	session_close_safepoint();
+	return MPI_SUCCESS;
+}
+
+int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
+{
+	if (unlikely(request == NULL || flag == NULL || !session_hurry(SESSION_HURRY)))
+		return test_in_full(request, flag, status);
+	uint64_t handle = handle_of(*request);
+	struct shadow *shadow = shadow_home(&session.sequence.shadows, handle);
+	if (shadow->handle == handle && is_exact_receive(shadow))
+		return hurry_test_receive(request, flag, status, handle, shadow);
+	if (likely(shadow->handle != handle && session.sequence.shadows.others.used == 0))
+		return hurry_test_send(request, flag, status, handle);
+	return test_in_full(request, flag, status);
 }
 
 /* --- several ------------------------------------------------------------------------------------------------------------------ */

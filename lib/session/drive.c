@@ -15,12 +15,7 @@
 #include "session/inside.h"
 #include "session/signals.h"
 
-enum {
-	CALLS_BETWEEN_LOOKS = 16,
-	SPINS_BEFORE_YIELD = 64
-};
-/* Ticks of the time-stamp counter, some tens of microseconds: as long as that may pass between two polls. */
-#define TICKS_BETWEEN_POLLS UINT64_C(60000)
+enum { SPINS_BEFORE_YIELD = 64 };
 /* mpirun forwards a signal to every rank: the others leave it to rank 0, and ask themselves if nothing has come of it. */
 #define SIGNAL_PATIENCE_NS INT64_C(500000000)
 
@@ -45,6 +40,8 @@ static uint64_t ticks(void)
 static void watch(void)
 {
 	session.watching = snapshot_phase(inside.snapshot) != SNAPSHOT_IDLE || session.sequence.broken;
+	if (session.watching)
+		session.countdown = 1;
 }
 
 void drive_feed(struct snapshot_event event)
@@ -280,7 +277,7 @@ void session_poll(void)
 		image_watch_commit();
 	if (unlikely(inside.collective_asked != inside.collective_calls))
 		calls_ask_for_collective();
-	if (unlikely(inside.drilling) && inside.rank == 0)
+	if (unlikely(session.drilling) && inside.rank == 0)
 		drill_ask(now_ns);
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_MOMENT});
 	inside.polling = false;
@@ -291,22 +288,22 @@ static void look(bool call)
 {
 	if (session.watching) {
 		session.countdown = 1;
-		if (unlikely(inside.drilling))
+		if (unlikely(session.drilling))
 			drill_count_calls(1, call);
 		session_poll();
 		return;
 	}
 	uint64_t now = ticks();
-	bool slow = now - inside.last_look > TICKS_BETWEEN_POLLS;
+	bool slow = now - session.last_look > session.ticks_between_polls;
 	/* A program that computes long between its calls is asked in each of them. */
-	session.countdown = slow ? 1 : CALLS_BETWEEN_LOOKS;
-	if (unlikely(inside.drilling)) {
+	session.countdown = slow ? 1 : SESSION_CALLS_BETWEEN_LOOKS;
+	if (unlikely(session.drilling)) {
 		session.countdown = drill_count_calls(session.countdown, call);
 		slow |= drill_is_due();
 	}
 	if (!slow)
 		return;
-	inside.last_look = now;
+	session.last_look = now;
 	session_poll();
 	if (session.watching)
 		session.countdown = 1;

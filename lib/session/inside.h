@@ -47,7 +47,6 @@ struct inside {
 	bool spawned;                /* by another world, whose folder this is: it takes no checkpoints */
 	int rank, ranks;
 	int world;                   /* ledger's index of MPI_COMM_WORLD */
-	bool drilling;               /* SEAMARK_DRILL */
 	uint64_t drill_seed;
 
 	struct snapshot *snapshot;
@@ -81,7 +80,6 @@ struct inside {
 
 	/* the poll */
 	bool polling;
-	uint64_t last_look;          /* time-stamp counter */
 	int64_t signalled_ns;        /* a signal was caught here that rank 0 should have had too; 0: none */
 	bool markers_out, in_barrier, in_flush, in_verdict, finishing, committing;
 	int64_t next_scan_ns, scan_pause_ns;

@@ -16,7 +16,12 @@
 #include "session/inside.h"
 #include "session/signals.h"
 
-struct session session = {.countdown = 1};
+/* Some tens of microseconds. (Where instructions are counted everything is so slow that each call would poll: bench/ has it longer.) */
+#ifndef TICKS_BETWEEN_POLLS
+#define TICKS_BETWEEN_POLLS UINT64_C(60000)
+#endif
+
+struct session session = {.countdown = 1, .ticks_between_polls = TICKS_BETWEEN_POLLS};
 struct inside inside;
 
 /* A drill with an open channel is soon given up: the next one may close it. */
@@ -206,10 +211,11 @@ void session_begin(int thread_level)
 		log_say(LOG_QUIET, "%s", fault.text);
 	arrange_finish();
 	look_for_parent();
-	inside.drilling = start.drilling;
-	if (inside.drilling)
+	session.drilling = start.drilling;
+	if (session.drilling)
 		drill_open();
 	session.mode = thread_level == MPI_THREAD_MULTIPLE ? SESSION_THREADS : SESSION_ALONE;
+	session.hurry = session.mode == SESSION_ALONE ? SESSION_HURRY | SESSION_HURRY_RECEIVING : SESSION_HURRY_NONE;
 }
 
 void session_on_objects(void (*look)(bool quiet))
@@ -239,7 +245,7 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 	for (;;) {
 		session_poll();
 		bool quiet = snapshot_is_quiet(inside.snapshot) && !inside.committing && inside.arriving == 0;
-		if (unlikely(inside.drilling) && quiet && !entered)
+		if (unlikely(session.drilling) && quiet && !entered)
 			quiet = !drill_again_at_end();
 		if (!entered && (inside.rank != 0 || quiet)) {
 			if (inside.rank == 0)
@@ -252,10 +258,11 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 		session_spin();
 	}
 	session.mode = SESSION_OFF;
+	session.hurry = SESSION_HURRY_NONE;
 	session.watching = false;
 	inside.ended = true;
 	comms_on_named(NULL);
-	if (inside.drilling) {
+	if (session.drilling) {
 		drill_report();
 		drill_close();
 	}

@@ -24,12 +24,19 @@ struct store;
 /* From the end of MPI_Init to the end of MPI_Finalize wrappers count, unless Seamark is off; under MPI_THREAD_MULTIPLE in the lock. */
 enum session_mode { SESSION_OFF, SESSION_ALONE, SESSION_THREADS };
 
+/* Calls that have a short way: of a process with one thread in MPI. */
+enum session_hurry { SESSION_HURRY_NONE = 0, SESSION_HURRY = 1, SESSION_HURRY_RECEIVING = 2 /* MPI_Recv */ };
+
 /* What the doors see of the session. Read and written inline in the hot path. */
 struct session {
 	uint8_t mode;       /* enum session_mode */
 	bool watching;      /* a snapshot is under way on this rank: every call looks for orders, everything told is placed */
+	bool drilling;      /* SEAMARK_DRILL: whenever the countdown runs out session_look must know, which counts calls */
 	bool open;          /* the safepoint of an event program is open */
-	uint32_t countdown; /* calls until the time-stamp counter is looked at */
+	uint8_t hurry;      /* enum session_hurry: which calls may take their short way */
+	uint32_t countdown; /* calls until the time-stamp counter is looked at; 1 while watching */
+	uint64_t last_look; /* time-stamp counter; after ticks_between_polls the next look will be a poll */
+	uint64_t ticks_between_polls;
 	uint32_t synchronous_pending; /* synchronous sends that the application has not been told are complete */
 	uint32_t collectives_pending; /* non-blocking collectives likewise */
 	bool several;       /* a second thread was seen in MPI: a safepoint ends with its call */
@@ -42,7 +49,7 @@ struct session {
 	struct mailbox mailbox;
 	struct epochs epochs;
 };
-extern struct session session;
+extern struct session session inside_library;
 
 /* --- from the door interpose ------------------------------------------------------------------------------------------ */
 
@@ -99,6 +106,36 @@ static inline void session_turn(void)
 {
 	if (unlikely(--session.countdown == 0))
 		session_look();
+}
+
+/* Every 16th call takes a look at the clock. */
+enum { SESSION_CALLS_BETWEEN_LOOKS = 16 };
+
+static inline bool session_poll_is_due(void)
+{
+#if defined(__x86_64__)
+	/* rdx is given back: it holds an argument of the call, which would be laid aside for this. */
+	uint64_t now, rdx;
+	__asm__ volatile("mov %%rdx, %1; rdtsc; shl $32, %%rdx; or %%rdx, %%rax; mov %1, %%rdx" : "=&a"(now), "=&r"(rdx));
+	return session.watching || session.drilling || now - session.last_look > session.ticks_between_polls;
+#else
+	return true;
+#endif
+}
+
+/* session_enter and session_turn in one, for calls that have a short way: between snapshots, when no poll is due. false: none of it has been done. A call
+ * that took it need not leave. */
+static inline bool session_hurry(enum session_hurry which)
+{
+	if (unlikely(!(session.hurry & which)))
+		return false;
+	if (unlikely(--session.countdown == 0)) {
+		session.countdown = 1;
+		if (session_poll_is_due())
+			return false;
+		session.countdown = SESSION_CALLS_BETWEEN_LOOKS;
+	}
+	return true;
 }
 
 /* The safepoint ends here: in calls that send or begin a collective, after session_turn and before counting; in completions, after they were told; in

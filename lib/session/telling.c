@@ -31,7 +31,7 @@ void telling_give(const struct taking *taking, bool from_mailbox)
 	struct copy *copy = (struct copy *)(uintptr_t)taking->token;
 	if (copy)
 		copy->position = taking->position;
-	if (unlikely(inside.drilling) && taking->before_cut && telling_in_window() && drill_is_on())
+	if (unlikely(session.drilling) && taking->before_cut && telling_in_window() && drill_is_on())
 		drill_settled(taking);
 	snapshot_taken(inside.snapshot, &(struct snapshot_taking){
 		.key = taking->key, .position = taking->position, .token = taking->token, .before_cut = taking->before_cut,
@@ -75,7 +75,7 @@ void session_told(struct shadow *shadow, const MPI_Status *status)
 	uint64_t token = 0;
 	telling_learn(shadow, status);
 	bool final = position_is_final(&session.sequence, shadow->key, shadow->turn);
-	if (unlikely(inside.drilling))
+	if (unlikely(session.drilling))
 		drill_told(shadow, status);
 	if (session.watching && wants_copy(shadow, final))
 		token = (uint64_t)(uintptr_t)copies_received(shadow, status);
@@ -91,7 +91,7 @@ void session_told(struct shadow *shadow, const MPI_Status *status)
 void session_told_mail(struct mail *mail)
 {
 	ledger_stream(&session.ledger.seen, mail->key)->seen++;
-	if (unlikely(inside.drilling))
+	if (unlikely(session.drilling))
 		drill_told_mail(mail);
 	mail_free(mail);
 }

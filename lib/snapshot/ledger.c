@@ -27,7 +27,7 @@ static size_t table_room(const struct ledger_table *table)
 static struct ledger_stream *slot_of(const struct ledger_table *table, uint64_t key)
 {
 	size_t mask = table_room(table) - 1;
-	size_t at = (key * UINT64_C(0x9E3779B97F4A7C15)) >> table->shift;
+	size_t at = (size_t)(ledger_home(table, key) - table->slots);
 	while (table->slots[at].key != 0 && table->slots[at].key != key)
 		at = (at + 1) & mask;
 	return &table->slots[at];

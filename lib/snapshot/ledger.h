@@ -65,10 +65,16 @@ struct ledger_table {
 /* The slow half of ledger_stream(): probes on, inserts a stream at zero. */
 struct ledger_stream *ledger_probe(struct ledger_table *table, uint64_t key);
 
+/* Where the stream of a key is looked for first. */
+static inline struct ledger_stream *ledger_home(const struct ledger_table *table, uint64_t key)
+{
+	return &table->slots[(key * UINT64_C(0x9E3779B97F4A7C15)) >> table->shift];
+}
+
 /* The stream of a key, made at zero if it is new. Valid until the next stream is made in this table. Never null. */
 static inline struct ledger_stream *ledger_stream(struct ledger_table *table, uint64_t key)
 {
-	struct ledger_stream *stream = &table->slots[(key * UINT64_C(0x9E3779B97F4A7C15)) >> table->shift];
+	struct ledger_stream *stream = ledger_home(table, key);
 	return likely(stream->key == key) ? stream : ledger_probe(table, key);
 }
 
