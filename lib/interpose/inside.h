@@ -9,6 +9,7 @@
  *   wait.c          waits and tests, and how completions are told
  *   request.c       what else is done with requests: asked, freed, cancelled
  *   collective.c    collectives, from the table in collectives.h
+ *   file.c          requests of files
  *   onesided.c      windows and their epochs, from the table in onesided.h
  *   communicator.c  communicators made, named and freed
  *   type.c          datatypes that pending receives still need
@@ -39,6 +40,7 @@
 /* What a shadow of kind SHADOW_OTHER is, in `spare`. */
 enum {
 	OTHER_OUTSIDE,   /* the application's own generalized request */
+	OTHER_FILE,      /* a request of a file */
 	OTHER_NAMING,    /* MPI_Comm_idup: `extra` is a struct naming */
 	OTHER_DELIVERED  /* served from the mailbox and told by MPI_Request_get_status: the key still has source and tag */
 };
@@ -167,6 +169,16 @@ static inline int test_for(MPI_Request *request, int *complete, MPI_Status *stat
 		return interpose_test_quietly(request, complete, status, comm);
 	return PMPI_Test(request, complete, status);
 }
+
+/* --- files ------------------------------------------------------------------------------------------------------------- */
+
+/* Requests of files that the application has not been told are complete. */
+extern uint32_t interpose_files;
+/* Waits for those among some requests, before all others; null: there are none. Their statuses are given when the rest are complete, with what the
+ * call will return. */
+struct files_taken;
+struct files_taken *interpose_take_files(int count, MPI_Request *requests);
+int interpose_give_files(struct files_taken *taken, int count, MPI_Status *statuses, int error);
 
 /* --- collectives and communicators -------------------------------------------------------------------------------------- */
 

@@ -64,7 +64,7 @@ static int get_status(MPI_Request request, int *flag, MPI_Status *status)
 		else if (shadow->kind == SHADOW_OTHER && shadow->spare == OTHER_DELIVERED)
 			recorder_address(&(struct mail){.source = ledger_key_peer(shadow->key), .tag = ledger_key_tag(shadow->key)},
 					 status);
-		else if (shadow->kind != SHADOW_OTHER || shadow->spare != OTHER_OUTSIDE)
+		else if (shadow->kind != SHADOW_OTHER || (shadow->spare != OTHER_OUTSIDE && shadow->spare != OTHER_FILE))
 			tell(handle_of(request), status);
 	}
 	session_close_safepoint();
@@ -99,6 +99,7 @@ static int request_free(MPI_Request *request)
 		session.synchronous_pending -= shadow->kind == SHADOW_SYNCHRONOUS;
 		bool naming = shadow->kind == SHADOW_OTHER && shadow->spare == OTHER_NAMING;
 		session.collectives_pending -= shadow->kind == SHADOW_COLLECTIVE || naming;
+		interpose_files -= shadow->kind == SHADOW_OTHER && shadow->spare == OTHER_FILE;
 		if (naming)
 			interpose_forget_idup((struct naming *)(uintptr_t)shadow->extra);
 		shadow_drop(&session.sequence.shadows, shadow);

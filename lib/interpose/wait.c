@@ -32,6 +32,7 @@ static int tell_delivery(struct shadow *shadow, MPI_Status *status)
 
 static void tell_other(struct shadow *shadow, MPI_Status *status)
 {
+	interpose_files -= shadow->spare == OTHER_FILE;
 	struct naming *naming = shadow->spare == OTHER_NAMING ? (struct naming *)(uintptr_t)shadow->extra : NULL;
 	if (shadow->spare == OTHER_DELIVERED && status) {
 		status->MPI_SOURCE = (int)ledger_key_peer(shadow->key);
@@ -453,17 +454,23 @@ int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[])
 	int error;
 	session_turn();
 	session.spins = 0;
+	struct files_taken *files = unlikely(interpose_files != 0) ? interpose_take_files(count, requests) : NULL;
 	if (unlikely(count > FEW)) {
 		await_many(count, requests);
 		used = statuses_of(&several);
 		error = PMPI_Waitall(count, requests, used);
+		if (unlikely(files != NULL))
+			error = interpose_give_files(files, count, used, error);
 		return session_leave(told_several(&several, requests, used, error));
 	}
 	for (int complete = 0;; session_spin()) {
 		used = statuses_of(&several);
 		error = PMPI_Testall(count, requests, &complete, used);
-		if (likely(complete || error != MPI_SUCCESS))
-			return session_leave(told_several(&several, requests, used, error));
+		if (unlikely(!complete && error == MPI_SUCCESS))
+			continue;
+		if (unlikely(files != NULL))
+			error = interpose_give_files(files, count, used, error);
+		return session_leave(told_several(&several, requests, used, error));
 	}
 }
 

