@@ -23,7 +23,7 @@ int calls_ready(const char *call)
 		fault_set(&fault, SEAMARK_E_ORDER, "MPI_Finalize has been called");
 	else if (running)
 		fault_set(&fault, SEAMARK_E_NO_WRAPPERS, "the program's MPI calls do not pass through Seamark: link -lseamark before the MPI "
-			  "library, or preload libseamark.so");
+			  "library, or preload libseamark.so. An MPI library that is linked statically into the program cannot be followed");
 	else
 		fault_set(&fault, SEAMARK_E_ORDER, "MPI_Init has not been called yet");
 	report_fault(fault.code, call, &fault);

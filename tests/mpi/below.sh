@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # below.sh SAVED RANKS COMMAND...: below.c, or a program like it, two lives. SAVED is the number of messages in flight that the checkpoint must have,
-# "unable REASON" if there can be none, or "unsaved" if Seamark sees nothing. SAID, from the environment: a line that the last life says.
+# "unable REASON" if there can be none, "unsaved" if Seamark does nothing, or "unwrapped" if it sees nothing. SAID, from the environment: a line that the last life says.
 set -u
 saved=$1 ranks=$2
 shift 2
@@ -34,6 +34,11 @@ unable*)
 	;;
 unsaved)
 	life 0 "$@"
+	[ ! -e "$SEAMARK_DIR" ] || die "there is a folder"
+	;;
+unwrapped)
+	life 0 "$@"
+	says "MPI calls do not pass through Seamark: .*statically"
 	[ ! -e "$SEAMARK_DIR" ] || die "there is a folder"
 	;;
 *)

@@ -25,8 +25,8 @@ foreach(kind F77_HEADER F90_MODULE F08_MODULE)
 		fortran_program(fortran_${name} binding.F90 -DBINDING=${binding}
 			$<$<AND:$<STREQUAL:${name},f77>,$<Fortran_COMPILER_ID:GNU>>:-fallow-argument-mismatch> $<$<STREQUAL:${name},f77>:-w>)
 		below_test(mpi-fortran-${name} 60 2 $<TARGET_FILE:fortran_${name}>)
-		seamark_test(mpi-fortran-${name}-killed COMMAND sh ${here}/fortran_killed.sh 3 2 $<TARGET_FILE:fortran_${name}> LABELS mpi
-			TIMEOUT 240 PROCESSORS 2)
+		seamark_test(mpi-fortran-${name}-killed COMMAND sh ${here}/fortran_killed.sh 3 2 $<TARGET_FILE:fortran_${name}>
+			LABELS mpi mpich TIMEOUT 240 PROCESSORS 2)
 	endif()
 endforeach()
 if(MPI_Fortran_HAVE_F08_MODULE)
