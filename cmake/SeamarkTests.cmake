@@ -53,7 +53,7 @@ function(seamark_mpi_test name)
 	if(TEST_SERIAL)
 		set(serial SERIAL)
 	endif()
-	if(TEST_RANKS LESS_EQUAL 4 AND NOT TEST_SERIAL AND NOT "deep" IN_LIST TEST_LABELS)
+	if(name MATCHES "^mpi-" AND TEST_RANKS LESS_EQUAL 4 AND NOT TEST_SERIAL AND NOT "deep" IN_LIST TEST_LABELS)
 		list(APPEND TEST_LABELS mpich)
 	endif()
 	seamark_test(${name} ${serial} PROCESSORS ${TEST_RANKS} TIMEOUT ${TEST_TIMEOUT} LABELS mpi ${TEST_LABELS}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/settings.h"
@@ -94,28 +96,57 @@ static int finish(struct doctor *doctor)
 	return command_print_json(doctor->report) ? EXIT_CANNOT_READ : status;
 }
 
+/* How many operands there may be: after "--" the words that start a program. */
+static int operands_most(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--") == 0)
+			return INT_MAX;
+	return 1;
+}
+
+static int examine_mpi(struct doctor *doctor, int argc, char **argv)
+{
+	int status = doctor_mpi(doctor, argc, argv);
+
+	if (status == EXIT_FINE)
+		return finish(doctor);
+	json_decref(doctor->findings);
+	json_decref(doctor->report);
+	return status;
+}
+
 int command_doctor(int argc, char **argv)
 {
 	const char *folder = NULL, *ranks = NULL;
-	int json = 0, status;
+	int json = 0, mpi = 0, status;
 	unsigned count = 0;
 	const struct command_option options[] = {
 		{ "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", &folder, NULL },
 		{ "ranks", "N", "so many ranks are to run on this node", &ranks, NULL },
+		{ "mpi", NULL, "tries out the MPI library instead; after -- what starts a program, else 'mpirun -n 2'", NULL, &mpi },
 		{ "json", NULL, "as JSON", NULL, &json },
 		{ NULL, NULL, NULL, NULL, NULL },
 	};
-	const struct command_usage usage = { "doctor [--dir DIR] [--ranks N] [--json] [PROGRAM]",
+	const struct command_usage usage = { "doctor [--dir DIR] [--ranks N] [--json] [PROGRAM]\n       seamark doctor --mpi [--json] [-- LAUNCHER ARGUMENTS...]",
 		"Looks at PROGRAM (or at an object that it loads) without running it, and at this machine, and says what would make its\n"
 		"checkpoints void or fail: the MPI library it is linked to, the MPI calls in it and its libraries and what becomes of\n"
 		"each, whether Seamark is linked or must be preloaded, the level of threads; the settings in the environment, the\n"
 		"launcher, the folder of the checkpoints and its file system, and whether a core is left for the writer. Without\n"
 		"PROGRAM: the machine alone.\n\n"
-		"Exit status: 0 nothing was found, 1 something would make checkpoints void or fail, 2 wrong usage.", options, 0, 1 };
+		"With --mpi: starts a small program, with your launcher, that tries which of the things hold that Seamark takes for\n"
+		"granted of an MPI library beyond what the standard says: a minute at most on two ranks. Ranks on several nodes try\n"
+		"what is between them: seamark doctor --mpi -- srun -N 2 -n 8\n\n"
+		"Exit status: 0 nothing was found, 1 something would make checkpoints void or fail, 2 wrong usage.", options, 0,
+		operands_most(argc, argv) };
 	struct doctor doctor = {0};
 
 	if (!command_parse(&usage, &argc, &argv, &status))
 		return status;
+	if (argc > 1 && !mpi) {
+		command_complain("this is one too many: '%s'", argv[1]);
+		return EXIT_USAGE;
+	}
 	if (ranks && !(count = number_of(ranks))) {
 		command_complain("'%s' is not a number of ranks", ranks);
 		return EXIT_USAGE;
@@ -124,6 +155,8 @@ int command_doctor(int argc, char **argv)
 		doctor.findings = json_array();
 		doctor.report = json_object();
 	}
+	if (mpi)
+		return examine_mpi(&doctor, argc, argv);
 	examine(&doctor, argc ? argv[0] : NULL, command_folder(folder), count);
 	return finish(&doctor);
 }

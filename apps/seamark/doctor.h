@@ -4,7 +4,8 @@
  *   doctor_objects.c   a program with the shared libraries it needs, found as the dynamic linker finds them
  *   doctor_program.c   what they say of MPI and of Seamark
  *   doctor_machine.c   launchers, and the core for the writer
- *   doctor_folder.c    the folder of the checkpoints and its file system */
+ *   doctor_folder.c    the folder of the checkpoints and its file system
+ *   doctor_mpi.c       what the MPI library really does, by a program that is started */
 #ifndef DOCTOR_H
 #define DOCTOR_H
 
@@ -85,5 +86,8 @@ void doctor_launcher(struct doctor *doctor, enum mpi_kind kind);
 /* ranks: of this node; 0: not known. */
 void doctor_core(struct doctor *doctor, unsigned ranks);
 void doctor_folder(struct doctor *doctor, const char *folder);
+/* What is assumed of the MPI library, tried: `launcher` (with its arguments; none: the one of the MPI this was built for, on 2 ranks) starts the program that
+ * tells. EXIT_FINE if that is all told, with what does not hold among the problems. */
+int doctor_mpi(struct doctor *doctor, int count, char **launcher);
 
 #endif

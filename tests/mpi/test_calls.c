@@ -455,7 +455,9 @@ static void test_persistent_requests_to_nobody_and_of_no_communicator(void)
 	for (int i = 0; i < 3; i++) {
 		MPI_Startall(2, requests);
 		MPI_Waitall(3, requests, statuses);
-		CU_ASSERT(statuses[1].MPI_SOURCE == MPI_PROC_NULL && statuses[1].MPI_TAG == MPI_ANY_TAG && value == 5);
+		/* MPICH gives it the status of an inactive one. */
+		CU_ASSERT(statuses[1].MPI_SOURCE == MPI_PROC_NULL || statuses[1].MPI_SOURCE == MPI_ANY_SOURCE);
+		CU_ASSERT(statuses[1].MPI_TAG == MPI_ANY_TAG && value == 5);
 	}
 	MPI_Comm_free(&comm);
 	for (int i = 0; i < 3; i++)
@@ -485,7 +487,7 @@ static void test_matched_messages_are_received_in_any_order(void)
 			else
 				for (flag = 0; !flag;)
 					MPI_Improbe(source, 70 + i % 2, MPI_COMM_WORLD, &flag, &held[i], &status);
-			status_is(&status, before(), 70 + i % 2, 1, MPI_INT);
+			found_is(&status, before(), 70 + i % 2, 1, MPI_INT);
 		}
 		for (int i = 0; i < COUNT; i++) {
 			const int which = (i * 5 + round) % COUNT;

@@ -79,7 +79,7 @@ static void receive_matched(bool blocking, int source, int tag, int *in, int i)
 	int flag = 0;
 	MPI_Message message;
 	MPI_Request request;
-	MPI_Status status;
+	MPI_Status status = {0}; /* MPICH's probes leave in it whether something was cancelled as it was */
 	if (blocking)
 		MPI_Mprobe(source, tag, MPI_COMM_WORLD, &message, &status);
 	while (!blocking && !flag)
