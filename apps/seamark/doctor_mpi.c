@@ -92,8 +92,10 @@ static void say(struct told *told, char **fields)
 		return;
 	}
 	command_print("%-18s %-14s %s", name, verdict, text);
-	if (fails)
-		command_print("    assumed: %s\n    without it: %s", claim, without);
+	if (fails) {
+		command_print("    assumed: %s", claim);
+		command_print("    without it: %s", without);
+	}
 }
 
 /* Lines that are not its own are the launcher's. */

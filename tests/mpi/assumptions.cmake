@@ -6,3 +6,4 @@ endforeach()
 seamark_mpi_test(mpi-assumptions-over-tcp RANKS 2 COMMAND assumptions TIMEOUT 180
 	ENVIRONMENT OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo UCX_TLS=tcp,self)
 seamark_mpi_test(mpi-assumptions-can-fail RANKS 2 COMMAND assumptions --control --turns 40 TIMEOUT 180)
+seamark_test(doctor-tries-the-mpi-library COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/doctor_mpi.sh LABELS mpi mpich TIMEOUT 180 PROCESSORS 2)
