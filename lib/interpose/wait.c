@@ -349,9 +349,9 @@ static void end_several(struct several *several, MPI_Request *requests)
 {
 	if (unlikely(several->stood != NULL))
 		stand_down_several(several, requests);
-	if (several->were != several->few_requests)
+	if (unlikely(several->were != several->few_requests))
 		free(several->were);
-	if (several->own != several->few_statuses)
+	if (unlikely(several->own != NULL && several->own != several->few_statuses))
 		free(several->own);
 	session_close_safepoint();
 }
@@ -413,7 +413,7 @@ static int told_several(struct several *several, MPI_Request *requests, MPI_Stat
 	return error;
 }
 
-int MPI_Testall(int count, MPI_Request requests[], int *flag, MPI_Status statuses[])
+static out_of_line int testall_in_full(int count, MPI_Request *requests, int *flag, MPI_Status *statuses)
 {
 	struct several several;
 	if (unlikely(!session_enter()))
@@ -443,7 +443,7 @@ static void await_many(int count, MPI_Request *requests)
 	}
 }
 
-int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[])
+static out_of_line int waitall_in_full(int count, MPI_Request *requests, MPI_Status *statuses)
 {
 	struct several several;
 	if (unlikely(!session_enter()))
@@ -472,6 +472,79 @@ int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[])
 			error = interpose_give_files(files, count, used, error);
 		return session_leave(told_several(&several, requests, used, error));
 	}
+}
+
+/* The short way of a test for all of a few: the exact receives among them, if all others have no shadow. */
+struct exact {
+	uint64_t handle;
+	struct shadow *shadow;
+	int at;
+};
+
+/* How many; -1: they take the long way. */
+static inline int find_exact(int count, const MPI_Request *requests, struct exact *exact)
+{
+	const struct shadow_table *table = &session.sequence.shadows;
+	int found = 0;
+	if (unlikely(!session_hurry(SESSION_HURRY) || (unsigned)count > FEW || requests == NULL || table->others.used != 0))
+		return -1;
+	for (int i = 0; i < count; i++) {
+		const uint64_t handle = handle_of(requests[i]);
+		struct shadow *shadow = shadow_home(table, handle);
+		if (shadow->handle != handle)
+			continue;
+		if (unlikely(!is_exact_receive(shadow)))
+			return -1;
+		exact[found++] = (struct exact){handle, shadow, i};
+	}
+	return found;
+}
+
+static inline int told_exact(const struct exact *exact, int found)
+{
+	/* Nobody adds shadows here: they stay where they are. */
+	for (const struct exact *end = exact + found; exact < end; exact++)
+		if (unlikely(!position_tell_at_home(&session.sequence, &session.ledger, exact->shadow)))
+			interpose_tell(exact->shadow, NULL);
+	session_close_safepoint();
+	return MPI_SUCCESS;
+}
+
+/* With an error some are complete and others are not: those whose handles have changed. */
+static out_of_line int told_exact_with_error(int count, MPI_Request *requests, MPI_Status *statuses, const struct exact *exact, int found,
+					     int error)
+{
+	struct several several;
+	if (!begin_several(&several, count, requests, statuses))
+		return error;
+	for (int i = 0; i < found; i++)
+		several.were[exact[i].at] = (MPI_Request)(uintptr_t)exact[i].handle;
+	return told_several(&several, requests, several.given ? several.given : MPI_STATUSES_IGNORE, error);
+}
+
+int MPI_Testall(int count, MPI_Request requests[], int *flag, MPI_Status statuses[])
+{
+	struct exact exact[FEW];
+	int complete = 0, found = find_exact(count, requests, exact);
+	if (unlikely(found < 0 || flag == NULL))
+		return testall_in_full(count, requests, flag, statuses);
+	int error = PMPI_Testall(count, requests, &complete, statuses);
+	*flag = complete;
+	if (unlikely(error != MPI_SUCCESS))
+		return told_exact_with_error(count, requests, statuses, exact, found, error);
+	return told_exact(exact, complete ? found : 0);
+}
+
+int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[])
+{
+	struct exact exact[FEW];
+	int complete = 0, found = find_exact(count, requests, exact);
+	if (unlikely(found < 0))
+		return waitall_in_full(count, requests, statuses);
+	int error = PMPI_Testall(count, requests, &complete, statuses);
+	if (unlikely(error != MPI_SUCCESS))
+		return told_exact_with_error(count, requests, statuses, exact, found, error);
+	return likely(complete) ? told_exact(exact, found) : waitall_in_full(count, requests, statuses);
 }
 
 /* --- any ------------------------------------------------------------------------------------------------------------------------ */
