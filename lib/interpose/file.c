@@ -1,11 +1,122 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests of files are the MPI library's own, and pass. They are only known, so that waits leave them to themselves: MPICH 4.0 fails in MPI_Testall, of
- * which our MPI_Waitall is made, and hangs in MPI_Request_get_status, where one of them is among the requests. */
+/* Files pass. Two things are looked at. What all that have opened a file do together is counted as a collective: a restart from cuts on different sides
+ * of it would hang. And requests are known, so that waits leave them to themselves: MPICH 4.0 fails in MPI_Testall, of which our MPI_Waitall is
+ * made, and hangs in MPI_Request_get_status, where one of them is among the requests. */
 #include <stdlib.h>
 
+#include "base/mix.h"
 #include "interpose/inside.h"
 
 uint32_t interpose_files;
+
+/* --- together ------------------------------------------------------------------------------------------------------------------- */
+
+/* Open files, as windows without epochs; what is done together is a fence. */
+static struct epochs files;
+
+static struct epochs_window *file_of(MPI_File fh)
+{
+	return files.slots ? epochs_find(&files, (uint64_t)(uintptr_t)fh) : NULL;
+}
+
+static int opened(int error, MPI_Comm comm, const MPI_File *fh)
+{
+	int index = comms_index(comm);
+	if (error != MPI_SUCCESS || index == LEDGER_NO_COMM)
+		return error;
+	uint64_t members = mix64_pair(comms_members(index), 1);
+	if ((files.slots == NULL && !epochs_open(&files, &session.ledger, 1)) ||
+	    epochs_add(&files, (uint64_t)(uintptr_t)*fh, index, members, false) == NULL)
+		session_unable("MPI_File_open", "there was no memory to follow a file");
+	return error;
+}
+
+static void begin_together(MPI_File fh)
+{
+	session_turn();
+	session_close_safepoint();
+	struct epochs_window *file = file_of(fh);
+	if (file)
+		epochs_fence(&files, file, false, false);
+}
+
+int MPI_File_open(MPI_Comm comm, const char *filename, int amode, MPI_Info info, MPI_File *fh)
+{
+	if (unlikely(!session_enter()))
+		return PMPI_File_open(comm, filename, amode, info, fh);
+	begin_collective("MPI_File_open", comm, __builtin_return_address(0));
+	session_outside();
+	int error = PMPI_File_open(comm, filename, amode, info, fh);
+	session_back();
+	return session_leave(opened(error, comm, fh));
+}
+
+int MPI_File_close(MPI_File *fh)
+{
+	if (unlikely(fh == NULL || !session_enter()))
+		return PMPI_File_close(fh);
+	begin_together(*fh);
+	struct epochs_window *file = file_of(*fh);
+	session_outside();
+	int error = PMPI_File_close(fh);
+	session_back();
+	if (file && error == MPI_SUCCESS)
+		epochs_remove(&files, file);
+	return session_leave(error);
+}
+
+#define TOGETHER(name, parameters, arguments)                                                                                  \
+	int MPI_##name parameters                                                                                              \
+	{                                                                                                                      \
+		if (unlikely(!session_enter()))                                                                                \
+			return PMPI_##name arguments;                                                                          \
+		begin_together(fh);                                                                                            \
+		session_outside();                                                                                             \
+		int error = PMPI_##name arguments;                                                                             \
+		session_back();                                                                                                \
+		return session_leave(error);                                                                                   \
+	}
+
+TOGETHER(File_set_size, (MPI_File fh, MPI_Offset size), (fh, size))
+TOGETHER(File_preallocate, (MPI_File fh, MPI_Offset size), (fh, size))
+TOGETHER(File_set_info, (MPI_File fh, MPI_Info info), (fh, info))
+TOGETHER(File_set_view, (MPI_File fh, MPI_Offset disp, MPI_Datatype etype, MPI_Datatype filetype, const char *datarep, MPI_Info info),
+	 (fh, disp, etype, filetype, datarep, info))
+TOGETHER(File_set_atomicity, (MPI_File fh, int flag), (fh, flag))
+TOGETHER(File_sync, (MPI_File fh), (fh))
+TOGETHER(File_seek_shared, (MPI_File fh, MPI_Offset offset, int whence), (fh, offset, whence))
+
+/* A way of reading or writing with all of its forms: at once, and split in two. items: int or MPI_Count. */
+#define ALL(name, end, const_, items)                                                                                          \
+	TOGETHER(name##end, (MPI_File fh, const_ void *buf, items count, MPI_Datatype datatype, MPI_Status *status),           \
+		 (fh, buf, count, datatype, status))                                                                           \
+	TOGETHER(name##_begin##end, (MPI_File fh, const_ void *buf, items count, MPI_Datatype datatype), (fh, buf, count, datatype))
+#define ALL_AT(name, end, const_, items)                                                                                       \
+	TOGETHER(name##end, (MPI_File fh, MPI_Offset offset, const_ void *buf, items count, MPI_Datatype datatype,             \
+		 MPI_Status *status), (fh, offset, buf, count, datatype, status))                                              \
+	TOGETHER(name##_begin##end, (MPI_File fh, MPI_Offset offset, const_ void *buf, items count, MPI_Datatype datatype),    \
+		 (fh, offset, buf, count, datatype))
+#define END(name, const_) TOGETHER(name##_end, (MPI_File fh, const_ void *buf, MPI_Status *status), (fh, buf, status))
+#define ALL_WAYS(end, items)                                                                                                   \
+	ALL(File_read_all, end, , items)                                                                                       \
+	ALL(File_write_all, end, const, items)                                                                                 \
+	ALL(File_read_ordered, end, , items)                                                                                   \
+	ALL(File_write_ordered, end, const, items)                                                                             \
+	ALL_AT(File_read_at_all, end, , items)                                                                                 \
+	ALL_AT(File_write_at_all, end, const, items)
+
+ALL_WAYS(, int)
+END(File_read_all, )
+END(File_write_all, const)
+END(File_read_ordered, )
+END(File_write_ordered, const)
+END(File_read_at_all, )
+END(File_write_at_all, const)
+#if MPI_VERSION >= 4
+ALL_WAYS(_c, MPI_Count)
+#endif
+
+/* --- requests --------------------------------------------------------------------------------------------------------------------- */
 
 static int began(int error, const MPI_Request *request)
 {
@@ -20,50 +131,38 @@ static int began(int error, const MPI_Request *request)
 	return error;
 }
 
-#define FILE_REQUEST(name, parameters, arguments)                                                                              \
+#define FILE_REQUEST(name, together, parameters, arguments)                                                                    \
 	int MPI_##name parameters                                                                                              \
 	{                                                                                                                      \
 		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name arguments;                                                                          \
+		if (together)                                                                                                  \
+			begin_together(fh);                                                                                    \
 		return session_leave(began(PMPI_##name arguments, request));                                                   \
 	}
 
 /* const_: const or nothing, for what is written or read. */
-#define AT_POINTER(name, const_)                                                                                               \
-	FILE_REQUEST(name, (MPI_File fh, const_ void *buf, int count, MPI_Datatype datatype, MPI_Request *request),            \
+#define AT_POINTER(name, together, const_, items)                                                                              \
+	FILE_REQUEST(name, together, (MPI_File fh, const_ void *buf, items count, MPI_Datatype datatype, MPI_Request *request), \
 		     (fh, buf, count, datatype, request))
-#define AT_OFFSET(name, const_)                                                                                                \
-	FILE_REQUEST(name, (MPI_File fh, MPI_Offset offset, const_ void *buf, int count, MPI_Datatype datatype, MPI_Request *request), \
-		     (fh, offset, buf, count, datatype, request))
-
-AT_POINTER(File_iread, )
-AT_POINTER(File_iread_all, )
-AT_POINTER(File_iread_shared, )
-AT_OFFSET(File_iread_at, )
-AT_OFFSET(File_iread_at_all, )
-AT_POINTER(File_iwrite, const)
-AT_POINTER(File_iwrite_all, const)
-AT_POINTER(File_iwrite_shared, const)
-AT_OFFSET(File_iwrite_at, const)
-AT_OFFSET(File_iwrite_at_all, const)
-
-#if MPI_VERSION >= 4
-#define AT_POINTER_C(name, const_)                                                                                             \
-	FILE_REQUEST(name, (MPI_File fh, const_ void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Request *request),      \
-		     (fh, buf, count, datatype, request))
-#define AT_OFFSET_C(name, const_)                                                                                              \
-	FILE_REQUEST(name, (MPI_File fh, MPI_Offset offset, const_ void *buf, MPI_Count count, MPI_Datatype datatype,          \
+#define AT_OFFSET(name, together, const_, items)                                                                               \
+	FILE_REQUEST(name, together, (MPI_File fh, MPI_Offset offset, const_ void *buf, items count, MPI_Datatype datatype,    \
 		     MPI_Request *request), (fh, offset, buf, count, datatype, request))
-AT_POINTER_C(File_iread_c, )
-AT_POINTER_C(File_iread_all_c, )
-AT_POINTER_C(File_iread_shared_c, )
-AT_OFFSET_C(File_iread_at_c, )
-AT_OFFSET_C(File_iread_at_all_c, )
-AT_POINTER_C(File_iwrite_c, const)
-AT_POINTER_C(File_iwrite_all_c, const)
-AT_POINTER_C(File_iwrite_shared_c, const)
-AT_OFFSET_C(File_iwrite_at_c, const)
-AT_OFFSET_C(File_iwrite_at_all_c, const)
+#define REQUESTS(end, items)                                                                                                   \
+	AT_POINTER(File_iread##end, false, , items)                                                                            \
+	AT_POINTER(File_iread_all##end, true, , items)                                                                         \
+	AT_POINTER(File_iread_shared##end, false, , items)                                                                     \
+	AT_OFFSET(File_iread_at##end, false, , items)                                                                          \
+	AT_OFFSET(File_iread_at_all##end, true, , items)                                                                       \
+	AT_POINTER(File_iwrite##end, false, const, items)                                                                      \
+	AT_POINTER(File_iwrite_all##end, true, const, items)                                                                   \
+	AT_POINTER(File_iwrite_shared##end, false, const, items)                                                               \
+	AT_OFFSET(File_iwrite_at##end, false, const, items)                                                                    \
+	AT_OFFSET(File_iwrite_at_all##end, true, const, items)
+
+REQUESTS(, int)
+#if MPI_VERSION >= 4
+REQUESTS(_c, MPI_Count)
 #endif
 
 /* --- in a wait for all ------------------------------------------------------------------------------------------------------------ */
@@ -81,14 +180,14 @@ static bool is_file(MPI_Request request)
 
 struct files_taken *interpose_take_files(int count, MPI_Request *requests)
 {
-	int files = 0;
+	int wanted = 0;
 	for (int i = 0; i < count; i++)
-		files += is_file(requests[i]);
-	struct files_taken *taken = files ? malloc(sizeof *taken + (size_t)files * sizeof *taken->list) : NULL;
+		wanted += is_file(requests[i]);
+	struct files_taken *taken = wanted ? malloc(sizeof *taken + (size_t)wanted * sizeof *taken->list) : NULL;
 	if (taken == NULL)
 		return NULL;
 	taken->count = 0;
-	for (int i = 0; i < count && taken->count < files; i++) {
+	for (int i = 0; i < count && taken->count < wanted; i++) {
 		if (!is_file(requests[i]))
 			continue;
 		int complete = 0, error, n = taken->count++;

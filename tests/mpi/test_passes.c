@@ -2,6 +2,7 @@
 /* test_passes WHAT: what Seamark has no part in works as without it, in a program as users have it, and stops no checkpoint. WHAT is
  *   nothing     a checkpoint can be asked for
  *   spawn       processes are spawned and talked to, and from then on no checkpoint can be asked for; they take none themselves
+ *   sides       an event program with collective writes only: its checkpoints are on one side of each
  *   files       collective, split, non-blocking and shared file operations while checkpoints are made
  *   requests    requests of files, windows, generalized ones and collectives, mixed with messages in every kind of wait and test
  *   tools       sessions of MPI_T, MPI_Pcontrol */
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "seamark.h"
+#include "seamark_files.h"
 
 static int rank, size, failures;
 
@@ -172,6 +174,46 @@ static void files(void)
 	expect(got == rank, "an ordered write");
 	MPI_File_close(&file);
 	expect(seamark_checkpoint(ROUNDS + 1, -1) == 0, "a checkpoint after the file");
+}
+
+/* What is restored would hang if one rank's cut were before a collective write and another's after it. */
+static void sides(void)
+{
+	enum { ROUNDS = 600 };
+	int64_t round = 0;
+	MPI_File file;
+	seamark_protect("done", &round, sizeof round);
+	MPI_File_open(MPI_COMM_WORLD, "items", MPI_MODE_CREATE | MPI_MODE_RDWR, MPI_INFO_NULL, &file);
+	while (round < ROUNDS) {
+		seamark_safepoint(SEAMARK_ANY_STEP);
+		MPI_File_write_at_all(file, (MPI_Offset)sizeof rank * rank, &rank, 1, MPI_INT, MPI_STATUS_IGNORE);
+		round++;
+		usleep((useconds_t)(round * (rank + 3) % 7) * 50);
+	}
+	MPI_File_close(&file);
+	int64_t number = 0;
+	if (seamark_committed(&number, NULL) != 1)
+		return;
+	/* All that are kept are looked through by rank 0. */
+	MPI_Barrier(MPI_COMM_WORLD);
+	seamark_files *folder;
+	struct seamark_files_entry entry;
+	if (rank != 0 || seamark_files_open(&folder, "seamark") != 0)
+		return;
+	for (size_t i = 0; seamark_files_entry_at(folder, i, &entry) == 0; i++) {
+		seamark_files_checkpoint *checkpoint;
+		int64_t first = -1, other = -1;
+		expect(seamark_files_checkpoint_open(&checkpoint, entry.path) == 0, "a checkpoint is opened");
+		for (uint32_t of = 0; of < entry.ranks; of++) {
+			seamark_files_image *image;
+			expect(seamark_files_image_open(&image, checkpoint, of) == 0, "an image is opened");
+			expect(seamark_files_read(image, "done", of == 0 ? &first : &other, sizeof other) == 0, "a region is read");
+			seamark_files_image_close(image);
+			expect(of == 0 || other == first, "all ranks have made the same collective writes");
+		}
+		seamark_files_checkpoint_close(checkpoint);
+	}
+	seamark_files_close(folder);
 }
 
 /* --- requests of others ------------------------------------------------------------------------------------------------------------- */
@@ -365,6 +407,8 @@ int main(int argc, char **argv)
 		spawn(argv[0]);
 	else if (strcmp(what, "files") == 0)
 		files();
+	else if (strcmp(what, "sides") == 0)
+		sides();
 	else if (strcmp(what, "requests") == 0)
 		requests();
 	else if (strcmp(what, "tools") == 0)
