@@ -21,7 +21,8 @@
  *   uncounted.c     calls that pass by
  *
  * Every wrapper begins with session_enter, which is false outside MPI_Init and MPI_Finalize and when Seamark is off: then it is MPI's own. It ends with
- * session_leave. */
+ * session_leave. Sends, receives, waits and tests have a short way before that (session_hurry), for the common case between snapshots; whatever is unusual begins
+ * anew, in full. */
 #ifndef INTERPOSE_INSIDE_H
 #define INTERPOSE_INSIDE_H
 
