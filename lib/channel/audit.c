@@ -4,22 +4,19 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "base/text.h"
 
 /* --- lists of places -------------------------------------------------------------------------------------------------- */
 
 static void note(struct audit *audit, struct audit_places *places, uint64_t key, int64_t position)
 {
-	if (places->count == places->room) {
-		size_t room = places->room ? places->room * 2 : 64;
-		struct audit_place *list = realloc(places->list, room * sizeof *list);
-		if (!list) {
-			audit->broken = true;
-			return;
-		}
-		places->list = list;
-		places->room = room;
+	struct audit_place *list = list_with_room(places->list, places->count, &places->room, sizeof *list);
+	if (!list) {
+		audit->broken = true;
+		return;
 	}
+	places->list = list;
 	places->list[places->count++] = (struct audit_place){key, position};
 	places->sorted = false;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
+
 bool position_open(struct sequence *sequence)
 {
 	memset(sequence, 0, sizeof *sequence);
@@ -32,16 +34,12 @@ static uint64_t mask_of(const struct shadow *shadow)
 
 void position_doubt(struct sequence *sequence, const struct shadow *shadow)
 {
-	if (sequence->uncertain == sequence->doubt_room) {
-		uint32_t room = sequence->doubt_room ? sequence->doubt_room * 2 : 16;
-		struct doubt *doubts = realloc(sequence->doubts, room * sizeof *doubts);
-		if (!doubts) {
-			sequence->broken = true;
-			return;
-		}
-		sequence->doubts = doubts;
-		sequence->doubt_room = room;
+	struct doubt *doubts = list_with_room(sequence->doubts, sequence->uncertain, &sequence->doubt_room, sizeof *doubts);
+	if (!doubts) {
+		sequence->broken = true;
+		return;
 	}
+	sequence->doubts = doubts;
 	/* A wildcard's turn is the last one drawn; that of a cancelling receive may be any. */
 	uint32_t at = sequence->uncertain++;
 	for (; at > 0 && sequence->doubts[at - 1].turn > shadow->turn; at--)
@@ -104,16 +102,12 @@ void position_learn(struct sequence *sequence, struct ledger *ledger, struct sha
 
 static void put_aside(struct sequence *sequence, const struct taking *taking)
 {
-	if (sequence->aside_count == sequence->aside_room) {
-		uint32_t room = sequence->aside_room ? sequence->aside_room * 2 : 16;
-		struct taking *aside = realloc(sequence->aside, room * sizeof *aside);
-		if (!aside) {
-			sequence->broken = true;
-			return;
-		}
-		sequence->aside = aside;
-		sequence->aside_room = room;
+	struct taking *aside = list_with_room(sequence->aside, sequence->aside_count, &sequence->aside_room, sizeof *aside);
+	if (!aside) {
+		sequence->broken = true;
+		return;
 	}
+	sequence->aside = aside;
 	sequence->aside[sequence->aside_count++] = *taking;
 }
 

@@ -36,8 +36,8 @@ struct sequence {
 	uint32_t aside_count;
 	struct doubt *doubts;       /* in the order of their turns */
 	struct taking *aside;       /* taken, position not final; in order of taking */
-	uint32_t doubt_room;
-	uint32_t aside_room;
+	size_t doubt_room;
+	size_t aside_room;
 	bool broken;                /* no memory: a position was lost, no snapshot can be right any more */
 };
 

@@ -3,6 +3,7 @@
  * receive uses: it is kept, and freed when no receive needs it any more. (A duplicate per receive would cost as much as the receive.) */
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "interpose/inside.h"
 
 static MPI_Datatype *kept;
@@ -37,16 +38,12 @@ static bool keep(MPI_Datatype type)
 	if (!is_needed(type) || PMPI_Type_get_envelope(type, &integers, &addresses, &types, &combiner) != MPI_SUCCESS ||
 	    combiner == MPI_COMBINER_NAMED)
 		return false;
-	if (kept_count == kept_room) {
-		size_t room = kept_room ? kept_room * 2 : 8;
-		MPI_Datatype *grown = realloc(kept, room * sizeof *grown);
-		if (grown == NULL) {
-			session_unable("MPI_Type_free", "there was no memory to keep a type that a pending receive uses");
-			return false;
-		}
-		kept = grown;
-		kept_room = room;
+	MPI_Datatype *grown = list_with_room(kept, kept_count, &kept_room, sizeof *grown);
+	if (grown == NULL) {
+		session_unable("MPI_Type_free", "there was no memory to keep a type that a pending receive uses");
+		return false;
 	}
+	kept = grown;
 	kept[kept_count++] = type;
 	return true;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mix.h"
 #include "channel/comms.h"
@@ -161,14 +162,10 @@ static bool any_carried(void)
 
 static struct store_stream *add_stream(struct draft *draft, size_t *room, uint64_t key)
 {
-	if (draft->stream_count == *room) {
-		size_t larger = *room ? *room * 2 : 64;
-		struct store_stream *streams = realloc(draft->streams, larger * sizeof *streams);
-		if (!streams)
-			return NULL;
-		draft->streams = streams;
-		*room = larger;
-	}
+	struct store_stream *streams = list_with_room(draft->streams, draft->stream_count, room, sizeof *streams);
+	if (!streams)
+		return NULL;
+	draft->streams = streams;
 	struct store_stream *stream = &draft->streams[draft->stream_count++];
 	*stream = (struct store_stream){
 		.comm = draft->place[ledger_key_comm(key)], .peer = (uint32_t)ledger_world_of(&session.ledger, key),

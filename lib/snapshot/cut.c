@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "snapshot/own.h"
 
 /* How long an event program may put its cut off for what is pending at its safepoints. */
@@ -224,16 +225,12 @@ struct entries {
 
 static void add_entry(struct entries *entries, struct entry entry)
 {
-	if (entries->count == entries->room) {
-		size_t room = entries->room ? entries->room * 2 : 256;
-		struct entry *list = realloc(entries->list, room * sizeof *list);
-		if (!list) {
-			entries->failed = true;
-			return;
-		}
-		entries->list = list;
-		entries->room = room;
+	struct entry *list = list_with_room(entries->list, entries->count, &entries->room, sizeof *list);
+	if (!list) {
+		entries->failed = true;
+		return;
 	}
+	entries->list = list;
 	entries->list[entries->count++] = entry;
 }
 

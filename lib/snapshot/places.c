@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "base/text.h"
 #include "snapshot/own.h"
 
@@ -98,13 +99,8 @@ static bool limit_is_known(const struct snapshot *snapshot, uint64_t key)
 /* The list, with room for one more item; null: no memory, and the snapshot is doomed. */
 static void *with_room(struct snapshot *snapshot, void *list, size_t count, size_t *room, size_t item_size)
 {
-	if (count < *room)
-		return list;
-	size_t larger = *room ? *room * 2 : 16;
-	list = realloc(list, larger * item_size);
-	if (list)
-		*room = larger;
-	else
+	list = list_with_room(list, count, room, item_size);
+	if (!list)
 		snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window", snapshot->config.rank);
 	return list;
 }

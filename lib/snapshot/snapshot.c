@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/mix.h"
 #include "base/text.h"
 #include "snapshot/own.h"
@@ -83,17 +84,13 @@ struct snapshot_action *snapshot_act(struct snapshot *snapshot, enum snapshot_ac
 {
 	static struct snapshot_action lost; /* written when there is no memory; never read */
 	struct snapshot_actions *out = snapshot->out;
-	if (out->count == out->room) {
-		size_t room = out->room ? out->room * 2 : 16;
-		struct snapshot_action *list = realloc(out->list, room * sizeof *list);
-		if (!list) {
-			out->failed = true;
-			lost = (struct snapshot_action){.kind = kind};
-			return &lost;
-		}
-		out->list = list;
-		out->room = room;
+	struct snapshot_action *list = list_with_room(out->list, out->count, &out->room, sizeof *list);
+	if (!list) {
+		out->failed = true;
+		lost = (struct snapshot_action){.kind = kind};
+		return &lost;
 	}
+	out->list = list;
 	struct snapshot_action *action = &out->list[out->count++];
 	*action = (struct snapshot_action){.kind = kind};
 	return action;
@@ -298,16 +295,12 @@ static void published(struct snapshot *snapshot, const struct snapshot_event *ev
 
 void snapshot_stash(struct snapshot *snapshot, enum snapshot_event_kind kind, int32_t peer, const void *data, size_t size)
 {
-	if (snapshot->stash_count == snapshot->stash_room) {
-		size_t room = snapshot->stash_room ? snapshot->stash_room * 2 : 8;
-		struct stashed *stash = realloc(snapshot->stash, room * sizeof *stash);
-		if (!stash) {
-			snapshot->out->failed = true;
-			return;
-		}
-		snapshot->stash = stash;
-		snapshot->stash_room = room;
+	struct stashed *stash = list_with_room(snapshot->stash, snapshot->stash_count, &snapshot->stash_room, sizeof *stash);
+	if (!stash) {
+		snapshot->out->failed = true;
+		return;
 	}
+	snapshot->stash = stash;
 	void *copy = malloc(size ? size : 1);
 	if (!copy) {
 		snapshot->out->failed = true;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "state/inside.h"
 #include "state/probe.h"
 
@@ -65,15 +66,10 @@ static struct region *region_of(struct state *state, const char *name)
 
 	if (index != SIZE_MAX)
 		return state->regions[index];
-	if (state->count == state->room) {
-		size_t room = state->room ? 2 * state->room : 16;
-		struct region **regions = realloc(state->regions, room * sizeof *regions);
-
-		if (!regions)
-			return NULL;
-		state->regions = regions;
-		state->room = room;
-	}
+	struct region **regions = list_with_room(state->regions, state->count, &state->room, sizeof *regions);
+	if (!regions)
+		return NULL;
+	state->regions = regions;
 	region = calloc(1, sizeof *region);
 	if (!region)
 		return NULL;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "store/manifest.h"
 
 /* Only the one way in which we would write it, so that a folder has one name and a name one folder. */
@@ -40,14 +41,10 @@ static int compare_entries(const void *a, const void *b)
 
 static bool append(struct catalogue_entry **list, size_t *count, size_t *room, const struct catalogue_entry *entry)
 {
-	if (*count == *room) {
-		struct catalogue_entry *grown = realloc(*list, (*room ? 2 * *room : 32) * sizeof **list);
-
-		if (!grown)
-			return false;
-		*list = grown;
-		*room = *room ? 2 * *room : 32;
-	}
+	struct catalogue_entry *grown = list_with_room(*list, *count, room, sizeof *grown);
+	if (!grown)
+		return false;
+	*list = grown;
 	(*list)[(*count)++] = *entry;
 	return true;
 }

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/list.h"
+
 /* Small blocks are gathered, large ones are written from where they are. */
 enum { BUFFER_SIZE = 1 << 20, LARGE = 256 << 10 };
 
@@ -88,30 +90,16 @@ static int put_block(struct image_writer *writer, const uint8_t *data, size_t si
 	return 0;
 }
 
-static bool make_room(void *array, size_t used, size_t *room, size_t each)
-{
-	void **memory = array;
-	size_t more = *room ? 2 * *room : 16;
-	void *grown;
-
-	if (used < *room)
-		return true;
-	grown = realloc(*memory, more * each);
-	if (!grown)
-		return false;
-	*memory = grown;
-	*room = more;
-	return true;
-}
-
 static int put_chunk(struct image_writer *writer, const uint8_t *data, size_t size, uint64_t logical, struct fault *fault)
 {
 	struct format_index *index = &writer->index;
 	struct format_chunk *chunk;
 	XXH128_hash_t hash;
 
-	if (!make_room(&index->chunks, index->chunk_count, &writer->chunk_room, sizeof *chunk))
+	struct format_chunk *chunks = list_with_room(index->chunks, index->chunk_count, &writer->chunk_room, sizeof *chunks);
+	if (!chunks)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", writer->path.text);
+	index->chunks = chunks;
 	hash = XXH3_128bits(data, size);
 	chunk = &index->chunks[index->chunk_count++];
 	*chunk = (struct format_chunk){
@@ -134,8 +122,10 @@ int image_put(struct image_writer *writer, enum format_kind kind, const char *na
 
 	if (index->chunk_count + chunks > UINT32_MAX)
 		return fault_set(fault, SEAMARK_E_ARGUMENT, "region '%s' is too large for an image", name);
-	if (!make_room(&index->regions, index->region_count, &writer->region_room, sizeof *region))
+	struct format_region *regions = list_with_room(index->regions, index->region_count, &writer->region_room, sizeof *regions);
+	if (!regions)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", writer->path.text);
+	index->regions = regions;
 	region = &index->regions[index->region_count++];
 	*region = (struct format_region){
 		.kind = kind,
