@@ -37,10 +37,26 @@ static void fill(uint8_t *data, size_t bytes, int from, int to, int n)
 
 struct head { int32_t from, to, n, spare; };
 
-struct seen { int orders, heads, counts; };
+struct seen { int orders, heads, counts, last; unsigned given; };
 
-static void check_counts(const struct carrier_message *message, int n)
+/* Whose counts these are. Those that fit into the first message come at once after their head; those that do not, when they are here: a small one before a
+ * large one. (Seamark has one marker at a time on a channel.) Their sizes differ. */
+static int marker_of(const struct carrier_message *message, const struct seen *from)
 {
+	if (message->size <= CARRIER_HEAD_BYTES - 8 - sizeof(struct head))
+		return from->last;
+	for (int n = 0; n < MARKERS; n++)
+		if (counts_size(message->from, rank, n) == message->size)
+			return n;
+	return -1;
+}
+
+static void check_counts(const struct carrier_message *message, struct seen *from)
+{
+	const int n = marker_of(message, from);
+	CU_ASSERT_FATAL(n >= 0 && n < from->heads && !(from->given >> n & 1));
+	from->given |= 1u << n;
+	from->counts++;
 	size_t bytes = counts_size(message->from, rank, n);
 	CU_ASSERT_EQUAL_FATAL(message->size, bytes);
 	uint8_t *expected = malloc(bytes + 1);
@@ -57,13 +73,15 @@ static bool take_one(struct seen *seen)
 	struct seen *from = &seen[message.from];
 	struct head head;
 	if (message.part == CARRIER_MARKER_COUNTS) {
-		check_counts(&message, from->counts++);
+		check_counts(&message, from);
 		return true;
 	}
 	CU_ASSERT_EQUAL_FATAL(message.size, sizeof head);
 	memcpy(&head, message.data, sizeof head);
 	CU_ASSERT(head.from == message.from && head.to == rank);
 	CU_ASSERT_EQUAL(head.n, message.part == CARRIER_ORDER ? from->orders : from->heads);
+	if (message.part == CARRIER_MARKER_HEAD)
+		from->last = head.n;
 	*(message.part == CARRIER_ORDER ? &from->orders : &from->heads) += 1;
 	return true;
 }
