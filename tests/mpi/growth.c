@@ -2,8 +2,8 @@
 /* Nothing grows: growth snapshots|communicators|requests|persistent|tags COUNT. Does the same thing COUNT times, in 200 batches. Between batches nothing is
  * under way, and what is in memory then is compared, the most of the first quarter with the least of the last (tables grow and shrink again): the memory in
  * use, to the byte, and the resident memory. A leak of the smallest block that malloc gives (32 bytes) for each thing that is done is more than what is
- * allowed: some KiB for the MPI library, whose free lists grow when traffic comes in heaps; and where tables grow with what happens between two resets
- * of the ledger, which depends on when they come, a doubling.
+ * allowed: some KiB for the MPI library, whose free lists grow when traffic comes in heaps; and the size of the tables that grow with what happens
+ * between two resets of the ledger, which depends on when they come. The first quarter must be long enough for some resets.
  *
  * On one rank time is compared as well, of the processor, by the fastest batches: others on the machine make batches slower, but none faster. */
 #include <malloc.h>
@@ -156,8 +156,8 @@ static const struct {
 	void (*once)(long i);
 	int64_t more; /* bytes in use */
 } kinds[] = {
-	{"snapshots", snapshots, 24 << 10}, {"communicators", communicators, 1500 << 10}, {"requests", requests, 24 << 10},
-	{"persistent", persistent, 24 << 10}, {"tags", tags, 2 << 20},
+	{"snapshots", snapshots, 24 << 10}, {"communicators", communicators, 3 << 20}, {"requests", requests, 24 << 10},
+	{"persistent", persistent, 24 << 10}, {"tags", tags, 8 << 20},
 };
 
 /* --- the judge ---------------------------------------------------------------------------------------------------------- */

@@ -25,9 +25,9 @@ function(growth_test name ranks)
 		LABELS mpi ${TEST_LABELS} TIMEOUT ${TEST_TIMEOUT} PROCESSORS 2)
 endfunction()
 growth_test(on-1-rank 1 TIMEOUT 240
-	KINDS snapshots 2000 communicators 100000 requests 1000000 persistent 200000 tags 300000)
+	KINDS snapshots 2000 communicators 200000 requests 1000000 persistent 200000 tags 400000)
 growth_test(on-2-ranks 2 TIMEOUT 240
-	KINDS snapshots 1000 communicators 5000 requests 100000 persistent 50000 tags 100000)
+	KINDS snapshots 1000 communicators 10000 requests 100000 persistent 50000 tags 200000)
 foreach(ranks 1 2 4 8)
 	growth_test(on-${ranks}-ranks-deep ${ranks} TIMEOUT 7200 LABELS deep
 		KINDS snapshots 50000 communicators 300000 requests 10000000 persistent 3000000 tags 3000000)
