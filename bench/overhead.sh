@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # overhead.sh BUILD [ROUNDS [PART...]]: what messages cost with Seamark idle, against the same program without it; PART: messages, pairs, halo, snapshots.
 #
-# Rounds without and with the library take turns, and change who goes first; told are the medians of the rounds, and their ratio as time: above 1 is slower. Two
-# ranks are bound to two cores. The last part compares messages while snapshots are under way with those between them, in one run. Nothing is
+# Rounds without and with the library take turns, and change who goes first; told are the medians of the rounds, and their ratio as time: above 1 is slower. Behind it is the ratio of the
+# fastest rounds: where it is another, something else ran meanwhile. Two ranks are bound to two cores. The last part compares messages while snapshots are under way with those between them, in one run. Nothing is
 # written but the table; what else runs on the machine is in the numbers.
 set -eu
 
@@ -62,7 +62,8 @@ rows() {
 				a = median(0, order[k]); b = median(1, order[k])
 				rate = part[1] ~ /rate/ ? sprintf("%.2f, %.2f M/s", 1e3 / a, 1e3 / b) : \
 					part[1] ~ /bandwidth|bidir/ ? sprintf("%.0f, %.0f MiB/s", part[2] / a * 953.67, part[2] / b * 953.67) : ""
-				printf "%-26s %8d %12.1f %12.1f %+9.1f %7.3f  %s\n", part[1], part[2], a, b, b - a, b / a, rate
+				printf "%-26s %8d %12.1f %12.1f %+9.1f %7.3f %9.3f  %s\n", part[1], part[2], a, b, b - a, b / a, \
+					v[1, order[k], 1] / v[0, order[k], 1], rate
 			}
 		}' without with
 }
@@ -75,7 +76,7 @@ halo() {
 		esac
 	done | awk -v size="$2" '
 		{ sub(":", "", $4) } NR == 1 { begin = $1; step = $4 } { end = $1; last = $4 }
-		END { printf "halo/heat %d %.1f\n", size, (end - begin) / (last - step) }'
+		END { if (last == step) exit 1; printf "halo/heat %d %.1f\n", size, (end - begin) / (last - step) }'
 }
 halos_without() {
 	halo "$build/bench/heat-alone" 64 100000
@@ -87,8 +88,9 @@ halos_with() {
 }
 
 echo "load before: $(cut -d ' ' -f 1-3 /proc/loadavg); medians of $rounds rounds"
-printf '%-26s %8s %12s %12s %9s %7s\n' "nanoseconds per message" bytes without with more ratio
+printf '%-26s %8s %12s %12s %9s %7s %9s\n' "nanoseconds per message" bytes without with more ratio "(fastest)"
 for part; do
+	rm -rf "$SEAMARK_DIR"
 	case $part in
 	messages) in_turns "$two $overhead messages" "$two $preload $overhead messages" && rows ;;
 	pairs) in_turns "$four $overhead pairs" "$four $preload $overhead pairs" && rows ;;
