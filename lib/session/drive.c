@@ -199,10 +199,12 @@ static void look_at_markers(void)
 	}
 }
 
-static void take_messages(void)
+/* true: there were some. */
+static bool take_messages(void)
 {
 	struct carrier_message message;
-	while (carrier_receive(&message) != CARRIER_NOTHING)
+	bool any = false;
+	for (; carrier_receive(&message) != CARRIER_NOTHING; any = true)
 		feed_message(&message);
 	/* The barrier says that every marker was matched; that none is left here, the flush. */
 	while (inside.in_flush) {
@@ -212,8 +214,10 @@ static void take_messages(void)
 		if (!flushed)
 			break;
 		inside.in_flush = false;
+		any = true;
 		drive_feed((struct snapshot_event){.kind = SNAPSHOT_BARRIER});
 	}
+	return any;
 }
 
 static void look_at_verdict(void)
@@ -248,13 +252,9 @@ static void look_at_unable(void)
 		telling_doom(REASON_REGION, "what was restored has not all been protected");
 }
 
-void session_poll(void)
+/* All of a poll but the messages. */
+static void poll_others(int64_t now_ns)
 {
-	if (inside.polling || !inside.snapshot)
-		return;
-	inside.polling = true;
-	int64_t now_ns = drive_now_ns();
-	take_messages();
 	if (inside.arriving)
 		telling_arrivals();
 	look_at_signals(now_ns);
@@ -282,7 +282,37 @@ void session_poll(void)
 	if (unlikely(session.drilling) && inside.rank == 0)
 		drill_ask(now_ns);
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_MOMENT});
+}
+
+void session_poll(void)
+{
+	if (inside.polling || !inside.snapshot)
+		return;
+	inside.polling = true;
+	int64_t now_ns = drive_now_ns();
+	take_messages();
+	poll_others(now_ns);
 	inside.polling = false;
+}
+
+/* In a snapshot, between polls: orders and markers only. What they bring is acted on as in a poll. */
+static void glance(void)
+{
+	if (inside.polling || !inside.snapshot)
+		return;
+	inside.polling = true;
+	if (unlikely(take_messages()))
+		poll_others(drive_now_ns());
+	inside.polling = false;
+}
+
+static bool poll_is_due(void)
+{
+	uint64_t now = ticks();
+	bool due = now - session.last_look > session.ticks_between_polls;
+	if (due)
+		session.last_look = now;
+	return due;
 }
 
 /* call: the countdown of calls has run out; else it is a turn of a waiting loop. */
@@ -292,11 +322,13 @@ static void look(bool call)
 		session.countdown = 1;
 		if (unlikely(session.drilling))
 			drill_count_calls(1, call);
-		session_poll();
+		if (poll_is_due() || session.drilling)
+			session_poll();
+		else if (!call) /* a call that will tell something glances before that */
+			glance();
 		return;
 	}
-	uint64_t now = ticks();
-	bool slow = now - session.last_look > session.ticks_between_polls;
+	bool slow = poll_is_due();
 	/* A program that computes long between its calls is asked in each of them. */
 	session.countdown = slow ? 1 : SESSION_CALLS_BETWEEN_LOOKS;
 	if (unlikely(session.drilling)) {
@@ -305,7 +337,6 @@ static void look(bool call)
 	}
 	if (!slow)
 		return;
-	session.last_look = now;
 	session_poll();
 	if (session.watching)
 		session.countdown = 1;
@@ -330,5 +361,5 @@ void session_spin(void)
 
 void session_before_telling_slow(void)
 {
-	session_poll();
+	glance();
 }

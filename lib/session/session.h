@@ -98,7 +98,7 @@ static inline void session_back(void)
 
 /* The slow half of session_turn. May make the cut of an event program whose safepoint is open. Never sends or receives for the application. */
 void session_poll(void);
-/* A clock look every 16 calls; in a snapshot, always a poll. */
+/* A look at the clock every 16 calls, in a snapshot in each, and a poll if one is due. */
 void session_look(void);
 
 /* Begins every intercepted call that communicates (send, receive, probe, wait, test, collective), before anything is counted. */
