@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copies of messages in the window: made before the application has them, kept or dropped when their place is known. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,16 +101,12 @@ struct copy *copies_mail(const struct mail *mail)
 void copies_keep(uint64_t token)
 {
 	struct copy *copy = (struct copy *)(uintptr_t)token;
+	assert(!copy->kept);
 	copy->kept = true;
 	inside.copy_bytes -= copy->bytes;
 	inside.kept_bytes += copy->bytes;
 	if (drill_is_on())
 		drill_kept(copy);
-	if (copy->truncated) {
-		char text[120];
-		snprintf(text, sizeof text, "rank %d, tag %u", inside.rank, ledger_key_tag(copy->key));
-		telling_doom(REASON_TRUNCATED, text);
-	}
 }
 
 void copies_drop(uint64_t token)

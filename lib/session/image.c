@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From the capture and the record to the store: this rank's image, and on rank 0 the commit. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +138,8 @@ static int draft_comms(struct draft *draft)
 		drafted->size = (uint32_t)comm->peers;
 		drafted->members = comms_members((int)order[i]);
 		drafted->begun = comm->begun;
-		drafted->freed = comm->state == LEDGER_COMM_FREED;
+		/* One that was freed after the cut was alive there: the restarted program makes it again, and its messages wait for it. */
+		drafted->freed = comm->state == LEDGER_COMM_FREED && comm->freed_early;
 	}
 	draft->comm_count = count;
 	free(order);
@@ -229,6 +231,14 @@ static int draft_messages(struct draft *draft)
 	return 0;
 }
 
+static uint64_t bytes_of_messages(const struct draft *draft)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < draft->message_count; i++)
+		bytes += draft->messages[i].bytes;
+	return bytes;
+}
+
 static uint64_t message_bytes;
 
 void image_finish(void)
@@ -243,6 +253,7 @@ void image_finish(void)
 	if (code < 0)
 		fault_set(&fault, code, "no memory for the record of messages");
 	message_bytes = inside.kept_bytes;
+	assert(code < 0 || bytes_of_messages(&draft) == inside.kept_bytes);
 	if (code == 0)
 		code = store_finish_image(inside.store, &(struct store_record){
 			draft.comms, draft.comm_count, draft.streams, draft.stream_count, draft.messages, draft.message_count},

@@ -36,6 +36,7 @@ void telling_give(const struct taking *taking, bool from_mailbox)
 	snapshot_taken(inside.snapshot, &(struct snapshot_taking){
 		.key = taking->key, .position = taking->position, .token = taking->token, .before_cut = taking->before_cut,
 		.posted_after = telling_in_window() && taking->turn > inside.turn_at_cut, .from_mailbox = from_mailbox,
+		.truncated = copy && copy->truncated,
 	}, drive_now_ns(), &actions);
 	drive_act(&actions);
 	snapshot_actions_free(&actions);

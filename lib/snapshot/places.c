@@ -88,6 +88,8 @@ static void record(struct snapshot *snapshot, struct window_stream *stream, cons
 	if (stream->had_synchronous && taking->posted_after && taking->position <= stream->synchronous)
 		snapshot_doom(snapshot, REASON_SYNCHRONOUS_NEWS, "rank %" PRId32 ", from rank %" PRId32 " with tag %u",
 			      snapshot->config.rank, sender_of(snapshot, taking->key), ledger_key_tag(taking->key));
+	if (taking->truncated)
+		snapshot_doom(snapshot, REASON_TRUNCATED, "rank %" PRId32 ", tag %u", snapshot->config.rank, ledger_key_tag(taking->key));
 	keep_or_drop(snapshot, taking->token, true);
 }
 

@@ -218,6 +218,7 @@ struct snapshot_taking {
 	bool before_cut;       /* the application was told before this rank's cut */
 	bool posted_after;     /* the receive that took it was posted after this rank's cut */
 	bool from_mailbox;     /* it lay there, or in a receive served from there, at the cut: late in any case */
+	bool truncated;        /* it was longer than its receive: if it is late, it cannot be recorded */
 };
 /* A message has been told, found in a buffer, or drained, and its position is final. Before the cut: an orphan is noticed. In the window: SNAPSHOT_KEEP or
  * SNAPSHOT_DROP follow, now or when the marker is here. */
