@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From the capture and the record to the store: this rank's image, and on rank 0 the commit. */
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,8 +251,9 @@ void image_finish(void)
 		code = draft_messages(&draft);
 	if (code < 0)
 		fault_set(&fault, code, "no memory for the record of messages");
+	else if (bytes_of_messages(&draft) != inside.kept_bytes)
+		code = fault_set(&fault, SEAMARK_E_VOID, "the record does not add up: a mistake in Seamark, please report it");
 	message_bytes = inside.kept_bytes;
-	assert(code < 0 || bytes_of_messages(&draft) == inside.kept_bytes);
 	if (code == 0)
 		code = store_finish_image(inside.store, &(struct store_record){
 			draft.comms, draft.comm_count, draft.streams, draft.stream_count, draft.messages, draft.message_count},
