@@ -110,6 +110,17 @@ static int by_making(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* At the cut, which all ranks make at the same place: images are finished at any later time, and if one had a communicator that was made in between, and another
+ * had not, they would take other names for it after a restart. One that was freed since was alive: the restarted program makes it again, and
+ * its messages wait for it. A label says by itself which it is. */
+static bool was_alive(int index)
+{
+	const struct ledger_comm *comm = &session.ledger.comms[index];
+	if (comm->making > inside.made_at_cut)
+		return comm->state == LEDGER_COMM_LIVE && *comms_label(index);
+	return comm->state == LEDGER_COMM_LIVE || !comm->freed_early;
+}
+
 static int draft_comms(struct draft *draft)
 {
 	const struct ledger *ledger = &session.ledger;
@@ -137,8 +148,7 @@ static int draft_comms(struct draft *draft)
 		drafted->size = (uint32_t)comm->peers;
 		drafted->members = comms_members((int)order[i]);
 		drafted->begun = comm->begun;
-		/* One that was freed after the cut was alive there: the restarted program makes it again, and its messages wait for it. */
-		drafted->freed = comm->state == LEDGER_COMM_FREED && comm->freed_early;
+		drafted->freed = !was_alive((int)order[i]);
 	}
 	draft->comm_count = count;
 	free(order);

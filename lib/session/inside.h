@@ -92,6 +92,7 @@ struct inside {
 	bool writer_busy;            /* an image that was given up is still read from the capture's memory */
 	bool cut_made;               /* since the program was last told by a safepoint */
 	uint64_t turn_at_cut;
+	uint64_t made_at_cut;        /* communicators, by this rank */
 	struct copy copies;          /* ring with this as its head */
 	uint64_t copy_bytes;         /* of those that are not kept */
 	uint64_t kept_bytes;
