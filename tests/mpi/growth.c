@@ -5,7 +5,7 @@
  * allowed: some KiB for the MPI library, whose free lists grow when traffic comes in heaps; and the size of the tables that grow with what happens
  * between two resets of the ledger, which depends on when they come. The first quarter must be long enough for some resets.
  *
- * On one rank time is compared as well, of the processor, by the fastest batches: others on the machine make batches slower, but none faster. */
+ * The time of the processor, by the fastest batches, is printed and not judged. */
 #include <malloc.h>
 #include <mpi.h>
 #include <stdbool.h>
@@ -19,8 +19,6 @@
 #include "seamark.h"
 
 enum { BATCHES = 200, RESIDENT_MORE_KIB = 256 };
-/* A list that is walked from its beginning would be four times as long in the last quarter, on average. */
-static const double SLOWER = 1.7;
 
 static int rank, ranks, left, right;
 static MPI_Comm world = MPI_COMM_WORLD;
@@ -186,7 +184,7 @@ static int judge(size_t kind, const struct memory *early, const struct memory *l
 {
 	double first = fastest(batches, BATCHES / 4) / (double)each, last = fastest(batches + 3 * BATCHES / 4, BATCHES / 4) / (double)each;
 	int64_t in_use = late->in_use - early->in_use, resident = late->resident_kib - early->resident_kib, more = kinds[kind].more;
-	bool bad = in_use > more || resident > RESIDENT_MORE_KIB + more / 1024 || (ranks == 1 && last > SLOWER * first);
+	bool bad = in_use > more || resident > RESIDENT_MORE_KIB + more / 1024;
 	printf("growth %s, rank %d of %d: in use %lld%+lld bytes, resident %lld%+lld KiB, %.0f ns at first, %.0f at last%s\n", kinds[kind].name, rank,
 	       ranks, (long long)early->in_use, (long long)in_use, (long long)early->resident_kib, (long long)resident, first, last,
 	       bad ? ": GROWS" : "");

@@ -13,7 +13,7 @@ foreach(ranks_rounds 1:30000 2:2000 3:1000)
 		ENVIRONMENT SEAMARK_EVERY=2ms)
 endforeach()
 foreach(ranks 1 2 4)
-	seamark_test(threads-restart-${ranks} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/threads.sh $<TARGET_FILE:threads> ${ranks} 2000 3
+	seamark_test(threads-restart-${ranks} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/threads.sh $<TARGET_FILE:threads> ${ranks} 5000 3
 		LABELS mpi TIMEOUT 240 PROCESSORS 2)
 endforeach()
 foreach(what send barrier receive)
