@@ -21,7 +21,7 @@ static int made(const char *function, const struct comms_making *making, int err
 		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name arguments;                                                                          \
 		if ((way) == COMMS_BY_GROUP) {                                                                                 \
-			session_turn();                                                                                        \
+			session_turn(SESSION_COMPLETES);                                                                                        \
 			session_close_safepoint();                                                                             \
 		} else {                                                                                                       \
 			begin_collective("MPI_" #name, parent, __builtin_return_address(0));                                   \
@@ -92,7 +92,7 @@ void interpose_forget_idup(struct naming *naming)
 static int idup(MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request, const void *caller)
 {
 	if (namings == 0)
-		session_turn();
+		session_turn(SESSION_COMPLETES);
 	count_collective("MPI_Comm_idup", comm, caller);
 	struct comms_making making = comms_making(comm, COMMS_BY_ALL);
 	struct naming *naming = malloc(sizeof *naming);
@@ -135,7 +135,7 @@ int MPI_Comm_idup(MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)
 		if (unlikely(comm == NULL || *comm == MPI_COMM_WORLD || *comm == MPI_COMM_SELF || !session_enter()))           \
 			return PMPI_##name(comm);                                                                              \
 		int index = comms_index(*comm);                                                                                \
-		session_turn();                                                                                                \
+		session_turn(SESSION_COMPLETES);                                                                                                \
 		session_close_safepoint();                                                                                     \
 		session_comm_freeing(*comm);                                                                                   \
 		session_outside();                                                                                             \

@@ -33,7 +33,7 @@ static int opened(int error, MPI_Comm comm, const MPI_File *fh)
 
 static void begin_together(MPI_File fh)
 {
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	session_close_safepoint();
 	struct epochs_window *file = file_of(fh);
 	if (file)

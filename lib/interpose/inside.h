@@ -183,6 +183,13 @@ int interpose_give_files(struct files_taken *taken, int count, MPI_Status *statu
 
 /* --- collectives and communicators -------------------------------------------------------------------------------------- */
 
+/* Ends a test or a probe in vain. */
+static inline void nothing_found(void)
+{
+	session_in_vain();
+	session_close_safepoint();
+}
+
 /* A collective begins on a communicator: what comes after the turn. */
 static inline void count_collective(const char *function, MPI_Comm comm, const void *caller)
 {
@@ -196,7 +203,7 @@ static inline void count_collective(const char *function, MPI_Comm comm, const v
 
 static inline void begin_collective(const char *function, MPI_Comm comm, const void *caller)
 {
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	count_collective(function, comm, caller);
 }
 

@@ -89,10 +89,12 @@ int MPI_Improbe(int source, int tag, MPI_Comm comm, int *flag, MPI_Message *mess
 	if (unlikely(!session_enter()))
 		return PMPI_Improbe(source, tag, comm, flag, message, status);
 	MPI_Status own;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	int error = look("MPI_Improbe", __builtin_return_address(0), source, tag, comm, flag, message,
 			 status == MPI_STATUS_IGNORE ? &own : status);
-	if (error != MPI_SUCCESS || !*flag || source == MPI_PROC_NULL)
+	if (error == MPI_SUCCESS && !*flag)
+		nothing_found();
+	else if (error != MPI_SUCCESS || source == MPI_PROC_NULL)
 		session_close_safepoint();
 	return session_leave(error);
 }
@@ -104,7 +106,7 @@ int MPI_Mprobe(int source, int tag, MPI_Comm comm, MPI_Message *message, MPI_Sta
 	MPI_Status own;
 	const void *caller = __builtin_return_address(0);
 	int error, found = 0;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	for (session.spins = 0;; session_spin()) {
 		error = look("MPI_Mprobe", caller, source, tag, comm, &found, message, status == MPI_STATUS_IGNORE ? &own : status);
 		if (found || error != MPI_SUCCESS)
@@ -173,7 +175,7 @@ int MPI_Imrecv(void *buf, int count, MPI_Datatype type, MPI_Message *message, MP
 {
 	if (unlikely(message == NULL || !session_enter()))
 		return PMPI_Imrecv(buf, count, type, message, request);
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	return session_leave(begin_receive(buf, count, type, message, request));
 }
 
@@ -181,7 +183,7 @@ int MPI_Mrecv(void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI
 {
 	if (unlikely(message == NULL || !session_enter()))
 		return PMPI_Mrecv(buf, count, type, message, status);
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	const struct shadow *matched = matched_of(*message);
 	if (matched == NULL) {
 		int error = PMPI_Mrecv(buf, count, type, message, status);

@@ -89,7 +89,7 @@ static inline void operate(const char *function, MPI_Win win, int target, const 
 /* Begins a call that is about an epoch; null: the window is not known. */
 static struct epochs_window *begin_epoch(const char *function, MPI_Win win, const void *caller)
 {
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	session_close_safepoint();
 	struct epochs_window *window = window_of(win);
 	if (window == NULL)

@@ -175,7 +175,7 @@ int MPI_Start(MPI_Request *request)
 {
 	if (unlikely(request == NULL || !session_enter()))
 		return PMPI_Start(request);
-	session_turn();
+	session_turn(SESSION_STARTS);
 	return session_leave(start(request));
 }
 
@@ -185,7 +185,7 @@ int MPI_Startall(int count, MPI_Request array_of_requests[])
 	if (unlikely(count <= 0 || array_of_requests == NULL || !session_enter()))
 		return PMPI_Startall(count, array_of_requests);
 	int error = MPI_SUCCESS;
-	session_turn();
+	session_turn(SESSION_STARTS);
 	for (int i = 0; i < count && error == MPI_SUCCESS; i++)
 		error = start(&array_of_requests[i]);
 	return session_leave(error);

@@ -28,9 +28,11 @@ int MPI_Iprobe(int source, int tag, MPI_Comm comm, int *flag, MPI_Status *status
 	if (unlikely(!session_enter()))
 		return PMPI_Iprobe(source, tag, comm, flag, status);
 	MPI_Status own;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	int error = look(source, tag, comm, flag, status == MPI_STATUS_IGNORE ? &own : status);
-	if (error != MPI_SUCCESS || !*flag || source == MPI_PROC_NULL)
+	if (error == MPI_SUCCESS && !*flag)
+		nothing_found();
+	else if (error != MPI_SUCCESS || source == MPI_PROC_NULL)
 		session_close_safepoint();
 	return session_leave(error);
 }
@@ -41,7 +43,7 @@ int MPI_Probe(int source, int tag, MPI_Comm comm, MPI_Status *status)
 		return PMPI_Probe(source, tag, comm, status);
 	MPI_Status own;
 	int error, found = 0;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	for (session.spins = 0;; session_spin()) {
 		/* The message may be drained into the mailbox by a turn of this loop. */
 		error = look(source, tag, comm, &found, status == MPI_STATUS_IGNORE ? &own : status);

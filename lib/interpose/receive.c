@@ -170,14 +170,14 @@ static __attribute__((noinline)) int irecv_in_full(void *buf, int count, MPI_Dat
 {
 	if (!session_enter())
 		return PMPI_Irecv(buf, count, datatype, source, tag, comm, request);
-	session_turn();
+	session_turn(SESSION_STARTS);
 	return session_leave(start("MPI_Irecv", caller, buf, count, datatype, source, tag, comm, request));
 }
 
 int MPI_Irecv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Request *request)
 {
 	uint64_t key;
-	if (unlikely(!session_hurry(SESSION_HURRY) || session.mailbox.count != 0 || !comms_key_at_home(comm, source, tag, &key)))
+	if (unlikely(!session_hurry(SESSION_HURRY, SESSION_STARTS) || session.mailbox.count != 0 || !comms_key_at_home(comm, source, tag, &key)))
 		return irecv_in_full(buf, count, datatype, source, tag, comm, request, __builtin_return_address(0));
 	struct shadow_posting posting;
 	set_posting(&posting, key, 0, buf, count, datatype);
@@ -219,7 +219,7 @@ static out_of_line int recv_in_full(void *buf, int count, MPI_Datatype datatype,
 		return PMPI_Recv(buf, count, datatype, source, tag, comm, status);
 	int error, complete = 0, index;
 	uint8_t flags;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	if (source == MPI_PROC_NULL) {
 		/* Whole: MPICH has another status for MPI_Irecv. */
 		session_before_telling();
@@ -283,7 +283,7 @@ static __attribute__((noinline)) int receive_any(void *buf, int count, MPI_Datat
 int MPI_Recv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Status *status)
 {
 	uint64_t key;
-	if (unlikely(!session_hurry(SESSION_HURRY_RECEIVING) || session.mailbox.count != 0))
+	if (unlikely(!session_hurry(SESSION_HURRY_RECEIVING, SESSION_COMPLETES) || session.mailbox.count != 0))
 		return recv_in_full(buf, count, datatype, source, tag, comm, status, __builtin_return_address(0));
 	if (unlikely(!comms_key_at_home(comm, source, tag, &key)))
 		return receive_any(buf, count, datatype, source, tag, comm, status, __builtin_return_address(0));
@@ -344,7 +344,7 @@ int MPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int 
 	if (unlikely(!session_enter()))
 		return PMPI_Sendrecv(sendbuf, sendcount, sendtype, dest, sendtag, recvbuf, recvcount, recvtype, source, recvtag, comm,
 				     status);
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	session_close_safepoint();
 	return session_leave(exchange("MPI_Sendrecv", __builtin_return_address(0), sendbuf, sendcount, sendtype, dest, sendtag,
 				      recvbuf, recvcount, recvtype, source, recvtag, comm, status));
@@ -355,7 +355,7 @@ int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype datatype, int dest, 
 {
 	if (unlikely(!session_enter()))
 		return PMPI_Sendrecv_replace(buf, count, datatype, dest, sendtag, source, recvtag, comm, status);
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	session_close_safepoint();
 	/* What goes out is packed first: the receive may be served at once, from the mailbox or by the MPI library. */
 	struct recorder_named packed = {MPI_PACKED, 0};

@@ -48,7 +48,7 @@ static int told_delivery(struct shadow *shadow, MPI_Status *status)
 
 static int get_status(MPI_Request request, int *flag, MPI_Status *status)
 {
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	if (unlikely(session.stand_ins != 0))
 		interpose_stand_in(&request);
 	int error = PMPI_Request_get_status(request, flag, status), own_error = MPI_SUCCESS;
@@ -67,6 +67,8 @@ static int get_status(MPI_Request request, int *flag, MPI_Status *status)
 		else if (shadow->kind != SHADOW_OTHER || (shadow->spare != OTHER_OUTSIDE && shadow->spare != OTHER_FILE))
 			tell(handle_of(request), status);
 	}
+	if (error == MPI_SUCCESS && !*flag)
+		session_in_vain();
 	session_close_safepoint();
 	if (unlikely(own_error != MPI_SUCCESS)) {
 		interpose_raise(own_error);
@@ -85,7 +87,7 @@ int MPI_Request_get_status(MPI_Request request, int *flag, MPI_Status *status)
 
 static int request_free(MPI_Request *request)
 {
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	struct shadow *shadow = shadow_of(*request);
 	if (shadow && (shadow->flags & SHADOW_PERSISTENT))
 		return interpose_free_persistent(request);
@@ -131,7 +133,7 @@ static void cancelling(MPI_Request request)
 
 static int cancel(MPI_Request *request)
 {
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	const struct shadow *shadow = shadow_of(*request);
 	if (shadow == NULL && !interpose_untracked)
 		return MPI_SUCCESS; /* a send, or complete: a cancelled send would change the count that a marker has told. The standard lets it complete */

@@ -3,9 +3,9 @@
 #include "interpose/inside.h"
 
 /* Begins a send: its stream's key, or 0 if it cannot be counted. */
-static inline uint64_t begin_send(int dest, int tag, MPI_Comm comm)
+static inline uint64_t begin_send(enum session_call call, int dest, int tag, MPI_Comm comm)
 {
-	session_turn();
+	session_turn(call);
 	session_close_safepoint();
 	int index = comms_index(comm);
 	/* A stream to a rank that is not there must not be made, though MPI will refuse the send. */
@@ -32,9 +32,9 @@ static void end_send(const char *function, const void *caller, uint64_t key, int
 /* --- the short way ---------------------------------------------------------------------------------------------------------- */
 
 /* Begins a send of the common kind and counts it; false: nothing was counted, and it takes the long way. */
-static inline bool hurry_send(int dest, int tag, MPI_Comm comm, uint64_t *key)
+static inline bool hurry_send(enum session_call call, int dest, int tag, MPI_Comm comm, uint64_t *key)
 {
-	if (unlikely(!session_hurry(SESSION_HURRY) || !comms_key_at_home(comm, dest, tag, key)))
+	if (unlikely(!session_hurry(SESSION_HURRY, call) || !comms_key_at_home(comm, dest, tag, key)))
 		return false;
 	struct ledger_stream *stream = ledger_home(&session.ledger.sent, *key);
 	if (unlikely(stream->key != *key))
@@ -72,7 +72,7 @@ static int await_send(MPI_Request *request, int error)
 		if (!session_enter())                                                                                          \
 			return PMPI_##name(buf, count, datatype, dest, tag, comm);                                             \
 		MPI_Request request;                                                                                           \
-		uint64_t key = begin_send(dest, tag, comm);                                                                    \
+		uint64_t key = begin_send(SESSION_COMPLETES, dest, tag, comm);                                                 \
 		count_send(key);                                                                                               \
 		int error = session.mode == SESSION_ALONE                                                                      \
 				    ? PMPI_##name(buf, count, datatype, dest, tag, comm)                                       \
@@ -84,7 +84,7 @@ static int await_send(MPI_Request *request, int error)
 	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)                    \
 	{                                                                                                                      \
 		uint64_t key;                                                                                                  \
-		if (unlikely(!hurry_send(dest, tag, comm, &key)))                                                              \
+		if (unlikely(!hurry_send(SESSION_COMPLETES, dest, tag, comm, &key)))                                           \
 			return name##_in_full(buf, count, datatype, dest, tag, comm, __builtin_return_address(0));             \
 		int error = PMPI_##name(buf, count, datatype, dest, tag, comm);                                                \
 		return likely(error == MPI_SUCCESS) ? error : refused(key, error);                                             \
@@ -100,7 +100,7 @@ SEND(Rsend, Irsend)
 	{                                                                                                                      \
 		if (!session_enter())                                                                                          \
 			return PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                    \
-		uint64_t key = begin_send(dest, tag, comm);                                                                    \
+		uint64_t key = begin_send(SESSION_STARTS, dest, tag, comm);                                                    \
 		count_send(key);                                                                                               \
 		int error = PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                       \
 		if (error != MPI_SUCCESS || key == 0)                                                                          \
@@ -111,7 +111,7 @@ SEND(Rsend, Irsend)
 		       MPI_Request *request)                                                                                   \
 	{                                                                                                                      \
 		uint64_t key;                                                                                                  \
-		if (unlikely(!hurry_send(dest, tag, comm, &key)))                                                              \
+		if (unlikely(!hurry_send(SESSION_STARTS, dest, tag, comm, &key)))                                              \
 			return name##_in_full(buf, count, datatype, dest, tag, comm, request, __builtin_return_address(0));    \
 		int error = PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                       \
 		return likely(error == MPI_SUCCESS) ? error : refused(key, error);                                             \
@@ -142,7 +142,7 @@ int MPI_Ssend(const void *buf, int count, MPI_Datatype datatype, int dest, int t
 	if (unlikely(!session_enter()))
 		return PMPI_Ssend(buf, count, datatype, dest, tag, comm);
 	MPI_Request request;
-	uint64_t key = begin_send(dest, tag, comm);
+	uint64_t key = begin_send(SESSION_COMPLETES, dest, tag, comm);
 	int64_t position = key != 0 ? count_synchronous(key) : 0;
 	int error = likely(session.mode == SESSION_ALONE)
 			    ? PMPI_Ssend(buf, count, datatype, dest, tag, comm)
@@ -160,7 +160,7 @@ int MPI_Issend(const void *buf, int count, MPI_Datatype datatype, int dest, int 
 {
 	if (unlikely(!session_enter()))
 		return PMPI_Issend(buf, count, datatype, dest, tag, comm, request);
-	uint64_t key = begin_send(dest, tag, comm);
+	uint64_t key = begin_send(SESSION_STARTS, dest, tag, comm);
 	int64_t position = key != 0 ? count_synchronous(key) : 0;
 	int error = PMPI_Issend(buf, count, datatype, dest, tag, comm, request);
 	if (unlikely(error != MPI_SUCCESS || key == 0)) {

@@ -130,7 +130,7 @@ static out_of_line int wait_in_full(MPI_Request *request, MPI_Status *status)
 	if (request == NULL || !session_enter())
 		return PMPI_Wait(request, status);
 	MPI_Status own;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	return session_leave(wait_for(request, status == MPI_STATUS_IGNORE ? &own : status));
 }
 
@@ -142,7 +142,7 @@ static out_of_line int test_in_full(MPI_Request *request, int *flag, MPI_Status 
 	int complete = 0;
 	if (status == MPI_STATUS_IGNORE)
 		status = &own;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	const MPI_Request was = *request;
 	const bool stood_in = session.stand_ins != 0 && interpose_stand_in(request);
 	const uint64_t handle = handle_of(*request);
@@ -151,7 +151,7 @@ static out_of_line int test_in_full(MPI_Request *request, int *flag, MPI_Status 
 	if (complete || handle_of(*request) != handle)
 		error = told_one(handle, status, error);
 	else
-		session_close_safepoint();
+		nothing_found();
 	if (stood_in)
 		interpose_stand_down(request, was);
 	return session_leave(error);
@@ -181,7 +181,7 @@ static out_of_line int end_test(const struct waiting *waiting, int error)
 	MPI_Status own = {0};
 	if (waiting->complete || handle_of(*waiting->request) != waiting->handle)
 		return told_one(waiting->handle, waiting->status == MPI_STATUS_IGNORE ? &own : waiting->status, error);
-	session_close_safepoint();
+	nothing_found();
 	return error;
 }
 
@@ -217,7 +217,7 @@ static inline int hurry_wait_receive(MPI_Request *request, MPI_Status *status, u
 
 int MPI_Wait(MPI_Request *request, MPI_Status *status)
 {
-	if (unlikely(request == NULL || !session_hurry(SESSION_HURRY)))
+	if (unlikely(request == NULL || !session_hurry(SESSION_HURRY, SESSION_COMPLETES)))
 		return wait_in_full(request, status);
 	uint64_t handle = handle_of(*request);
 	struct shadow *shadow = shadow_home(&session.sequence.shadows, handle);
@@ -233,7 +233,7 @@ static inline int hurry_test_send(MPI_Request *request, int *flag, MPI_Status *s
 	struct waiting waiting = {request, status, handle, 0};
 	int error = PMPI_Test(request, &waiting.complete, status);
 	*flag = waiting.complete;
-	if (unlikely(error != MPI_SUCCESS))
+	if (unlikely(error != MPI_SUCCESS || !waiting.complete))
 		return end_test(&waiting, error);
 	session_close_safepoint();
 	return MPI_SUCCESS;
@@ -245,9 +245,9 @@ static inline int hurry_test_receive(MPI_Request *request, int *flag, MPI_Status
 	struct waiting waiting = {request, status, handle, 0};
 	int error = PMPI_Test(request, &waiting.complete, status);
 	*flag = waiting.complete;
-	if (unlikely(error != MPI_SUCCESS))
+	if (unlikely(error != MPI_SUCCESS || !waiting.complete))
 		return end_test(&waiting, error);
-	if (waiting.complete && unlikely(!position_tell_at_home(&session.sequence, &session.ledger, shadow)))
+	if (unlikely(!position_tell_at_home(&session.sequence, &session.ledger, shadow)))
 		return end_test(&waiting, MPI_SUCCESS);
 	session_close_safepoint();
 	return MPI_SUCCESS;
@@ -255,7 +255,7 @@ static inline int hurry_test_receive(MPI_Request *request, int *flag, MPI_Status
 
 int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
 {
-	if (unlikely(request == NULL || flag == NULL || !session_hurry(SESSION_HURRY)))
+	if (unlikely(request == NULL || flag == NULL || !session_hurry(SESSION_HURRY, SESSION_COMPLETES)))
 		return test_in_full(request, flag, status);
 	uint64_t handle = handle_of(*request);
 	struct shadow *shadow = shadow_home(&session.sequence.shadows, handle);
@@ -420,18 +420,20 @@ static out_of_line int testall_in_full(int count, MPI_Request *requests, int *fl
 		return PMPI_Testall(count, requests, flag, statuses);
 	if (unlikely(!begin_several(&several, count, requests, statuses)))
 		return session_leave(PMPI_Testall(count, requests, flag, statuses));
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	MPI_Status *used = statuses_of(&several);
 	int error = PMPI_Testall(count, requests, flag, used);
 	if (error == MPI_SUCCESS && !*flag) {
+		session_in_vain();
 		end_several(&several, requests);
 		return session_leave(error);
 	}
 	return session_leave(told_several(&several, requests, used, error));
 }
 
-/* A test of all rescans all: for many, their completion is awaited one after the other, without taking it. */
-static void await_many(int count, MPI_Request *requests)
+/* Their completion is awaited one after the other, without taking it. A test of all would rescan all; and where Open MPI finds the last of them complete, it says so in the next
+ * call only: a poll could come in between. */
+static void await_all(int count, MPI_Request *requests)
 {
 	for (int i = 0; i < count; i++) {
 		int complete = requests[i] == MPI_REQUEST_NULL;
@@ -452,26 +454,15 @@ static out_of_line int waitall_in_full(int count, MPI_Request *requests, MPI_Sta
 		return session_leave(PMPI_Waitall(count, requests, statuses));
 	MPI_Status *used;
 	int error;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	session.spins = 0;
 	struct files_taken *files = unlikely(interpose_files != 0) ? interpose_take_files(count, requests) : NULL;
-	if (unlikely(count > FEW)) {
-		await_many(count, requests);
-		used = statuses_of(&several);
-		error = PMPI_Waitall(count, requests, used);
-		if (unlikely(files != NULL))
-			error = interpose_give_files(files, count, used, error);
-		return session_leave(told_several(&several, requests, used, error));
-	}
-	for (int complete = 0;; session_spin()) {
-		used = statuses_of(&several);
-		error = PMPI_Testall(count, requests, &complete, used);
-		if (unlikely(!complete && error == MPI_SUCCESS))
-			continue;
-		if (unlikely(files != NULL))
-			error = interpose_give_files(files, count, used, error);
-		return session_leave(told_several(&several, requests, used, error));
-	}
+	await_all(count, requests);
+	used = statuses_of(&several);
+	error = PMPI_Waitall(count, requests, used);
+	if (unlikely(files != NULL))
+		error = interpose_give_files(files, count, used, error);
+	return session_leave(told_several(&several, requests, used, error));
 }
 
 /* The short way of a test for all of a few: the exact receives among them, if all others have no shadow. */
@@ -486,7 +477,7 @@ static inline int find_exact(int count, const MPI_Request *requests, struct exac
 {
 	const struct shadow_table *table = &session.sequence.shadows;
 	int found = 0;
-	if (unlikely(!session_hurry(SESSION_HURRY) || (unsigned)count > FEW || requests == NULL || table->others.used != 0))
+	if (unlikely(!session_hurry(SESSION_HURRY, SESSION_COMPLETES) || (unsigned)count > FEW || requests == NULL || table->others.used != 0))
 		return -1;
 	for (int i = 0; i < count; i++) {
 		const uint64_t handle = handle_of(requests[i]);
@@ -532,6 +523,8 @@ int MPI_Testall(int count, MPI_Request requests[], int *flag, MPI_Status statuse
 	*flag = complete;
 	if (unlikely(error != MPI_SUCCESS))
 		return told_exact_with_error(count, requests, statuses, exact, found, error);
+	if (unlikely(!complete))
+		nothing_found();
 	return told_exact(exact, complete ? found : 0);
 }
 
@@ -568,9 +561,11 @@ int MPI_Testany(int count, MPI_Request requests[], int *index, int *flag, MPI_St
 		return session_leave(PMPI_Testany(count, requests, index, flag, status));
 	if (status == MPI_STATUS_IGNORE)
 		status = &own;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	*index = MPI_UNDEFINED;
 	int error = PMPI_Testany(count, requests, index, flag, status);
+	if (error == MPI_SUCCESS && !*flag)
+		session_in_vain();
 	return session_leave(told_any(&several, requests, *index, status, error));
 }
 
@@ -584,7 +579,7 @@ int MPI_Waitany(int count, MPI_Request requests[], int *index, MPI_Status *statu
 		return session_leave(PMPI_Waitany(count, requests, index, status));
 	if (status == MPI_STATUS_IGNORE)
 		status = &own;
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	session.spins = 0;
 	for (int found = 0;; session_spin()) {
 		*index = MPI_UNDEFINED;
@@ -627,10 +622,12 @@ int MPI_Testsome(int count, MPI_Request requests[], int *found, int indices[], M
 		return PMPI_Testsome(count, requests, found, indices, statuses);
 	if (unlikely(!begin_several(&several, count, requests, statuses)))
 		return session_leave(PMPI_Testsome(count, requests, found, indices, statuses));
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	*found = 0;
 	MPI_Status *used = statuses_of(&several);
 	int error = PMPI_Testsome(count, requests, found, indices, used);
+	if (error == MPI_SUCCESS && *found == 0)
+		session_in_vain();
 	return session_leave(told_some(&several, requests, *found, indices, used, error));
 }
 
@@ -641,7 +638,7 @@ int MPI_Waitsome(int count, MPI_Request requests[], int *found, int indices[], M
 		return PMPI_Waitsome(count, requests, found, indices, statuses);
 	if (unlikely(!begin_several(&several, count, requests, statuses)))
 		return session_leave(PMPI_Waitsome(count, requests, found, indices, statuses));
-	session_turn();
+	session_turn(SESSION_COMPLETES);
 	session.spins = 0;
 	for (*found = 0;; session_spin()) {
 		MPI_Status *used = statuses_of(&several);

@@ -306,29 +306,32 @@ static void glance(void)
 	inside.polling = false;
 }
 
-static bool poll_is_due(void)
+static bool poll_is_due(unsigned patience)
 {
 	uint64_t now = ticks();
-	bool due = now - session.last_look > session.ticks_between_polls;
+	bool due = now - session.last_look > session.ticks_between_polls * patience;
 	if (due)
 		session.last_look = now;
 	return due;
 }
 
-/* call: the countdown of calls has run out; else it is a turn of a waiting loop. */
-static void look(bool call)
+enum { IN_VAIN = 1 };
+
+/* patience: that of the call whose countdown has run out; IN_VAIN: a turn of a waiting loop, or a test that found nothing. */
+static void look(unsigned patience)
 {
+	const bool call = patience != IN_VAIN;
 	if (session.watching) {
 		session.countdown = 1;
 		if (unlikely(session.drilling))
 			drill_count_calls(1, call);
-		if (poll_is_due() || session.drilling)
+		if (poll_is_due(patience) || session.drilling)
 			session_poll();
 		else if (!call) /* a call that will tell something glances before that */
 			glance();
 		return;
 	}
-	bool slow = poll_is_due();
+	bool slow = poll_is_due(patience);
 	/* A program that computes long between its calls is asked in each of them. */
 	session.countdown = slow ? 1 : SESSION_CALLS_BETWEEN_LOOKS;
 	if (unlikely(session.drilling)) {
@@ -342,15 +345,21 @@ static void look(bool call)
 		session.countdown = 1;
 }
 
-void session_look(void)
+void session_look(enum session_call call)
 {
-	look(true);
+	look(call);
+}
+
+void session_in_vain(void)
+{
+	if (inside.snapshot)
+		look(IN_VAIN);
 }
 
 void session_spin(void)
 {
 	if (inside.snapshot)
-		look(false);
+		look(IN_VAIN);
 	if (unlikely(session.mode == SESSION_THREADS))
 		session_let_others();
 	if (++session.spins >= SPINS_BEFORE_YIELD) {

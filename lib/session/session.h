@@ -35,7 +35,7 @@ struct session {
 	bool open;          /* the safepoint of an event program is open */
 	uint8_t hurry;      /* enum session_hurry: which calls may take their short way */
 	uint32_t countdown; /* calls until the time-stamp counter is looked at; 1 while watching */
-	uint64_t last_look; /* time-stamp counter; after ticks_between_polls the next look will be a poll */
+	uint64_t last_look; /* time-stamp counter: the last poll */
 	uint64_t ticks_between_polls;
 	uint32_t synchronous_pending; /* synchronous sends that the application has not been told are complete */
 	uint32_t collectives_pending; /* non-blocking collectives likewise */
@@ -98,40 +98,48 @@ static inline void session_back(void)
 
 /* The slow half of session_turn. May make the cut of an event program whose safepoint is open. Never sends or receives for the application. */
 void session_poll(void);
-/* A look at the clock every 16 calls, in a snapshot in each, and a poll if one is due. */
-void session_look(void);
+/* A poll has MPI receive whatever has come. In a call that MPI would have ended without looking that may be large messages, before the application has begun its next sends, for
+ * which the other side waits: two that exchange would then copy in turns, for ever, rather than at once. So polls are made in waiting loops and in tests that
+ * found nothing, where MPI looks itself. Other calls poll only if there was none for so many times as long: those that only start something not in any exchange. */
+enum session_call { SESSION_COMPLETES = 64, SESSION_STARTS = 65536 };
+
+/* A look at the clock every 16 calls, in a snapshot in each, and a poll if there was none for long. */
+void session_look(enum session_call call);
+/* A test that found nothing is about to say so: a poll if one is due. */
+void session_in_vain(void);
 
 /* Begins every intercepted call that communicates (send, receive, probe, wait, test, collective), before anything is counted. */
-static inline void session_turn(void)
+static inline void session_turn(enum session_call call)
 {
 	if (unlikely(--session.countdown == 0))
-		session_look();
+		session_look(call);
 }
 
 /* Every 16th call takes a look at the clock. */
 enum { SESSION_CALLS_BETWEEN_LOOKS = 16 };
 
-static inline bool session_poll_is_due(void)
+static inline bool session_poll_is_due(enum session_call call)
 {
 #if defined(__x86_64__)
 	/* rdx is given back: it holds an argument of the call, which would be laid aside for this. */
 	uint64_t now, rdx;
 	__asm__ volatile("mov %%rdx, %1; rdtsc; shl $32, %%rdx; or %%rdx, %%rax; mov %1, %%rdx" : "=&a"(now), "=&r"(rdx));
-	return session.watching || session.drilling || now - session.last_look > session.ticks_between_polls;
+	return session.watching || session.drilling || now - session.last_look > session.ticks_between_polls * call;
 #else
+	(void)call;
 	return true;
 #endif
 }
 
 /* session_enter and session_turn in one, for calls that have a short way: between snapshots, when no poll is due. false: none of it has been done. A call
  * that took it need not leave. */
-static inline bool session_hurry(enum session_hurry which)
+static inline bool session_hurry(enum session_hurry which, enum session_call call)
 {
 	if (unlikely(!(session.hurry & which)))
 		return false;
 	if (unlikely(--session.countdown == 0)) {
 		session.countdown = 1;
-		if (session_poll_is_due())
+		if (session_poll_is_due(call))
 			return false;
 		session.countdown = SESSION_CALLS_BETWEEN_LOOKS;
 	}
