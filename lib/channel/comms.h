@@ -87,13 +87,14 @@ uint64_t comms_members(int index);
 /* Marks everything made from now on as nameless, until it is labelled: the first safepoint has been passed. */
 void comms_settled(void);
 
-/* After a restart: the communicators alive at the cut in order of making, as this rank's image lists them. Collective over MPI_COMM_WORLD (one small reduction). Those that were made
- * already, and those made from now on, take the first old name that is still free and that has the same parent, leader, kind and members; one that is labelled takes the old name
- * with the same label, kind and members, if there is one. All members decide alike. */
-struct comms_old { const char *name; const char *label; uint64_t key; uint32_t kind; uint64_t members; };
+/* After a restart: the communicators alive at the cut, as this rank's image lists them. Collective over MPI_COMM_WORLD: the ranks agree on what counts. Those that were made
+ * already, and those made from now on, take the first old name that is still free and that has the same parent, leader, kind and members, in the order of the constructors' numbers; one
+ * that is labelled takes the old name with the same label, kind and members, if there is one. Until the first safepoint they choose anew when one is labelled or freed. All members
+ * decide alike. */
+struct comms_old { const char *name; const char *label; uint32_t kind; uint64_t members; bool nameless; };
 int comms_restore(const struct comms_old *old, size_t count, struct fault *fault);
-/* Told after comms_made, comms_labelled or comms_restore gave an index its name; key is the name's hash, as in the ledger: the mailbox adopts. Set once, by the session. */
-void comms_on_named(void (*named)(int index, uint64_t key));
+/* named: told when an index was given a name, whose hash, as in the ledger, is key. unnamed: its name may become another's. Set once, by the session. */
+void comms_on_named(void (*named)(int index, uint64_t key), void (*unnamed)(int index));
 /* The hash of a name. */
 uint64_t comms_key(const char *name);
 

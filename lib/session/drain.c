@@ -150,5 +150,7 @@ void session_comm_freeing(MPI_Comm comm)
 		drain_owed(index);
 		snapshot_comm_freed(inside.snapshot, index);
 	}
+	if (!inside.settled)
+		restore_take_back_mail(index);
 	mailbox_forget(&session.mailbox, &session.ledger, (unsigned)index);
 }

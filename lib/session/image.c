@@ -11,6 +11,77 @@
 #include "channel/comms.h"
 #include "session/inside.h"
 
+/* --- the communicators of the cut ------------------------------------------------------------------------------------------ */
+
+/* All ranks make the cut at the same place, but finish their images at any later time: if one listed a communicator, or its label, that is of later, and another did not, they
+ * would give it different names after a restart. */
+static struct {
+	struct store_comm *comms; /* in order of making */
+	size_t count;
+	uint32_t *place;          /* from a communicator's index to its place in comms */
+	size_t room;
+} at_cut;
+enum { NO_PLACE = UINT32_MAX };
+
+static void forget_comms(void)
+{
+	free(at_cut.comms);
+	free(at_cut.place);
+	memset(&at_cut, 0, sizeof at_cut);
+}
+
+static uint32_t place_of(uint64_t key)
+{
+	return ledger_key_comm(key) < at_cut.room ? at_cut.place[ledger_key_comm(key)] : NO_PLACE;
+}
+
+static int by_making(const void *a, const void *b)
+{
+	uint64_t x = session.ledger.comms[*(const uint32_t *)a].making, y = session.ledger.comms[*(const uint32_t *)b].making;
+	return (x > y) - (x < y);
+}
+
+static void list_comm(uint32_t index)
+{
+	const struct ledger_comm *comm = &session.ledger.comms[index];
+	struct store_comm *listed = &at_cut.comms[at_cut.count];
+	at_cut.place[index] = (uint32_t)at_cut.count++;
+	snprintf(listed->name, sizeof listed->name, "%s", comms_name((int)index));
+	snprintf(listed->label, sizeof listed->label, "%s", comms_label((int)index));
+	listed->key = comm->name;
+	listed->nameless = comm->nameless;
+	listed->kind = comm->kind;
+	listed->size = (uint32_t)comm->peers;
+	listed->members = comms_members((int)index);
+	listed->begun = comm->begun;
+	listed->freed = comm->state == LEDGER_COMM_FREED;
+}
+
+static int list_comms(struct fault *fault)
+{
+	const struct ledger *ledger = &session.ledger;
+	size_t count = 0;
+	forget_comms();
+	uint32_t *order = calloc(ledger->comm_room, sizeof *order);
+	at_cut.place = calloc(ledger->comm_room, sizeof *at_cut.place);
+	for (size_t i = 0; order && at_cut.place && i < ledger->comm_room; i++) {
+		at_cut.place[i] = NO_PLACE;
+		if (ledger->comms[i].state != LEDGER_COMM_NONE)
+			order[count++] = (uint32_t)i;
+	}
+	at_cut.comms = calloc(count + 1, sizeof *at_cut.comms);
+	if (!order || !at_cut.place || !at_cut.comms) {
+		free(order);
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of communicators");
+	}
+	at_cut.room = ledger->comm_room;
+	qsort(order, count, sizeof *order, by_making);
+	for (size_t i = 0; i < count; i++)
+		list_comm(order[i]);
+	free(order);
+	return 0;
+}
+
 /* --- the capture -------------------------------------------------------------------------------------------------------- */
 
 static void identify(struct store_identity *identity)
@@ -70,8 +141,10 @@ void image_capture(void)
 	int code = image_memory_is_free() ? 0 : fault_set(&fault, SEAMARK_E_IO, "rank %d", inside.rank);
 	if (code == 0) {
 		reason = REASON_CAPTURE;
-		code = state_capture(inside.state, &inside.capture, &fault);
+		code = list_comms(&fault);
 	}
+	if (code == 0)
+		code = state_capture(inside.state, &inside.capture, &fault);
 	if (code == 0) {
 		reason = REASON_IMAGE;
 		code = begin_image(&fault);
@@ -84,12 +157,9 @@ void image_capture(void)
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_CUT_MADE, .held_ns = drive_now_ns() - began_ns});
 }
 
-/* --- the rest: communicators, ledger, messages ---------------------------------------------------------------------------- */
+/* --- the rest: ledger, messages ---------------------------------------------------------------------------------------------- */
 
 struct draft {
-	struct store_comm *comms;
-	size_t comm_count;
-	uint32_t *place;         /* from a communicator's index to its place in comms */
 	struct store_stream *streams;
 	size_t stream_count;
 	struct store_message *messages;
@@ -98,61 +168,8 @@ struct draft {
 
 static void draft_free(struct draft *draft)
 {
-	free(draft->comms);
-	free(draft->place);
 	free(draft->streams);
 	free(draft->messages);
-}
-
-static int by_making(const void *a, const void *b)
-{
-	uint64_t x = session.ledger.comms[*(const uint32_t *)a].making, y = session.ledger.comms[*(const uint32_t *)b].making;
-	return (x > y) - (x < y);
-}
-
-/* At the cut, which all ranks make at the same place: images are finished at any later time, and if one had a communicator that was made in between, and another
- * had not, they would take other names for it after a restart. One that was freed since was alive: the restarted program makes it again, and
- * its messages wait for it. A label says by itself which it is. */
-static bool was_alive(int index)
-{
-	const struct ledger_comm *comm = &session.ledger.comms[index];
-	if (comm->making > inside.made_at_cut)
-		return comm->state == LEDGER_COMM_LIVE && *comms_label(index);
-	return comm->state == LEDGER_COMM_LIVE || !comm->freed_early;
-}
-
-static int draft_comms(struct draft *draft)
-{
-	const struct ledger *ledger = &session.ledger;
-	uint32_t *order = calloc(ledger->comm_room, sizeof *order);
-	draft->comms = calloc(ledger->comm_room, sizeof *draft->comms);
-	draft->place = calloc(ledger->comm_room, sizeof *draft->place);
-	if (!order || !draft->comms || !draft->place) {
-		free(order);
-		return SEAMARK_E_MEMORY;
-	}
-	size_t count = 0;
-	for (size_t i = 0; i < ledger->comm_room; i++)
-		if (ledger->comms[i].state != LEDGER_COMM_NONE)
-			order[count++] = (uint32_t)i;
-	qsort(order, count, sizeof *order, by_making);
-	for (size_t i = 0; i < count; i++) {
-		const struct ledger_comm *comm = &ledger->comms[order[i]];
-		struct store_comm *drafted = &draft->comms[i];
-		draft->place[order[i]] = (uint32_t)i;
-		snprintf(drafted->name, sizeof drafted->name, "%s", comms_name((int)order[i]));
-		snprintf(drafted->label, sizeof drafted->label, "%s", comms_label((int)order[i]));
-		drafted->key = comm->name;
-		drafted->nameless = comm->nameless;
-		drafted->kind = comm->kind;
-		drafted->size = (uint32_t)comm->peers;
-		drafted->members = comms_members((int)order[i]);
-		drafted->begun = comm->begun;
-		drafted->freed = !was_alive((int)order[i]);
-	}
-	draft->comm_count = count;
-	free(order);
-	return 0;
 }
 
 static int64_t carried_of(uint64_t key)
@@ -179,7 +196,7 @@ static struct store_stream *add_stream(struct draft *draft, size_t *room, uint64
 	draft->streams = streams;
 	struct store_stream *stream = &draft->streams[draft->stream_count++];
 	*stream = (struct store_stream){
-		.comm = draft->place[ledger_key_comm(key)], .peer = (uint32_t)ledger_world_of(&session.ledger, key),
+		.comm = place_of(key), .peer = (uint32_t)ledger_world_of(&session.ledger, key),
 		.tag = ledger_key_tag(key),
 	};
 	return stream;
@@ -231,7 +248,7 @@ static int draft_messages(struct draft *draft)
 		if (!copy->kept)
 			continue;
 		draft->messages[draft->message_count++] = (struct store_message){
-			.comm = draft->place[ledger_key_comm(copy->key)], .source = ledger_key_peer(copy->key),
+			.comm = place_of(copy->key), .source = ledger_key_peer(copy->key),
 			.source_world = (uint32_t)ledger_world_of(&session.ledger, copy->key), .tag = ledger_key_tag(copy->key),
 			.turn = copy->turn, .position = copy->position, .data = copy->data, .bytes = copy->bytes,
 		};
@@ -254,9 +271,7 @@ void image_finish(void)
 {
 	struct fault fault = FAULT_NONE;
 	struct draft draft = {0};
-	int code = draft_comms(&draft);
-	if (code == 0)
-		code = draft_streams(&draft);
+	int code = draft_streams(&draft);
 	if (code == 0)
 		code = draft_messages(&draft);
 	if (code < 0)
@@ -266,9 +281,10 @@ void image_finish(void)
 	message_bytes = inside.kept_bytes;
 	if (code == 0)
 		code = store_finish_image(inside.store, &(struct store_record){
-			draft.comms, draft.comm_count, draft.streams, draft.stream_count, draft.messages, draft.message_count},
+			at_cut.comms, at_cut.count, draft.streams, draft.stream_count, draft.messages, draft.message_count},
 			&fault);
 	draft_free(&draft);
+	forget_comms();
 	copies_drop_all();
 	inside.finishing = code == 0;
 	if (code < 0)

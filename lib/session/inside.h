@@ -92,7 +92,6 @@ struct inside {
 	bool writer_busy;            /* an image that was given up is still read from the capture's memory */
 	bool cut_made;               /* since the program was last told by a safepoint */
 	uint64_t turn_at_cut;
-	uint64_t made_at_cut;        /* communicators, by this rank */
 	struct copy copies;          /* ring with this as its head */
 	uint64_t copy_bytes;         /* of those that are not kept */
 	uint64_t kept_bytes;
@@ -152,6 +151,7 @@ int restore_begin_life(struct fault *fault);
 int restore_share_life(struct fault *fault);
 /* Mail on a communicator that has got its name: positions, and the ledger's debt. */
 void restore_place_mail(int comm);
+void restore_take_back_mail(int comm);
 int restore_load_region(const char *name);
 /* Before the first safepoint: what the checkpoint has, the program must have taken. */
 int restore_settle(void);

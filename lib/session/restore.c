@@ -205,6 +205,16 @@ void restore_place_mail(int comm)
 			mail->position = ++ledger_stream(&session.ledger.seen, mail->key)->high;
 }
 
+/* The communicator's name was not its own, or it is freed before the first safepoint: its mail waits for another. */
+void restore_take_back_mail(int comm)
+{
+	for (struct mail *mail = session.mailbox.first; mail; mail = mail->next)
+		if (is_on(mail, comm) && mail->comm_name != 0 && !mail->taken) {
+			ledger_stream(&session.ledger.seen, mail->key)->seen++;
+			mail->unknown = true;
+		}
+}
+
 /* A checkpoint that turns out not to be usable after all leaves nothing behind. */
 static void empty_mailbox(void)
 {
@@ -224,8 +234,8 @@ static int load_messages(struct fault *fault)
 	size_t count = 0;
 	for (size_t i = 0; code == 0 && i < record.comm_count; i++) {
 		const struct store_comm *comm = &record.comms[i];
-		if (!comm->freed && !comm->nameless)
-			old[count++] = (struct comms_old){comm->name, comm->label, comm->key, comm->kind, comm->members};
+		if (!comm->freed)
+			old[count++] = (struct comms_old){comm->name, comm->label, comm->kind, comm->members, comm->nameless};
 	}
 	empty_mailbox();
 	if (code == 0)

@@ -206,7 +206,7 @@ void session_begin(int thread_level)
 		stay_off(code < 0 ? code : SEAMARK_E_UNABLE, &fault);
 		return; /* communicators half made stay as they are */
 	}
-	comms_on_named(named);
+	comms_on_named(named, restore_take_back_mail);
 	if (signals_reinstall(&fault) < 0)
 		log_say(LOG_QUIET, "%s", fault.text);
 	arrange_finish();
@@ -261,7 +261,7 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 	session.hurry = SESSION_HURRY_NONE;
 	session.watching = false;
 	inside.ended = true;
-	comms_on_named(NULL);
+	comms_on_named(NULL, NULL);
 	if (session.drilling) {
 		drill_report();
 		drill_close();

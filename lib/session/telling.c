@@ -174,7 +174,6 @@ void telling_cut(void)
 	position_mark_cut(&session.sequence);
 	epochs_cut(&session.epochs);
 	inside.turn_at_cut = session.sequence.turn;
-	inside.made_at_cut = session.ledger.made;
 	drain_begin();
 	if (drill_is_on())
 		drill_cut();

@@ -246,6 +246,12 @@ static void go_on(struct snapshot *snapshot)
 		snapshot_doom(snapshot, REASON_OPEN_CHANNEL, "%s", owed);
 		empty = false;
 	}
+	/* What a marker names and this rank has not made it cannot make any more. */
+	if (!closed && snapshot->finalizing && snapshot->stranger_count > 0) {
+		snapshot_doom(snapshot, REASON_OPEN_CHANNEL, "rank %d is in MPI_Finalize, and was sent messages on a communicator that "
+			      "it has not made", (int)snapshot->config.rank);
+		empty = false;
+	}
 	bool given_up = snapshot->attempt.is_void && !empty;
 	if (given_up || (closed && (empty || snapshot->image_done)))
 		enter_verdict(snapshot);

@@ -192,8 +192,8 @@ static void reopen(void)
 
 static struct comms_old old_of(int index)
 {
-	return (struct comms_old){strdup(comms_name(index)), strdup(comms_label(index)), ledger.comms[index].name,
-				  ledger.comms[index].kind, comms_members(index)};
+	return (struct comms_old){strdup(comms_name(index)), strdup(comms_label(index)), ledger.comms[index].kind, comms_members(index),
+				  ledger.comms[index].nameless};
 }
 
 static void free_olds(struct comms_old *olds, size_t count)
@@ -207,7 +207,7 @@ static void free_olds(struct comms_old *olds, size_t count)
 static void is_named(MPI_Comm comm, const struct comms_old *old)
 {
 	CU_ASSERT_STRING_EQUAL(comms_name(comms_index(comm)), old->name);
-	CU_ASSERT_EQUAL(ledger.comms[comms_index(comm)].name, old->key);
+	CU_ASSERT_EQUAL(ledger.comms[comms_index(comm)].name, comms_key(old->name));
 }
 
 static void test_names_are_found_again_after_a_restart(void)
@@ -275,6 +275,123 @@ static void test_what_is_made_after_the_first_safepoint_needs_a_label(void)
 	reopen();
 }
 
+/* Members know different things of a communicator: whether it was made before their first safepoint, and a label is theirs alone. */
+static void test_members_that_know_different_things_agree(void)
+{
+	reopen();
+	MPI_Comm mixed = dup(MPI_COMM_WORLD), labelled = dup(MPI_COMM_WORLD), lost = dup(MPI_COMM_WORLD), last = dup(MPI_COMM_WORLD);
+	MPI_Comm *all[] = {&mixed, &labelled, &lost, &last};
+	if (rank == 0)
+		comms_labelled(labelled, "of rank 0");
+	struct comms_old olds[4];
+	for (int i = 0; i < 4; i++)
+		olds[i] = old_of(comms_index(*all[i]));
+	olds[0].nameless = rank % 2 == 1;
+	olds[2].nameless = true;
+	for (int i = 0; i < 4; i++)
+		release(all[i]);
+	reopen();
+	CU_ASSERT_EQUAL(comms_restore(olds, 4, NULL), 0);
+	mixed = dup(MPI_COMM_WORLD);
+	labelled = dup(MPI_COMM_WORLD);
+	if (rank == 0)
+		comms_labelled(labelled, "of rank 0");
+	last = dup(MPI_COMM_WORLD);
+	MPI_Comm further = dup(MPI_COMM_WORLD);
+	is_named(mixed, &olds[0]);
+	is_named(labelled, &olds[1]);
+	is_named(last, &olds[3]);
+	same_everywhere(further);
+	CU_ASSERT_STRING_NOT_EQUAL(comms_name(comms_index(further)), olds[2].name);
+	release(&mixed);
+	release(&labelled);
+	release(&last);
+	release(&further);
+	free_olds(olds, 4);
+	reopen();
+}
+
+/* Some label at once, others later: it is the same in the end. */
+static void test_when_a_member_labels_does_not_matter(void)
+{
+	reopen();
+	MPI_Comm labelled = dup(MPI_COMM_WORLD), plain = dup(MPI_COMM_WORLD), below = dup(plain);
+	comms_labelled(labelled, "halo");
+	struct comms_old olds[3] = {old_of(comms_index(labelled)), old_of(comms_index(plain)), old_of(comms_index(below))};
+	release(&labelled);
+	release(&plain);
+	release(&below);
+	reopen();
+	CU_ASSERT_EQUAL(comms_restore(olds, 3, NULL), 0);
+	plain = dup(MPI_COMM_WORLD);
+	labelled = dup(MPI_COMM_WORLD);
+	if (rank % 2)
+		comms_labelled(labelled, "halo");
+	below = dup(plain);
+	MPI_Comm further = dup(MPI_COMM_WORLD);
+	if (rank % 2 == 0)
+		comms_labelled(labelled, "halo");
+	is_named(labelled, &olds[0]);
+	is_named(plain, &olds[1]);
+	is_named(below, &olds[2]);
+	same_everywhere(further);
+	release(&labelled);
+	release(&plain);
+	release(&below);
+	release(&further);
+	free_olds(olds, 3);
+	reopen();
+}
+
+static void test_a_temporary_one_gives_its_name_back(void)
+{
+	reopen();
+	MPI_Comm temporary = dup(MPI_COMM_WORLD), one = dup(MPI_COMM_WORLD), two = dup(MPI_COMM_WORLD);
+	release(&temporary);
+	struct comms_old olds[2] = {old_of(comms_index(one)), old_of(comms_index(two))};
+	release(&one);
+	release(&two);
+	reopen();
+	CU_ASSERT_EQUAL(comms_restore(olds, 2, NULL), 0);
+	temporary = dup(MPI_COMM_WORLD);
+	one = dup(MPI_COMM_WORLD);
+	release(&temporary);
+	is_named(one, &olds[0]);
+	two = dup(MPI_COMM_WORLD);
+	is_named(two, &olds[1]);
+	release(&one);
+	release(&two);
+	free_olds(olds, 2);
+	reopen();
+}
+
+/* As MPI_Comm_idup, which members may find complete in any order. */
+static void test_the_order_of_completion_does_not_matter(void)
+{
+	reopen();
+	MPI_Comm made[2] = {dup(MPI_COMM_WORLD), dup(MPI_COMM_WORLD)};
+	struct comms_old olds[2] = {old_of(comms_index(made[rank % 2])), old_of(comms_index(made[!(rank % 2)]))};
+	release(&made[0]);
+	release(&made[1]);
+	reopen();
+	CU_ASSERT_EQUAL(comms_restore(olds, 2, NULL), 0);
+	struct comms_making making[2];
+	for (int i = 0; i < 2; i++) {
+		making[i] = comms_making(MPI_COMM_WORLD, COMMS_BY_ALL);
+		PMPI_Comm_dup(MPI_COMM_WORLD, &made[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		int which = (i + rank) % 2;
+		CU_ASSERT_NOT_EQUAL(comms_made(&making[which], made[which], NULL), LEDGER_NO_COMM);
+	}
+	is_named(made[rank % 2], &olds[0]);
+	is_named(made[!(rank % 2)], &olds[1]);
+	release(&made[0]);
+	release(&made[1]);
+	free_olds(olds, 2);
+	reopen();
+}
+
 int main(int argc, char **argv)
 {
 	PMPI_Init(&argc, &argv);
@@ -288,6 +405,10 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(suite, test_a_path_that_grows_long_stays_a_name);
 	CU_ADD_TEST(suite, test_names_are_found_again_after_a_restart);
 	CU_ADD_TEST(suite, test_what_is_made_after_the_first_safepoint_needs_a_label);
+	CU_ADD_TEST(suite, test_members_that_know_different_things_agree);
+	CU_ADD_TEST(suite, test_when_a_member_labels_does_not_matter);
+	CU_ADD_TEST(suite, test_a_temporary_one_gives_its_name_back);
+	CU_ADD_TEST(suite, test_the_order_of_completion_does_not_matter);
 	CU_basic_set_mode(rank ? CU_BRM_SILENT : CU_BRM_NORMAL);
 	CU_basic_run_tests();
 	unsigned failures = CU_get_number_of_failures();
