@@ -126,7 +126,7 @@ static void carry_out(struct snapshot_action *action)
 		copies_drop_all();
 		break;
 	case SNAPSHOT_ENTER_VERDICT:
-		carrier_enter_verdict(&action->verdict);
+		carrier_enter_verdict(action->verdict);
 		inside.in_verdict = true;
 		break;
 	case SNAPSHOT_KEEP:
@@ -139,7 +139,7 @@ static void carry_out(struct snapshot_action *action)
 		telling_rebase();
 		break;
 	case SNAPSHOT_PUBLISH:
-		image_publish(&action->verdict);
+		image_publish(action->verdict);
 		break;
 	case SNAPSHOT_ENDED:
 		report_outcome(snapshot_outcome(inside.snapshot));
@@ -172,9 +172,14 @@ static void look_at_signals(int64_t now_ns)
 			drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_REQUEST});
 		return;
 	}
-	/* A stop that only this rank was sent must not be lost; rank 0 makes one of many. */
-	if (stop)
-		drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_STOP});
+	/* A stop that only this rank was sent must not be lost. Where all were sent one, few need to tell rank 0, which makes one of them. */
+	if (stop && inside.stop_asked_ns == 0)
+		inside.stop_asked_ns = now_ns;
+	if (inside.stop_asked_ns != 0 && now_ns - inside.stop_asked_ns >= snapshot_turn_ns(inside.snapshot)) {
+		inside.stop_asked_ns = 0;
+		if (!snapshot_stop_known(inside.snapshot))
+			drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_STOP});
+	}
 	if (request && inside.signalled_ns == 0)
 		inside.signalled_ns = now_ns;
 	if (inside.signalled_ns == 0 || now_ns - inside.signalled_ns < SIGNAL_PATIENCE_NS)

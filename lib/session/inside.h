@@ -80,6 +80,7 @@ struct inside {
 
 	/* the poll */
 	bool polling;
+	int64_t stop_asked_ns;       /* a stop was caught here; 0: none that rank 0 may not know of */
 	int64_t signalled_ns;        /* a signal was caught here that rank 0 should have had too; 0: none */
 	bool markers_out, in_barrier, in_flush, in_verdict, finishing, committing;
 	int64_t next_scan_ns, scan_pause_ns;

@@ -234,6 +234,44 @@ static void add_entry(struct entries *entries, struct entry entry)
 	entries->list[entries->count++] = entry;
 }
 
+static void sort_entries(struct entries *entries)
+{
+	if (entries->count != 0)
+		qsort(entries->list, entries->count, sizeof *entries->list, by_rank);
+}
+
+/* Where the entries of a rank, or of those above it, begin among the first `count` of a sorted list. */
+static size_t begin_of(const struct entries *entries, size_t count, int32_t to)
+{
+	size_t low = 0;
+	while (low < count) {
+		size_t middle = low + (count - low) / 2;
+		if (entries->list[middle].to < to)
+			low = middle + 1;
+		else
+			count = middle;
+	}
+	return low;
+}
+
+/* The count of a communicator's collectives, for those of its members that get a marker: in large worlds they are few. */
+static void add_counts(const struct snapshot *snapshot, struct entries *entries, size_t streams, int32_t index)
+{
+	const struct ledger_comm *comm = &snapshot->config.ledger->comms[index];
+	if (!comm->world && !snapshot->config.markers_all) {
+		for (size_t i = 0; i < streams; i++)
+			if (i == 0 || entries->list[i].to != entries->list[i - 1].to)
+				add_entry(entries, (struct entry){entries->list[i].to, index, NULL});
+		return;
+	}
+	for (int32_t peer = 0; peer < comm->peers; peer++) {
+		int32_t to = comm->world ? comm->world[peer] : peer;
+		size_t at = snapshot->config.markers_all ? 0 : begin_of(entries, streams, to);
+		if (snapshot->config.markers_all || (at < streams && entries->list[at].to == to))
+			add_entry(entries, (struct entry){to, index, NULL});
+	}
+}
+
 static struct entries list_entries(struct snapshot *snapshot)
 {
 	const struct ledger *ledger = snapshot->config.ledger;
@@ -243,16 +281,16 @@ static struct entries list_entries(struct snapshot *snapshot)
 		if (stream->key != 0)
 			add_entry(&entries, (struct entry){ledger_world_of(ledger, stream->key), -1, stream});
 	}
+	sort_entries(&entries);
+	size_t streams = entries.count;
 	/* Collectives are compared by event programs only: those of step programs agree by their steps, or the sum says so. */
 	for (size_t i = 0; snapshot->kind == SNAPSHOT_KIND_EVENT && !snapshot_is_drill(snapshot) && i < ledger->comm_room; i++) {
 		const struct ledger_comm *comm = &ledger->comms[i];
-		if (comm->state != LEDGER_COMM_LIVE || comm->kind != LEDGER_COMM_INTRA || comm->begun == 0)
-			continue;
-		for (int32_t peer = 0; peer < comm->peers; peer++)
-			add_entry(&entries, (struct entry){comm->world ? comm->world[peer] : peer, (int32_t)i, NULL});
+		if (comm->state == LEDGER_COMM_LIVE && comm->kind == LEDGER_COMM_INTRA && comm->begun != 0)
+			add_counts(snapshot, &entries, streams, (int32_t)i);
 	}
-	if (entries.count != 0)
-		qsort(entries.list, entries.count, sizeof *entries.list, by_rank);
+	if (entries.count != streams)
+		sort_entries(&entries);
 	return entries;
 }
 
@@ -296,19 +334,34 @@ static void send_marker(struct snapshot *snapshot, int32_t to, const struct entr
 		snapshot->out->failed = true;
 }
 
+/* Sends one rank its marker, and gives the number of entries in it. */
+static size_t send_entries(struct snapshot *snapshot, const struct entries *entries, int32_t to)
+{
+	size_t first = begin_of(entries, entries->count, to), at = first;
+	while (at < entries->count && entries->list[at].to == to)
+		at++;
+	send_marker(snapshot, to, entries->list + first, at - first);
+	return at - first;
+}
+
 static void send_markers(struct snapshot *snapshot)
 {
 	struct entries entries = list_entries(snapshot);
 	if (entries.failed)
 		snapshot->out->failed = true;
-	size_t at = 0;
-	for (int32_t to = 0; to < snapshot->config.ranks; to++) {
-		size_t first = at;
-		while (at < entries.count && entries.list[at].to == to)
-			at++;
-		bool busy = at > first && entries.list[first].comm < 0;
-		if (to != snapshot->config.rank && (busy || snapshot->config.markers_all))
-			send_marker(snapshot, to, entries.list + first, at - first);
+	/* From the next rank on, and around: if all began with rank 0, it would have all markers at once, and then rank 1. */
+	int32_t own = snapshot->config.rank;
+	if (snapshot->config.markers_all) {
+		for (int32_t to = own + 1; to < snapshot->config.ranks; to++)
+			send_entries(snapshot, &entries, to);
+		for (int32_t to = 0; to < own; to++)
+			send_entries(snapshot, &entries, to);
+	} else {
+		size_t beyond = begin_of(&entries, entries.count, own + 1);
+		for (size_t at = beyond; at < entries.count;)
+			at += send_entries(snapshot, &entries, entries.list[at].to);
+		for (size_t at = 0; at < beyond && entries.list[at].to != own;)
+			at += send_entries(snapshot, &entries, entries.list[at].to);
 	}
 	free(entries.list);
 }

@@ -8,21 +8,20 @@
 #ifndef SNAPSHOT_OWN_H
 #define SNAPSHOT_OWN_H
 
+#include "snapshot/channels.h"
 #include "snapshot/snapshot.h"
 #include "snapshot/window.h"
-
-enum marker_state { MARKER_NONE, MARKER_HEAD, MARKER_COUNTS };
-
-struct channel {
-	enum marker_state marker;
-	int64_t first;          /* its streams in the window, chained; -1: none */
-	struct wire_head head;  /* from MARKER_HEAD on */
-};
 
 /* A stream in a marker whose communicator is not known here yet. */
 struct stranger {
 	int32_t from;
 	struct wire_stream stream;
+};
+
+/* A message that waits for its channel's marker. */
+struct unsure {
+	struct snapshot_taking taking;
+	int64_t next;           /* of the same channel; -1: none */
 };
 
 /* A message of an epoch that cannot begin before this rank has noticed the end of the one before. */
@@ -65,6 +64,7 @@ struct snapshot {
 	bool finalizing;
 	bool stopping;
 	int64_t next_reset_ns;         /* no empty snapshot is asked for before */
+	bool heavy;                    /* the ledger is past its bound */
 	int resets;                    /* asked for since the ledger was within its bound */
 	bool asked;                    /* this rank asked for a snapshot and has seen no outcome since */
 
@@ -87,16 +87,17 @@ struct snapshot {
 	uint32_t drill_delay;          /* moments until this rank's cut in a drill */
 
 	/* window */
-	struct channel *channels;      /* by world rank */
+	struct channels channels;
 	struct window window;
 	struct ledger_table sent;      /* outgoing totals and synchronous completions at the cut */
 	int32_t markers_missing;
 	struct stranger *strangers;
 	size_t stranger_count;
 	size_t stranger_room;
-	struct snapshot_taking *unsure;
+	struct unsure *unsure;         /* of this snapshot, placed or not */
 	size_t unsure_count;
 	size_t unsure_room;
+	size_t unsure_left;            /* not placed yet */
 	bool markers_sent;
 	bool barrier_entered;
 	int64_t barrier_ns;

@@ -18,17 +18,36 @@ static bool has_cut(const struct snapshot *snapshot)
 	return snapshot->phase == SNAPSHOT_WINDOW || snapshot->phase == SNAPSHOT_VERDICT_PHASE;
 }
 
+static void doom_memory(struct snapshot *snapshot)
+{
+	snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window", snapshot->config.rank);
+}
+
+/* The channel from a rank. After the barrier all markers are here, and the absence of one says zero. Null: no memory, and the snapshot is doomed. */
+static struct channel *channel_from(struct snapshot *snapshot, int32_t from)
+{
+	size_t known = snapshot->channels.count;
+	struct channel *channel = channels_at(&snapshot->channels, from);
+	if (!channel)
+		doom_memory(snapshot);
+	else if (snapshot->channels.count != known && snapshot->attempt.barrier_done)
+		channel->marker = MARKER_COUNTS;
+	return channel;
+}
+
 /* This stream's entry, chained to its channel. Null: no memory, and the snapshot is doomed. */
 static struct window_stream *entry_of(struct snapshot *snapshot, uint64_t key)
 {
 	bool made;
+	struct channel *channel = channel_from(snapshot, sender_of(snapshot, key));
+	if (!channel)
+		return NULL;
 	struct window_stream *stream = window_stream(&snapshot->window, key, &made);
 	if (!stream) {
-		snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window", snapshot->config.rank);
+		doom_memory(snapshot);
 		return NULL;
 	}
 	if (made) {
-		struct channel *channel = &snapshot->channels[sender_of(snapshot, key)];
 		stream->next = channel->first;
 		channel->first = stream - snapshot->window.streams;
 		stream->abandoned = snapshot->config.ledger->comms[ledger_key_comm(key)].freed_early;
@@ -95,7 +114,8 @@ static void record(struct snapshot *snapshot, struct window_stream *stream, cons
 
 static bool limit_is_known(const struct snapshot *snapshot, uint64_t key)
 {
-	return snapshot->channels[sender_of(snapshot, key)].marker == MARKER_COUNTS;
+	const struct channel *channel = channels_find(&snapshot->channels, sender_of(snapshot, key));
+	return channel ? channel->marker == MARKER_COUNTS : snapshot->attempt.barrier_done;
 }
 
 /* The list, with room for one more item; null: no memory, and the snapshot is doomed. */
@@ -103,18 +123,26 @@ static void *with_room(struct snapshot *snapshot, void *list, size_t count, size
 {
 	list = list_with_room(list, count, room, item_size);
 	if (!list)
-		snapshot_doom(snapshot, REASON_COUNTS, "rank %" PRId32 " has no memory for its window", snapshot->config.rank);
+		doom_memory(snapshot);
 	return list;
 }
 
 static void wait_for_marker(struct snapshot *snapshot, const struct snapshot_taking *taking)
 {
-	struct snapshot_taking *unsure =
+	struct channel *channel = channel_from(snapshot, sender_of(snapshot, taking->key));
+	struct unsure *unsure =
 		with_room(snapshot, snapshot->unsure, snapshot->unsure_count, &snapshot->unsure_room, sizeof *unsure);
-	if (!unsure)
+	if (!channel || !unsure)
 		return;
 	snapshot->unsure = unsure;
-	snapshot->unsure[snapshot->unsure_count++] = *taking;
+	int64_t at = (int64_t)snapshot->unsure_count++;
+	unsure[at] = (struct unsure){*taking, -1};
+	if (channel->unsure < 0)
+		channel->unsure = at;
+	else
+		unsure[channel->unsure_last].next = at;
+	channel->unsure_last = at;
+	snapshot->unsure_left++;
 }
 
 static void place_after_cut(struct snapshot *snapshot, const struct snapshot_taking *taking)
@@ -188,13 +216,13 @@ bool snapshot_limit(const struct snapshot *snapshot, uint64_t key, int64_t *limi
 
 /* --- markers in ------------------------------------------------------------------------------------------------------- */
 
-static void compare_steps(struct snapshot *snapshot, int32_t from)
+static void compare_steps(struct snapshot *snapshot, const struct channel *channel)
 {
-	const struct wire_head *head = &snapshot->channels[from].head;
+	const struct wire_head *head = &channel->head;
 	if (head->stepped && snapshot->kind == SNAPSHOT_KIND_STEP && !head->is_void && !snapshot->attempt.is_void &&
 	    head->step != snapshot->attempt.cut_step)
 		snapshot_doom(snapshot, REASON_UNEQUAL_STEPS, "rank %" PRId32 " at %" PRId64 ", rank %" PRId32 " at %" PRId64,
-			      snapshot->config.rank, snapshot->attempt.cut_step, from, head->step);
+			      snapshot->config.rank, snapshot->attempt.cut_step, channel->from, head->step);
 }
 
 void places_head(struct snapshot *snapshot, int32_t from, const void *data, size_t size)
@@ -211,7 +239,9 @@ void places_head(struct snapshot *snapshot, int32_t from, const void *data, size
 	}
 	if (snapshot->phase == SNAPSHOT_IDLE || snapshot->phase == SNAPSHOT_VERDICT_PHASE)
 		return;
-	struct channel *channel = &snapshot->channels[from];
+	struct channel *channel = channel_from(snapshot, from);
+	if (!channel)
+		return;
 	channel->head = head;
 	channel->marker = MARKER_HEAD;
 	snapshot->head_seen = true;
@@ -220,7 +250,7 @@ void places_head(struct snapshot *snapshot, int32_t from, const void *data, size
 		world->ahead = head.world;
 	cut_order(snapshot, head.stepped && !head.is_void ? head.step : -1, -1, false);
 	if (snapshot->phase == SNAPSHOT_WINDOW)
-		compare_steps(snapshot, from);
+		compare_steps(snapshot, channel);
 }
 
 /* Takes in what a marker says of one stream. */
@@ -273,24 +303,21 @@ static void add_stranger(struct snapshot *snapshot, int32_t from, const struct w
 }
 
 /* The marker of a channel is whole: what it did not name is zero, and what waited for it is placed. */
-static void complete_marker(struct snapshot *snapshot, int32_t from)
+static void complete_marker(struct snapshot *snapshot, struct channel *channel)
 {
-	struct channel *channel = &snapshot->channels[from];
 	channel->marker = MARKER_COUNTS;
 	if (!has_cut(snapshot))
 		return;
 	for (int64_t i = channel->first; i >= 0; i = snapshot->window.streams[i].next)
 		look_for_orphans(snapshot, &snapshot->window.streams[i]);
-	size_t kept = 0;
-	for (size_t i = 0; i < snapshot->unsure_count; i++) {
+	/* The channel is there already: placing makes none. */
+	for (int64_t i = channel->unsure; i >= 0; i = snapshot->unsure[i].next) {
 		/* A copy: giving up the image on the way takes the tokens from those in the list. */
-		struct snapshot_taking taking = snapshot->unsure[i];
-		if (sender_of(snapshot, taking.key) == from)
-			place_after_cut(snapshot, &taking);
-		else
-			snapshot->unsure[kept++] = taking;
+		struct snapshot_taking taking = snapshot->unsure[i].taking;
+		place_after_cut(snapshot, &taking);
+		snapshot->unsure_left--;
 	}
-	snapshot->unsure_count = kept;
+	channel->unsure = channel->unsure_last = -1;
 	for (int64_t i = channel->first; i >= 0; i = snapshot->window.streams[i].next)
 		abandon_freed(snapshot, &snapshot->window.streams[i]);
 }
@@ -304,7 +331,8 @@ void places_counts(struct snapshot *snapshot, int32_t from, const void *data, si
 		snapshot_stash(snapshot, SNAPSHOT_COUNTS, from, data, size);
 		return;
 	}
-	if (epoch < snapshot->attempt.epoch || snapshot->channels[from].marker != MARKER_HEAD ||
+	struct channel *channel = channels_find(&snapshot->channels, from);
+	if (epoch < snapshot->attempt.epoch || !channel || channel->marker != MARKER_HEAD ||
 	    snapshot->phase == SNAPSHOT_IDLE || snapshot->phase == SNAPSHOT_VERDICT_PHASE)
 		return;
 	uint64_t streams = bytes_get_varint(&in);
@@ -327,7 +355,7 @@ void places_counts(struct snapshot *snapshot, int32_t from, const void *data, si
 	}
 	if (in.bad)
 		snapshot_doom(snapshot, REASON_COUNTS, "the marker from rank %" PRId32 " was garbled", from);
-	complete_marker(snapshot, from);
+	complete_marker(snapshot, channel);
 	snapshot->markers_missing--;
 }
 
@@ -386,9 +414,9 @@ void places_cut(struct snapshot *snapshot)
 		if (limit_is_known(snapshot, stream->key))
 			look_for_orphans(snapshot, stream);
 	}
-	for (int32_t from = 0; from < snapshot->config.ranks; from++)
-		if (snapshot->channels[from].marker != MARKER_NONE)
-			compare_steps(snapshot, from);
+	for (size_t i = 0; i < snapshot->channels.count; i++)
+		if (snapshot->channels.list[i].marker != MARKER_NONE)
+			compare_steps(snapshot, &snapshot->channels.list[i]);
 }
 
 void places_own_marker(struct snapshot *snapshot)
@@ -404,23 +432,27 @@ void places_own_marker(struct snapshot *snapshot)
 			.sent = sent->total, .synchronous = sent->high, .had_synchronous = sent->seen != 0,
 		});
 	}
-	complete_marker(snapshot, own);
+	struct channel *channel = channel_from(snapshot, own);
+	if (channel)
+		complete_marker(snapshot, channel);
 }
 
 void places_absent(struct snapshot *snapshot)
 {
-	for (int32_t from = 0; from < snapshot->config.ranks; from++)
-		if (snapshot->channels[from].marker == MARKER_NONE) {
-			complete_marker(snapshot, from);
-			snapshot->markers_missing--;
-		}
+	snapshot->markers_missing = 0;
+	for (size_t i = 0; i < snapshot->channels.count; i++) {
+		struct channel *channel = &snapshot->channels.list[i];
+		snapshot->markers_missing += channel->marker == MARKER_HEAD;
+		if (channel->marker == MARKER_NONE)
+			complete_marker(snapshot, channel);
+	}
 }
 
 bool places_closed(const struct snapshot *snapshot)
 {
 	return snapshot->phase != SNAPSHOT_ALERT && snapshot->markers_missing == 0 && snapshot->window.open == 0 &&
-	       snapshot->unsure_count == 0 && snapshot->stranger_count == 0 && snapshot->undecided == 0 &&
-	       !snapshot->window.failed;
+	       snapshot->unsure_left == 0 && snapshot->stranger_count == 0 && snapshot->undecided == 0 &&
+	       !snapshot->window.failed && !snapshot->channels.failed;
 }
 
 void places_describe_open(const struct snapshot *snapshot, char *text, size_t room)
@@ -435,7 +467,7 @@ void places_describe_open(const struct snapshot *snapshot, char *text, size_t ro
 		}
 	}
 	text_put(text, room, "rank %" PRId32 ": %" PRId32 " markers, %zu messages and %zu communicators are not known",
-		 snapshot->config.rank, snapshot->markers_missing, snapshot->unsure_count + snapshot->undecided,
+		 snapshot->config.rank, snapshot->markers_missing, snapshot->unsure_left + snapshot->undecided,
 		 snapshot->stranger_count);
 }
 

@@ -20,11 +20,6 @@ struct snapshot *snapshot_new(const struct snapshot_config *config)
 	snapshot->config = *config;
 	snapshot->last_step = -1;
 	snapshot->lead = 2;
-	snapshot->channels = calloc((size_t)config->ranks, sizeof *snapshot->channels);
-	if (!snapshot->channels) {
-		free(snapshot);
-		return NULL;
-	}
 	return snapshot;
 }
 
@@ -54,7 +49,7 @@ void snapshot_free(struct snapshot *snapshot)
 		return;
 	clear_stash(snapshot);
 	free(snapshot->stash);
-	free(snapshot->channels);
+	channels_free(&snapshot->channels);
 	free(snapshot->strangers);
 	free(snapshot->unsure);
 	free(snapshot->sent.slots);
@@ -105,7 +100,7 @@ static void abandon_image(struct snapshot *snapshot)
 	snapshot->image_abandoned = true;
 	/* Their copies go, their places are still to be found: void or not, a channel is closed when all of it is accounted for. */
 	for (size_t i = 0; i < snapshot->unsure_count; i++)
-		snapshot->unsure[i].token = 0;
+		snapshot->unsure[i].taking.token = 0;
 	snapshot_act(snapshot, SNAPSHOT_ABANDON_IMAGE);
 }
 
@@ -161,14 +156,14 @@ void snapshot_join(struct snapshot *snapshot, uint64_t epoch, uint64_t number, u
 	snapshot->order_passed_on = false;
 	snapshot->head_seen = false;
 	snapshot->overshoot = 0;
-	for (int32_t i = 0; i < snapshot->config.ranks; i++)
-		snapshot->channels[i] = (struct channel){.marker = MARKER_NONE, .first = -1};
+	channels_clear(&snapshot->channels);
 	struct ledger *ledger = snapshot->config.ledger;
 	for (size_t i = 0; i < ledger->comm_room; i++)
 		ledger->comms[i].ahead = 0;
 	window_clear(&snapshot->window);
 	snapshot->stranger_count = 0;
 	snapshot->unsure_count = 0;
+	snapshot->unsure_left = 0;
 	snapshot->markers_missing = snapshot->config.ranks - 1;
 	snapshot->markers_sent = false;
 	snapshot->barrier_entered = false;
@@ -222,7 +217,7 @@ static void enter_verdict(struct snapshot *snapshot)
 		share->orphans += (uint64_t)stream->orphans;
 	}
 	snapshot->phase = SNAPSHOT_VERDICT_PHASE;
-	snapshot_act(snapshot, SNAPSHOT_ENTER_VERDICT)->verdict = *share;
+	snapshot_act(snapshot, SNAPSHOT_ENTER_VERDICT)->verdict = share;
 }
 
 /* After the cut: what follows when nothing else happens. */
@@ -279,7 +274,7 @@ static void verdict(struct snapshot *snapshot, const struct verdict *sum)
 	}
 	snapshot->awaiting = true;
 	if (snapshot->config.rank == 0)
-		snapshot_act(snapshot, SNAPSHOT_PUBLISH)->verdict = *sum;
+		snapshot_act(snapshot, SNAPSHOT_PUBLISH)->verdict = &snapshot->outcome.verdict;
 	else if (snapshot->early.epoch == snapshot->attempt.epoch)
 		wave_outcome(snapshot, &(struct wire_outcome){0});
 }
@@ -324,8 +319,8 @@ static void take_message(struct snapshot *snapshot, enum snapshot_event_kind kin
 		places_head(snapshot, peer, data, size);
 	else
 		places_counts(snapshot, peer, data, size);
-	if (snapshot->phase != SNAPSHOT_IDLE && snapshot->channels[peer].marker != MARKER_NONE &&
-	    snapshot->channels[peer].head.is_void)
+	const struct channel *channel = snapshot->phase != SNAPSHOT_IDLE ? channels_find(&snapshot->channels, peer) : NULL;
+	if (channel && channel->marker != MARKER_NONE && channel->head.is_void)
 		void_elsewhere(snapshot);
 }
 
@@ -466,7 +461,8 @@ enum snapshot_phase snapshot_phase(const struct snapshot *snapshot)
 
 bool snapshot_has_cut(const struct snapshot *snapshot, int32_t rank)
 {
-	return snapshot->attempt.barrier_done || snapshot->channels[rank].marker != MARKER_NONE;
+	const struct channel *channel = channels_find(&snapshot->channels, rank);
+	return snapshot->attempt.barrier_done || (channel && channel->marker != MARKER_NONE);
 }
 
 void snapshot_attempt(const struct snapshot *snapshot, struct snapshot_attempt *attempt)
@@ -503,4 +499,10 @@ bool snapshot_is_wanted(const struct snapshot *snapshot)
 bool snapshot_stopping(const struct snapshot *snapshot)
 {
 	return snapshot->stopping;
+}
+
+bool snapshot_stop_known(const struct snapshot *snapshot)
+{
+	bool under_way = snapshot->phase != SNAPSHOT_IDLE || snapshot->awaiting;
+	return snapshot->stopping || (under_way && (snapshot->attempt.want & WANT_STOP));
 }

@@ -122,7 +122,7 @@ struct snapshot_action {
 	uint64_t token;
 	struct bytes_out data;    /* owned by the list */
 	struct bytes_out counts;  /* owned by the list */
-	struct verdict verdict;
+	const struct verdict *verdict; /* the protocol's own: until its next step */
 };
 
 struct snapshot_actions {
@@ -196,8 +196,13 @@ bool snapshot_is_quiet(const struct snapshot *snapshot);
 bool snapshot_all_finalizing(const struct snapshot *snapshot);
 /* A request, made here or (on rank 0) anywhere, has not found its end. */
 bool snapshot_is_wanted(const struct snapshot *snapshot);
+/* What all ranks may want at once, one request to rank 0 is enough for: for how long this rank leaves it to the others. A microsecond for each rank of the
+ * world, in an order that is drawn; rank 0 goes first. */
+int64_t snapshot_turn_ns(const struct snapshot *snapshot);
 /* This rank's program has been asked to stop, and that checkpoint is committed. */
 bool snapshot_stopping(const struct snapshot *snapshot);
+/* ... or under way. */
+bool snapshot_stop_known(const struct snapshot *snapshot);
 
 /* --- the place of a message in the cut --------------------------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@ enum {
 	PAUSE_DOUBLINGS = 10
 };
 
+#define TURN_NS 1000 /* between two ranks that would ask for the same */
 #define PAUSE_FIRST_NS INT64_C(1000000) /* between the second and the third attempt; the second follows at once */
 
 static void want(struct snapshot *snapshot, uint8_t what, int32_t by)
@@ -29,6 +30,12 @@ static void want(struct snapshot *snapshot, uint8_t what, int32_t by)
 	if (what & (WANT_INTERVAL | WANT_EMPTY | WANT_COLLECTIVE))
 		snapshot->wanted_by = 0;
 	snapshot->wanted |= what;
+}
+
+int64_t snapshot_turn_ns(const struct snapshot *snapshot)
+{
+	uint64_t place = mix64((uint64_t)snapshot->config.rank) % (uint64_t)snapshot->config.ranks;
+	return snapshot->config.rank == 0 ? 0 : (int64_t)place * TURN_NS;
 }
 
 void start_request(struct snapshot *snapshot, uint8_t what, int32_t by)
@@ -60,11 +67,17 @@ void start_reset_if_due(struct snapshot *snapshot)
 {
 	if (likely(ledger_weight(snapshot->config.ledger) <= snapshot->config.ledger_bound)) {
 		snapshot->resets = 0;
+		snapshot->heavy = false;
 		return;
 	}
+	/* The ranks of a program often come to the bound together. */
+	int64_t turn_ns = snapshot_turn_ns(snapshot);
+	if (!snapshot->heavy && snapshot->next_reset_ns < snapshot->now_ns + turn_ns)
+		snapshot->next_reset_ns = snapshot->now_ns + turn_ns;
+	snapshot->heavy = true;
 	if (snapshot->finalizing || snapshot->now_ns < snapshot->next_reset_ns)
 		return;
-	snapshot->next_reset_ns = snapshot->now_ns + (PAUSE_FIRST_NS << snapshot->resets);
+	snapshot->next_reset_ns = snapshot->now_ns + (PAUSE_FIRST_NS << snapshot->resets) + turn_ns;
 	if (snapshot->resets < PAUSE_DOUBLINGS)
 		snapshot->resets++;
 	start_request(snapshot, WANT_EMPTY, snapshot->config.rank);

@@ -365,7 +365,7 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 		drop_copies(rank);
 		break;
 	case SNAPSHOT_ENTER_VERDICT:
-		enter_verdict(rank, &action->verdict);
+		enter_verdict(rank, action->verdict);
 		break;
 	case SNAPSHOT_KEEP:
 		paths[PATH_KEPT_UNSURE] += !rank->giving;

@@ -32,7 +32,7 @@ static void answer(const struct snapshot_action *action)
 		feed((struct snapshot_event){.kind = SNAPSHOT_IMAGE});
 		break;
 	case SNAPSHOT_ENTER_VERDICT:
-		feed((struct snapshot_event){.kind = SNAPSHOT_VERDICT, .verdict = &action->verdict});
+		feed((struct snapshot_event){.kind = SNAPSHOT_VERDICT, .verdict = action->verdict});
 		break;
 	case SNAPSHOT_REBASE:
 		snapshot_rebased(snapshot);

@@ -44,7 +44,7 @@ static void do_action(int rank, const struct snapshot_action *action)
 		break;
 	case SNAPSHOT_ENTER_VERDICT:
 		in_verdict[rank] = true;
-		verdicts[rank] = action->verdict;
+		verdicts[rank] = *action->verdict;
 		break;
 	default:
 		break;
