@@ -65,30 +65,50 @@ restart_all() {
 	[ "$flying" -gt 0 ] || fail "no checkpoint has messages in flight"
 }
 
+# The newest checkpoint; none at first.
+newest() {
+	find "$SEAMARK_DIR" -name manifest.json 2>/dev/null | sort | tail -n 1
+}
+
+# The life is over: its sums are right, and its checkpoints are.
+end_run() {
+	line=$(grep '^tempest: .* programs' "life.$life_number.out")
+	[ -n "$line" ] || fail "$what on $ranks ranks: it did not come to its end"
+	verify
+	same "with kills"
+}
+
+# One that comes to its end before it is killed begins anew.
 kill_and_go_on() {
 	export SEAMARK_DIR="$shared/checkpoints" SEAMARK_EVERY=3ms SEAMARK_KEEP=2
-	killed=0 resumed=0
+	killed=0 resumed=0 runs=1
 	while [ "$killed" -lt "$kills" ]; do
+		before=$(newest)
 		begin_life "$ranks" $preload "$tempest" --safepoints --seed "$first" --seeds "$seeds"
 		program=${tempest##*/}
-		until [ -n "$(find "$SEAMARK_DIR" -name manifest.json 2>/dev/null | head -n 1)" ] || ! [ -d "/proc/$life" ]; do
+		# Each life comes a bit further.
+		until [ "$(newest)" != "$before" ] || ! [ -d "/proc/$life" ]; do
 			nap_ms 20
 		done
-		draw $((took / 2 + 1))
-		if ! kill_life "$drawn" 0; then
+		draw $((took / kills + 1))
+		if kill_life "$drawn" 0; then
 			wait "$life"
-			break
+			killed=$((killed + 1))
+			grep -q WRONG "life.$life_number.out" && fail "a life that was killed had found a mistake"
+			grep -q 'restored from checkpoint' "life.$life_number.out" && resumed=$((resumed + 1))
+		else
+			end_life
+			[ "$status" -eq 0 ] || fail "$what on $ranks ranks: exit status $status"
+			end_run
+			rm -rf "$SEAMARK_DIR"
+			runs=$((runs + 1))
+			[ "$runs" -le "$kills" ] || fail "only $killed of $kills lives could be killed"
 		fi
-		wait "$life"
-		killed=$((killed + 1))
-		grep -q WRONG "life.$life_number.out" && fail "a life that was killed had found a mistake"
-		grep -q 'restored from checkpoint' "life.$life_number.out" && resumed=$((resumed + 1))
 	done
 	play $preload "$tempest" --safepoints
 	grep -q 'restored from checkpoint' "life.$life_number.out" && resumed=$((resumed + 1))
-	verify
-	same "with kills"
-	echo "kills: $killed, and $resumed lives went on from a checkpoint; $(cat life.*.out | grep -c 'committed in') committed"
+	end_run
+	echo "kills: $killed in $runs runs, and $resumed lives went on from a checkpoint; $(cat life.*.out | grep -c 'committed in') committed"
 	[ "$killed" -eq 0 ] || [ "$resumed" -gt 0 ] || fail "no life went on from a checkpoint"
 }
 
