@@ -35,8 +35,14 @@ void app_safepoint(struct rank *rank, int64_t step)
 {
 	yield(rank);
 	driver_poll(rank);
+	/* Away: what would have been a safepoint is none. */
+	if (rank->away_until_ns > rank->world->now_ns && !rank->world->calm)
+		return;
+	note(rank, "safepoint", rank->cut_epoch, NULL, "step %lld", (long long)step);
 	rank->open = step < 0;
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_SAFEPOINT, .step = step});
+	if (rank->thread_count > 1)
+		rank->open = false; /* other threads may change the state again */
 }
 
 /* The outcome of a seamark_checkpoint is known that no call has returned. */
@@ -48,6 +54,10 @@ static bool collective_is_over(const struct rank *rank)
 
 void app_checkpoint(struct rank *rank, int64_t step)
 {
+	if (rank->world->quiet) {
+		app_safepoint(rank, step);
+		return;
+	}
 	yield(rank);
 	driver_poll(rank);
 	rank->open = step < 0;
@@ -73,8 +83,7 @@ void app_finalize(struct rank *rank)
 		driver_poll(rank);
 	} while (!driver_may_leave(rank));
 	rank->left = true;
-	for (;;)
-		yield(rank);
+	rank->world->left_count++;
 }
 
 /* --- sends ----------------------------------------------------------------------------------------------------------------- */
@@ -85,8 +94,8 @@ static struct message *start_send(struct rank *rank, int comm, int target, int t
 	struct message *message = net_send(rank, target, comm, tag);
 	message->payload = (struct payload){a, b};
 	oracle_sent(rank, message);
-	say(rank->world, "rank %d: sends %lld to rank %d, tag %d, communicator %d", rank->rank, (long long)message->index, target,
-	    tag, comm);
+	note(rank, "send", rank->cut_epoch, message, "%s", "");
+	spoke(rank, 's', comm, target, tag, &message->payload);
 	return message;
 }
 
@@ -100,8 +109,11 @@ void app_send(struct rank *rank, int comm, int target, int tag, int64_t a, int64
 	/* A blocking send answers nobody until it is matched. */
 	struct request *request = new_request(rank, REQUEST_SEND, comm, target, tag);
 	message->sender = request;
+	int thread = rank->thread;
+	rank->threads[thread].blocked = true;
 	while (!request->done)
 		yield(rank);
+	rank->threads[thread].blocked = false;
 }
 
 struct request *app_isend(struct rank *rank, int comm, int target, int tag, int64_t a, int64_t b)
@@ -140,7 +152,7 @@ struct request *app_irecv(struct rank *rank, int comm, int source, int tag)
 {
 	enter(rank);
 	struct request *request = new_request(rank, REQUEST_RECEIVE, comm, source, tag);
-	rank->clock[rank->rank]++;
+	tick(rank);
 	memcpy(request->clock, rank->clock, sizeof request->clock);
 	struct shadow *shadow = shadow_add(&rank->sequence.shadows, request->handle);
 	struct mail *mail = mailbox_find(&rank->mailbox, (unsigned)rank->comm_index[comm], source, tag);
@@ -187,9 +199,6 @@ static void tell(struct rank *rank, struct request *request, struct status *stat
 		merge(rank->clock, net_collective(rank->world, request->comm, request->count)->clock);
 		rank->collectives_pending--;
 	}
-	if ((request->kind == REQUEST_RECEIVE || request->kind == REQUEST_DELIVERY) && !request->cancelled)
-		say(rank->world, "rank %d: is told of %lld from rank %d, tag %d", rank->rank, (long long)request->message->index,
-		    status->source, status->tag);
 	rank->open = false;
 }
 
@@ -293,7 +302,8 @@ void app_cancel(struct rank *rank, struct request *request)
 static uint64_t begin_collective(struct rank *rank, int comm, int64_t value)
 {
 	rank->open = false;
-	rank->clock[rank->rank]++;
+	tick(rank);
+	note(rank, "collective", rank->cut_epoch, NULL, "on %d", comm);
 	uint64_t count = ++rank->begun[comm];
 	rank->ledger.comms[rank->comm_index[comm]].begun++;
 	struct collective *collective = net_collective(rank->world, comm, count);
@@ -317,8 +327,11 @@ int64_t app_allreduce(struct rank *rank, int comm, int64_t value)
 {
 	enter(rank);
 	uint64_t count = begin_collective(rank, comm, value);
+	int thread = rank->thread;
+	rank->threads[thread].blocked = true;
 	while (net_collective(rank->world, comm, count)->entered < rank->world->ranks || chance(rank->world, 50))
 		yield(rank);
+	rank->threads[thread].blocked = false;
 	struct collective *collective = net_collective(rank->world, comm, count);
 	merge(rank->clock, collective->clock);
 	return collective->sum;

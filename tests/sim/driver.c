@@ -75,13 +75,11 @@ void driver_open(struct rank *rank)
 		rank->comm_index[i] = LEDGER_NO_COMM;
 	for (int i = 0; i < world->comms; i++)
 		driver_add_comm(rank, i);
-	rank->offset = calloc(STREAMS_MOST, sizeof *rank->offset);
-	rank->arrivals = calloc(STREAMS_MOST, sizeof *rank->arrivals);
 	struct snapshot_config config = {
 		.rank = rank->rank, .ranks = world->ranks, .timeout_ns = TIMEOUT_MS * INT64_C(1000000), .ledger = &rank->ledger,
 		.world = rank->comm_index[WORLD_COMM], .ledger_bound = world->ledger_bound, .seed = world->options.seed,
 		.drill_timeout_ns = TIMEOUT_MS * INT64_C(1000000), .drill_seed = ~world->options.seed, .told_beyond = told_beyond,
-		.context = rank, .markers_all = !world->busy, .every_ns = world->every_ns, .every_steps = world->every_steps,
+		.context = rank, .markers_all = !world->options.busy && world->ranks <= PEERS_MOST, .every_ns = world->every_ns, .every_steps = world->every_steps,
 	};
 	rank->snapshot = snapshot_new(&config);
 	uint8_t run[16] = {1};
@@ -95,8 +93,9 @@ void driver_close(struct rank *rank)
 	mailbox_close(&rank->mailbox);
 	position_close(&rank->sequence);
 	ledger_close(&rank->ledger);
-	free(rank->offset);
-	free(rank->arrivals);
+	table_free(&rank->offset);
+	table_free(&rank->arrivals);
+	free(rank->untold);
 	free(rank->copies);
 	audit_close(&rank->audit);
 	free(rank->inbox);
@@ -105,7 +104,8 @@ void driver_close(struct rank *rank)
 		free(rank->made[i]);
 	}
 	free(rank->made);
-	free(rank->stack);
+	for (int i = 0; i < rank->thread_count; i++)
+		free(rank->threads[i].stack);
 	free(rank);
 }
 
@@ -163,6 +163,7 @@ static void finish_image(struct rank *rank)
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_IMAGE});
 		return;
 	}
+	note(rank, "closed", rank->cut_epoch, NULL, "%zu recorded", cut->record_count);
 	rank->wait_image = true;
 	rank->image_at = rank->world->now_ns + (int64_t)draw(rank->world, 2000000);
 }
@@ -202,6 +203,7 @@ static void record_mail(struct rank *rank, const struct mail *mail)
 	paths[PATH_MAIL_AT_CUT]++;
 	struct message *message = message_of_mail(mail);
 	oracle_position(rank, message, mail->position, "mail at the cut");
+	note(rank, "in-mailbox", attempt_of(rank).epoch, message, "recorded again");
 	give(rank, &(struct taking){.key = mail->key, .turn = mail->turn, .position = mail->position,
 				    .token = copy_message(rank, message, mail->turn)}, true);
 }
@@ -209,8 +211,8 @@ static void record_mail(struct rank *rank, const struct mail *mail)
 static void cut(struct rank *rank)
 {
 	struct snapshot_attempt attempt = attempt_of(rank);
-	say(rank->world, "rank %d: %s cut %" PRIu64 ", step %" PRId64, rank->rank, attempt.is_void ? "void" : "its",
-	    attempt.epoch, attempt.cut_step);
+	note(rank, attempt.is_void ? "void-cut" : "cut", attempt.epoch, NULL, "step %" PRId64 " %s", attempt.cut_step,
+	     attempt.is_void ? reason_text(snapshot_reason(rank->snapshot)) : "");
 	paths[PATH_VOID_CUT] += attempt.is_void;
 	paths[PATH_DRILL] += is_drill(rank);
 	if (is_drill(rank))
@@ -238,6 +240,7 @@ static void send_marker(struct rank *rank, struct snapshot_action *action)
 	head->data = action->data;
 	action->data = (struct bytes_out){0};
 	rank->markers_out++;
+	note(rank, "marker", attempt_of(rank).epoch, NULL, "to %d", action->peer);
 	if (chance(world, 50)) {
 		head->part = 2;
 		head->next = NULL;
@@ -262,8 +265,10 @@ static void rebase(struct rank *rank)
 	struct snapshot_incoming stream;
 	for (size_t cursor = 0; snapshot_next_incoming(rank->snapshot, &cursor, &stream);) {
 		int comm = comm_number(rank, stream.key);
-		rank->offset[stream_number((int)ledger_key_peer(stream.key), comm, (int)ledger_key_tag(stream.key))] +=
-			snapshot_moved_incoming(rank->snapshot, stream.key);
+		int64_t by = snapshot_moved_incoming(rank->snapshot, stream.key);
+		if (by)
+			*table_at(&rank->offset, stream_number(ledger_world_of(&rank->ledger, stream.key), comm,
+							       (int)ledger_key_tag(stream.key))) += by;
 	}
 	for (struct shadow *shadow = NULL; (shadow = shadow_next(&rank->sequence.shadows, shadow));) {
 		if (shadow->kind == SHADOW_SYNCHRONOUS)
@@ -286,12 +291,14 @@ static void ended(struct rank *rank)
 	struct world *world = rank->world;
 	const struct snapshot_outcome *outcome = snapshot_outcome(rank->snapshot);
 	struct statistics *count = &statistics[world->program - programs];
-	say(world, "rank %d: snapshot %" PRIu64 " %s %s %s", rank->rank, outcome->epoch, outcome->committed ? "committed" : "void:",
-	    outcome->committed ? "" : reason_text(outcome->reason), outcome->text);
+	note(rank, outcome->committed ? "committed" : "void", outcome->epoch, NULL, "%s%s%s",
+	     outcome->committed ? "" : reason_text(outcome->reason), *outcome->text ? ": " : "", outcome->text);
 	struct epoch *epoch = world_epoch(world, outcome->epoch);
 	if (outcome->committed != epoch->committed)
 		fail(world, "rank %d has the wrong outcome of snapshot %" PRIu64, rank->rank, outcome->epoch);
 	epoch->ended++;
+	if (!(outcome->want & (WANT_EMPTY | WANT_DRILL)))
+		rank->request_came = false;
 	if (rank->rank == 0 && (outcome->want & WANT_DRILL)) {
 		world->drilling = false;
 		paths[PATH_DRILL_GIVEN_UP] += outcome->reason != REASON_NONE;
@@ -313,6 +320,7 @@ static void ended(struct rank *rank)
 
 static void publish(struct rank *rank)
 {
+	note(rank, "publish", rank->cut_epoch, NULL, "%s", "");
 	rank->wait_publish = true;
 	rank->publish_at = rank->world->now_ns + (int64_t)draw(rank->world, 1000000);
 }
@@ -320,11 +328,27 @@ static void publish(struct rank *rank)
 static void enter_verdict(struct rank *rank, const struct verdict *share)
 {
 	struct epoch *epoch = world_epoch(rank->world, rank->cut_epoch);
+	note(rank, "to-verdict", rank->cut_epoch, NULL, "voids %" PRIu64 ", open %" PRIu64 ", %" PRIu64 " recorded", (uint64_t)share->voids,
+	     (uint64_t)share->open, (uint64_t)share->messages);
+	oracle_window_over(rank);
 	if (epoch->at_verdict++ == 0)
 		epoch->sum = *share;
 	else
 		verdict_combine(&epoch->sum, share);
 	rank->wait_verdict = true;
+}
+
+static const char *const order_names[] = {
+	"", [WIRE_REQUEST] = "request", [WIRE_ANNOUNCE] = "announce", [WIRE_READY] = "ready", [WIRE_CUT] = "order",
+	[WIRE_HASTEN] = "hasten", [WIRE_OUTCOME] = "outcome",
+};
+
+/* Whether what is written now fails: by itself, or because the disk is full. */
+static bool storage_fails(struct world *world)
+{
+	if (world->calm)
+		return false;
+	return chance(world, world->options.fail) || (world->now_ns >= world->full_from_ns && world->now_ns < world->full_to_ns);
 }
 
 static void carry_out(struct rank *rank, struct snapshot_action *action)
@@ -335,6 +359,7 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 	switch (action->kind) {
 	case SNAPSHOT_SEND_ORDER:
 		message = net_send(rank, action->peer, LANE_ORDERS, 0);
+		note(rank, order_names[wire_kind(action->data.data, action->data.size)], attempt_of(rank).epoch, NULL, "to %d", action->peer);
 		message->data = action->data;
 		action->data = (struct bytes_out){0};
 		break;
@@ -343,7 +368,7 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 		own->app = rank->app;
 		if (rank->synchronous_pending || rank->collectives_pending)
 			fail(world, "rank %d: a cut with something pending that a restart could not complete", rank->rank);
-		own->captured = !chance(world, world->options.fail);
+		own->captured = world->calm || !chance(world, world->options.fail);
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_CAPTURED, .failed = !own->captured, .text = "no memory"});
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_CUT_MADE, .held_ns = 1000});
 		break;
@@ -354,6 +379,7 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 		send_marker(rank, action);
 		break;
 	case SNAPSHOT_ENTER_BARRIER:
+		note(rank, "to-barrier", rank->cut_epoch, NULL, "%s", "");
 		world_epoch(world, rank->cut_epoch)->at_barrier++;
 		rank->wait_barrier = true;
 		break;
@@ -370,11 +396,13 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 	case SNAPSHOT_KEEP:
 		paths[PATH_KEPT_UNSURE] += !rank->giving;
 		copy_of(rank, action->token)->kept = true;
+		note(rank, "recorded", rank->cut_epoch, copy_of(rank, action->token)->message, "%s", "late");
 		if (is_drill(rank))
 			audit_recorded(&rank->audit, copy_of(rank, action->token)->key, copy_of(rank, action->token)->position);
 		break;
 	case SNAPSHOT_DROP:
 		paths[PATH_DROPPED_UNSURE] += !rank->giving;
+		note(rank, "dropped", rank->cut_epoch, copy_of(rank, action->token)->message, "%s", "not late");
 		copy_of(rank, action->token)->message = NULL;
 		break;
 	case SNAPSHOT_REBASE:
@@ -405,6 +433,8 @@ void driver_feed(struct rank *rank, struct snapshot_event event)
 	event.synchronous_pending = rank->synchronous_pending;
 	event.collectives_pending = rank->collectives_pending;
 	event.undecided = rank->sequence.aside_count;
+	for (int i = 0; i < rank->thread_count; i++)
+		event.threads_inside += i != rank->thread && rank->threads[i].blocked;
 	snapshot_step(rank->snapshot, &event, &actions);
 	act(rank, &actions);
 	snapshot_actions_free(&actions);
@@ -498,7 +528,7 @@ void driver_told_synchronous(struct rank *rank, struct request *request)
 {
 	struct shadow *shadow = shadow_find(&rank->sequence.shadows, request->handle);
 	merge(rank->clock, request->clock);
-	rank->clock[rank->rank]++;
+	tick(rank);
 	if (shadow->position > 0) {
 		struct ledger_stream *stream = ledger_stream(&rank->ledger.sent, shadow->key);
 		if (shadow->position > stream->high)
@@ -588,8 +618,7 @@ static bool drain_one(struct rank *rank, uint64_t owed)
 	mail->position = taking.position;
 	mailbox_put(&rank->mailbox, mail);
 	taking.token = copy_message(rank, message, mail->turn);
-	say(rank->world, "rank %d: drains message %" PRId64 " from rank %d, tag %d", rank->rank, message->index, message->source,
-	    message->tag);
+	note(rank, "drained", rank->cut_epoch, message, "%s", "into the mailbox");
 	give(rank, &taking, false);
 	return true;
 }
@@ -638,15 +667,21 @@ static void take_inbox(struct rank *rank)
 		memmove(&rank->inbox[i], &rank->inbox[i + 1], (rank->inbox_count - i - 1) * sizeof *rank->inbox);
 		rank->inbox_count--;
 		if (message->comm == LANE_ORDERS) {
+			if (wire_kind(message->data.data, message->data.size) == WIRE_REQUEST)
+				rank->world->rank[message->source]->request_came = !rank->at_end;
 			feed_bytes(rank, SNAPSHOT_ORDER, message->source, &message->data);
 		} else if (message->part == 1) {
+			note(rank, "marker-counts", attempt_of(rank).epoch, NULL, "from %d", message->source);
 			feed_bytes(rank, SNAPSHOT_COUNTS, message->source, &message->data);
 		} else {
 			struct message *counts = message->part == 2 ? (struct message *)message->sender : NULL;
+			note(rank, "marker-head", attempt_of(rank).epoch, NULL, "from %d", message->source);
 			paths[PATH_EARLY_HEAD] += snapshot_phase(rank->snapshot) == SNAPSHOT_IDLE;
 			feed_bytes(rank, SNAPSHOT_HEAD, message->source, &message->data);
-			if (counts)
+			if (counts) {
+				note(rank, "marker-counts", attempt_of(rank).epoch, NULL, "from %d", message->source);
 				feed_bytes(rank, SNAPSHOT_COUNTS, message->source, &counts->data);
+			}
 			free(counts);
 		}
 	}
@@ -655,10 +690,11 @@ static void take_inbox(struct rank *rank)
 static void look_at_storage(struct rank *rank)
 {
 	struct world *world = rank->world;
-	bool failed = chance(world, world->options.fail);
+	bool failed = (rank->wait_image || rank->wait_publish) && storage_fails(world);
 	if (rank->wait_image && world->now_ns >= rank->image_at) {
 		rank->wait_image = false;
 		world_epoch(world, rank->cut_epoch)->cuts[rank->rank].imaged = !failed;
+		note(rank, "image", rank->cut_epoch, NULL, "%s", failed ? "failed" : "durable");
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_IMAGE, .failed = failed, .text = "disk full"});
 	}
 	if (rank->wait_publish && world->now_ns >= rank->publish_at) {
@@ -680,6 +716,7 @@ static void look_at_marks(struct rank *rank)
 	}
 	if (rank->wait_barrier && world_epoch(world, rank->cut_epoch)->at_barrier == world->ranks && chance(world, 50)) {
 		rank->wait_barrier = false;
+		note(rank, "barrier", rank->cut_epoch, NULL, "%s", "complete");
 		rank->flush = true;
 		take_inbox(rank); /* every marker was matched: here they are in full */
 		rank->flush = false;
@@ -694,6 +731,7 @@ static void look_at_verdict(struct rank *rank)
 	if (!epoch || epoch->at_verdict < world->ranks || chance(world, 50))
 		return;
 	rank->wait_verdict = false;
+	note(rank, "verdict", rank->cut_epoch, NULL, "%s", epoch->sum.open ? "a channel is open" : "");
 	struct verdict sum = epoch->sum;
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_VERDICT, .verdict = &sum});
 	oracle_rebased(rank);
@@ -708,10 +746,12 @@ void driver_poll(struct rank *rank)
 	take_inbox(rank);
 	if (rank->want_request) {
 		rank->want_request = false;
-		say(world, "rank %d: asks for a snapshot", rank->rank);
+		rank->request_came = rank->rank == 0 && !rank->at_end;
+		note(rank, "asks", rank->cut_epoch, NULL, "%s", "");
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_REQUEST});
 	}
-	if (rank->rank == 0 && world->drill_pause_ns && !world->drilling && !rank->finalizing && world->now_ns >= world->next_drill_ns) {
+	if (rank->rank == 0 && world->drill_pause_ns && !world->drilling && !rank->finalizing &&
+	    !world->calm && world->now_ns >= world->next_drill_ns) {
 		world->drilling = true;
 		world->next_drill_ns = world->now_ns + (int64_t)draw(world, (unsigned)world->drill_pause_ns) + 1;
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_DRILL});

@@ -1,44 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sim --seed S or --seeds A..B, with options; a failure prints what repeats it, and the run's last lines. */
-#include <getopt.h>
+/* sim --seed S or --seeds A..B, with options; a failure prints what repeats it, is made shorter, and its trace printed. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
 #include "sim/sim.h"
 
-static const struct option names[] = {
-	{"seed", required_argument, NULL, 's'},      {"seeds", required_argument, NULL, 'S'},
-	{"ranks", required_argument, NULL, 'r'},     {"program", required_argument, NULL, 'p'},
-	{"overtaking", required_argument, NULL, 'o'}, {"unfair", required_argument, NULL, 'u'},
-	{"rendezvous", required_argument, NULL, 'z'}, {"fail", required_argument, NULL, 'f'},
-	{"lives", required_argument, NULL, 'l'},     {"busy", required_argument, NULL, 'b'},
-	{"empty", required_argument, NULL, 'e'},     {"drill", required_argument, NULL, 'd'},
-	{"first", required_argument, NULL, '1'},     {"trace", no_argument, NULL, 't'},
-	{"show", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, 'h'},            {NULL, 0, NULL, 0},
-};
+struct results *results;
+uint64_t *paths;
+struct statistics *statistics;
 
 static const char help[] =
-	"sim: the protocol on a simulated MPI\n"
-	"  --seed S         one run;  --seeds A..B  many\n"
-	"  --program NAME   (drawn from the seed)\n"
-	"  --ranks N        (drawn from the seed, 1 to 8)\n"
-	"  --overtaking P   percent of turns in which a message may overtake a marker's head, in half of the runs (0)\n"
-	"  --unfair P       percent of runs in which some ranks are slow (30)\n"
-	"  --rendezvous P   percent of standard sends that complete when matched (20)\n"
-	"  --fail P         percent of captures, images and manifests that fail (0)\n"
-	"  --lives N        restarts after the first run (1)\n"
-	"  --busy P         percent of runs with markers only where there was traffic (30)\n"
-	"  --empty P        percent of runs in which ledgers are small, and are reset by empty snapshots (20)\n"
-	"  --drill P        percent of runs with drills between the snapshots (0)\n"
+	"sim: the protocol on a simulated MPI (docs/simulator.md)\n"
+	"  --seed S         one run;  --seeds A..B  many, until one fails\n"
+	"  --trace          every line of a run;  --shrink SECONDS  for making a failure shorter (20)\n"
 	"  --first P        fail unless P percent of the commits of step programs took one attempt\n"
-	"  --trace          the last lines before a failure;  --show  all lines\n";
+	"  --calm           what is not given is without faults, else it is drawn from the seed:\n";
 
-uint64_t paths[PATH_COUNT];
 static const char *const path_names[PATH_COUNT] = {
 	[PATH_DRAINED] = "drained",
 	[PATH_LOOKED_AT] = "late in a pending receive",
@@ -62,15 +42,6 @@ static const char *const path_names[PATH_COUNT] = {
 	[PATH_DRILL_GIVEN_UP] = "drills given up",
 };
 
-static int program_named(const char *name)
-{
-	for (int i = 0; i < program_count; i++)
-		if (strcmp(programs[i].name, name) == 0)
-			return i;
-	fprintf(stderr, "sim: no program '%s'\n", name);
-	exit(2);
-}
-
 /* Attempts of the commit at this part of all, of 100. */
 static unsigned attempts_at(const struct statistics *count, uint32_t part)
 {
@@ -81,7 +52,7 @@ static unsigned attempts_at(const struct statistics *count, uint32_t part)
 	return 0;
 }
 
-static bool report(int first_least)
+static bool report(int first_least, bool timely)
 {
 	bool good = true;
 	uint64_t stepped = 0, stepped_first = 0;
@@ -98,7 +69,7 @@ static bool report(int first_least)
 			if (count->reasons[j])
 				printf(" %d:%" PRIu64, j, count->reasons[j]);
 		printf("\n");
-		if (count->reasons[REASON_OPEN_CHANNEL] && !programs[i].leaks) {
+		if (count->reasons[REASON_OPEN_CHANNEL] && !programs[i].leaks && timely) {
 			printf("%s: snapshots were void because late messages were not found\n", programs[i].name);
 			good = false;
 		}
@@ -117,73 +88,96 @@ static bool report(int first_least)
 	return good;
 }
 
+static void usage(FILE *to)
+{
+	fputs(help, to);
+	for (int i = option_count - 1; i >= 0; i--)
+		fprintf(to, "  --%-12s  %s (%d)\n", option_rows[i].name, option_rows[i].help, option_rows[i].calm);
+	fprintf(to, "  programs:");
+	for (int i = 0; i < program_count; i++)
+		fprintf(to, " %s", programs[i].name);
+	fprintf(to, "\n");
+}
+
+struct command {
+	struct options options;
+	uint64_t first, last;
+	int first_least;
+	double shrink_s;
+	bool trace, calm;
+};
+
+static bool parse(struct command *command, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
+		if (strncmp(name, "--", 2) != 0)
+			return false;
+		name += 2;
+		command->trace |= strcmp(name, "trace") == 0;
+		command->calm |= strcmp(name, "calm") == 0;
+		if (strcmp(name, "trace") == 0 || strcmp(name, "calm") == 0)
+			continue;
+		if (!value)
+			return false;
+		i++;
+		if (strcmp(name, "seed") == 0)
+			command->first = command->last = strtoull(value, NULL, 0);
+		else if (strcmp(name, "seeds") == 0 && sscanf(value, "%" SCNu64 "..%" SCNu64, &command->first, &command->last) == 2)
+			continue;
+		else if (strcmp(name, "first") == 0)
+			command->first_least = atoi(value);
+		else if (strcmp(name, "shrink") == 0)
+			command->shrink_s = atof(value);
+		else if (!options_set(&command->options, name, value))
+			return false;
+	}
+	for (int i = 0; command->calm && i < option_count; i++) {
+		int *value = option_at(&command->options, &option_rows[i]);
+		if (*value == UNSET && strcmp(option_rows[i].name, "program") != 0)
+			*value = option_rows[i].calm;
+	}
+	return true;
+}
+
+/* The failure that is known, as it was found; then its shortest kin, and that one's trace. */
+static void explain(struct command *command)
+{
+	char text[400];
+	struct options options = command->options;
+	options.seed = results->seed;
+	options_draw(&options);
+	options_print(&options, text, sizeof text);
+	printf("FAILED: %s\n  repeat: sim %s\n", results->text, text);
+	fflush(stdout);
+	if (command->shrink_s > 0) {
+		shrink(&options, command->shrink_s);
+		options_print(&options, text, sizeof text);
+		printf("  shorter: sim %s --trace\n", text);
+		run_apart(&options, options.seed, options.seed, true);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct options options = {.program = -1, .unfair = 30, .rendezvous = 20, .lives = 1, .busy = 30, .empty = 20};
-	uint64_t first = 1, last = 1;
-	int first_least = 0, letter;
-	while ((letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		switch (letter) {
-		case 's':
-			first = last = strtoull(optarg, NULL, 0);
-			break;
-		case 'S':
-			if (sscanf(optarg, "%" SCNu64 "..%" SCNu64, &first, &last) != 2)
-				last = first;
-			break;
-		case 'r':
-			options.ranks = atoi(optarg);
-			if (options.ranks < 1 || options.ranks > RANKS_MOST)
-				return fprintf(stderr, "sim: 1 to %d ranks\n", RANKS_MOST), 2;
-			break;
-		case 'p':
-			options.program = program_named(optarg);
-			break;
-		case 'o':
-			options.overtaking = atoi(optarg);
-			break;
-		case 'u':
-			options.unfair = atoi(optarg);
-			break;
-		case 'z':
-			options.rendezvous = atoi(optarg);
-			break;
-		case 'f':
-			options.fail = atoi(optarg);
-			break;
-		case 'l':
-			options.lives = atoi(optarg);
-			break;
-		case 'b':
-			options.busy = atoi(optarg);
-			break;
-		case 'e':
-			options.empty = atoi(optarg);
-			break;
-		case 'd':
-			options.drill = atoi(optarg);
-			break;
-		case '1':
-			first_least = atoi(optarg);
-			break;
-		case 'v':
-			options.show = true;
-			break;
-		case 't':
-			options.trace = true;
-			break;
-		default:
-			fputs(help, letter == 'h' ? stdout : stderr);
-			return letter == 'h' ? 0 : 2;
-		}
-	}
+	struct command command = {.first = 1, .last = 1, .shrink_s = 20};
+	options_unset(&command.options);
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout), 0;
+	if (!parse(&command, argc, argv))
+		return usage(stderr), 2;
+	results = mmap(NULL, sizeof *results, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (results == MAP_FAILED)
+		return perror("sim: mmap"), 2;
+	paths = results->paths;
+	statistics = results->statistics;
 	printf("sim");
 	for (int i = 1; i < argc; i++)
 		printf(" %s", argv[i]);
 	printf("\n");
-	fflush(stdout);
-	options.quiet = first != last;
-	for (options.seed = first; options.seed <= last; options.seed++)
-		world_run(&options);
-	return report(first_least) ? 0 : 1;
+	if (run_apart(&command.options, command.first, command.last, command.trace)) {
+		explain(&command);
+		return 1;
+	}
+	return report(command.first_least, command.options.leap == 0 && command.options.away == 0) ? 0 : 1;
 }

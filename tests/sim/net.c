@@ -5,9 +5,21 @@
 
 #include "sim/sim.h"
 
-static size_t lane_of(const struct world *world, int source, int target, int lane)
+static uint64_t lane_key(int source, int target, int lane)
 {
-	return ((size_t)source * (size_t)world->ranks + (size_t)target) * LANES + (size_t)lane;
+	return ((uint64_t)source * RANKS_MOST + (uint64_t)target) * LANES + (uint64_t)lane;
+}
+
+/* Its place among the lanes that have been used. */
+static size_t lane_made(struct world *world, uint64_t key)
+{
+	int64_t *place = table_at(&world->lane_index, key);
+	if (*place == 0) {
+		world->lanes = grown(world->lanes, world->lane_count, &world->lane_room, sizeof *world->lanes);
+		world->lanes[world->lane_count++] = (struct lane){0};
+		*place = (int64_t)world->lane_count;
+	}
+	return (size_t)*place - 1;
 }
 
 /* lane: a communicator, or LANE_ORDERS, LANE_MARKERS. */
@@ -16,21 +28,24 @@ struct message *net_send(struct rank *rank, int target, int lane, int tag)
 	struct world *world = rank->world;
 	struct message *message = calloc(1, sizeof *message);
 	message->order = ++world->order;
+	message->serial = ++rank->serial;
 	message->source = rank->rank;
 	message->target = target;
 	message->comm = lane;
 	message->tag = tag;
 	world->messages = grown(world->messages, world->message_count, &world->message_room, sizeof *world->messages);
 	world->messages[world->message_count++] = message;
-	size_t number = lane_of(world, rank->rank, target, lane);
+	size_t number = lane_made(world, lane_key(rank->rank, target, lane));
 	struct lane *way = &world->lanes[number];
 	if (way->last)
 		way->last->next = message;
 	else
 		way->first = message;
 	way->last = message;
-	if (way->first == message)
+	if (way->first == message) {
+		world->active = grown(world->active, world->active_count, &world->active_room, sizeof *world->active);
 		world->active[world->active_count++] = (uint32_t)number;
+	}
 	return message;
 }
 
@@ -123,7 +138,7 @@ static void unpost(struct rank *rank, struct request *request)
 void net_take(struct rank *rank, struct message *message)
 {
 	take_out(rank, message);
-	rank->clock[rank->rank]++;
+	tick(rank);
 	if (message->sender) {
 		memcpy(message->sender->clock, rank->clock, sizeof rank->clock);
 		done_soon(rank->world, message->sender, 30);
@@ -165,8 +180,8 @@ static bool is_behind_head(struct world *world, const struct message *message)
 {
 	if (message->comm >= COMMS_MOST || chance(world, world->overtaking))
 		return false;
-	const struct lane *markers = &world->lanes[lane_of(world, message->source, message->target, LANE_MARKERS)];
-	for (const struct message *marker = markers->first; marker; marker = marker->next)
+	int64_t place = table_get(&world->lane_index, lane_key(message->source, message->target, LANE_MARKERS));
+	for (const struct message *marker = place ? world->lanes[place - 1].first : NULL; marker; marker = marker->next)
 		if (marker->part != 1 && marker->order < message->order)
 			return true;
 	return false;

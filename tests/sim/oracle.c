@@ -4,21 +4,52 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mix.h"
 #include "sim/sim.h"
 
 void merge(int32_t *clock, const int32_t *other)
 {
-	for (int i = 0; i < RANKS_MOST; i++)
+	for (int i = 0; i < PEERS_MOST; i++)
 		if (other[i] > clock[i])
 			clock[i] = other[i];
 }
 
+/* A rank's own time; without vector clocks there is none. */
+void tick(struct rank *rank)
+{
+	if (rank->world->clocked)
+		rank->clock[rank->rank]++;
+}
+
+void spoke(struct rank *rank, char what, int comm, int peer, int tag, const struct payload *payload)
+{
+	const uint64_t said[] = {(uint64_t)what, (uint64_t)comm, (uint64_t)peer, (uint64_t)tag, (uint64_t)payload->a, (uint64_t)payload->b};
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+		rank->spoken = mix64_pair(rank->spoken, said[i]);
+}
+
+void oracle_restored(struct rank *rank, struct message *message)
+{
+	message->untold_at = rank->untold_count;
+	rank->untold = grown(rank->untold, rank->untold_count, &rank->untold_room, sizeof *rank->untold);
+	rank->untold[rank->untold_count++] = message;
+}
+
+static void no_longer_untold(struct rank *rank, struct message *message)
+{
+	struct message *last = rank->untold[--rank->untold_count];
+	last->untold_at = message->untold_at;
+	rank->untold[message->untold_at] = last;
+}
+
 void oracle_sent(struct rank *rank, struct message *message)
 {
-	rank->clock[rank->rank]++;
+	tick(rank);
+	oracle_restored(rank->world->rank[message->target], message);
 	memcpy(message->clock, rank->clock, sizeof message->clock);
 	message->sent_after = rank->cut_epoch;
-	message->index = ++rank->world->rank[message->target]->arrivals[stream_number(rank->rank, message->comm, message->tag)];
+	message->index = ++*table_at(&rank->world->rank[message->target]->arrivals,
+				     stream_number(rank->rank, message->comm, message->tag));
 }
 
 void oracle_told(struct rank *rank, struct message *message)
@@ -26,20 +57,22 @@ void oracle_told(struct rank *rank, struct message *message)
 	if (message->state == MESSAGE_TOLD)
 		fail(rank->world, "rank %d was told twice of message %" PRId64 " from rank %d", rank->rank, message->index,
 		     message->source);
+	no_longer_untold(rank, message);
 	message->state = MESSAGE_TOLD;
 	message->told_after = rank->cut_epoch;
 	merge(rank->clock, message->clock);
-	rank->clock[rank->rank]++;
+	tick(rank);
+	spoke(rank, 't', message->comm, message->source, message->tag, &message->payload);
+	note(rank, "told", rank->cut_epoch, message, "sent after %" PRIu64, message->sent_after);
 }
 
 /* MPI's rule: of two messages of a source that match a receive, the one sent first. What a restart brought keeps its order within a stream. */
 void oracle_got(struct rank *rank, const struct request *request, const struct message *message)
 {
 	struct world *world = rank->world;
-	for (size_t i = 0; i < world->message_count; i++) {
-		const struct message *other = world->messages[i];
-		if (other->state == MESSAGE_TOLD || other == message || other->source != message->source ||
-		    other->target != message->target || other->comm != message->comm || other->order >= message->order ||
+	for (size_t i = 0; i < rank->untold_count; i++) {
+		const struct message *other = rank->untold[i];
+		if (other == message || other->source != message->source || other->comm != message->comm || other->order >= message->order ||
 		    other->state == MESSAGE_MATCHED || other->state == MESSAGE_DELIVERED)
 			continue;
 		if (other->index <= 0 && message->index <= 0 && other->tag != message->tag)
@@ -52,7 +85,7 @@ void oracle_got(struct rank *rank, const struct request *request, const struct m
 
 void oracle_position(struct rank *rank, const struct message *message, int64_t position, const char *when)
 {
-	int64_t offset = rank->offset[stream_number(message->source, message->comm, message->tag)];
+	int64_t offset = table_get(&rank->offset, stream_number(message->source, message->comm, message->tag));
 	if (position + offset != message->index)
 		fail(rank->world, "rank %d, %s: message %" PRId64 " from rank %d, tag %d, communicator %d has position %" PRId64
 		     " beyond a base at %" PRId64, rank->rank, when, message->index, message->source, message->tag,
@@ -62,29 +95,22 @@ void oracle_position(struct rank *rank, const struct message *message, int64_t p
 void oracle_cut(struct rank *rank, uint64_t epoch)
 {
 	struct cut *cut = &world_epoch(rank->world, epoch)->cuts[rank->rank];
-	rank->clock[rank->rank]++;
+	tick(rank);
 	memcpy(cut->clock, rank->clock, sizeof cut->clock);
 	memcpy(cut->begun, rank->begun, sizeof cut->begun);
 	for (int i = 0; i < rank->world->comms; i++)
 		cut->freed[i] = rank->comm_index[i] < 0 ||
 				rank->ledger.comms[rank->comm_index[i]].state != LEDGER_COMM_LIVE;
 	rank->cut_epoch = epoch;
-	oracle_windows(rank->world);
+	if (rank->world->windows++ != 0 && rank->world->window_epoch != epoch)
+		fail(rank->world, "snapshots %" PRIu64 " and %" PRIu64 " are under way together", rank->world->window_epoch, epoch);
+	rank->world->window_epoch = epoch;
 }
 
 /* At most one snapshot is under way. */
-void oracle_windows(struct world *world)
+void oracle_window_over(struct rank *rank)
 {
-	uint64_t epoch = 0;
-	for (int i = 0; i < world->ranks; i++) {
-		struct snapshot_attempt attempt;
-		if (snapshot_phase(world->rank[i]->snapshot) != SNAPSHOT_WINDOW)
-			continue;
-		snapshot_attempt(world->rank[i]->snapshot, &attempt);
-		if (epoch != 0 && epoch != attempt.epoch)
-			fail(world, "snapshots %" PRIu64 " and %" PRIu64 " are under way together", epoch, attempt.epoch);
-		epoch = attempt.epoch;
-	}
+	rank->world->windows--;
 }
 
 static bool sent_before(const struct message *message, uint64_t epoch)
@@ -124,11 +150,11 @@ static void check_record(struct world *world, const struct cut *cut, int receive
 void oracle_commit(struct world *world, uint64_t number)
 {
 	struct epoch *epoch = world_epoch(world, number);
-	size_t flying[RANKS_MOST] = {0}, all = 0;
+	size_t *flying = calloc((size_t)world->ranks, sizeof *flying), all = 0;
 	for (int i = 0; i < world->ranks; i++) {
 		if (!epoch->cuts[i].captured || !epoch->cuts[i].imaged)
 			fail(world, "snapshot %" PRIu64 " was committed without rank %d", number, i);
-		for (int j = 0; j < world->ranks; j++)
+		for (int j = 0; world->clocked && j < world->ranks; j++)
 			if (epoch->cuts[j].clock[i] > epoch->cuts[i].clock[i])
 				fail(world, "snapshot %" PRIu64 ": rank %d knows what rank %d did after its cut", number, j, i);
 		if (memcmp(epoch->cuts[i].begun, epoch->cuts[0].begun, sizeof epoch->cuts[0].begun) != 0)
@@ -152,6 +178,7 @@ void oracle_commit(struct world *world, uint64_t number)
 	if (epoch->sum.messages != all)
 		fail(world, "snapshot %" PRIu64 ": the verdict counts %" PRIu64 " messages in flight of %zu", number,
 		     epoch->sum.messages, all);
+	free(flying);
 	statistics[world->program - programs].in_flight += all != 0;
 }
 
@@ -195,42 +222,65 @@ void oracle_drill(struct rank *rank)
 		fail(world, "drill %" PRIu64 ": rank %d counts %" PRId64 " orphans too few", rank->cut_epoch, rank->rank, orphans);
 }
 
+static bool is_live(const struct rank *rank, int comm)
+{
+	return rank->comm_index[comm] >= 0 && rank->ledger.comms[rank->comm_index[comm]].state == LEDGER_COMM_LIVE;
+}
+
+/* Adds what a ledger says of its streams, by receiver and stream. */
+static void add_ledger(struct table *sums, const struct rank *rank, bool incoming)
+{
+	const struct ledger_table *ledger = incoming ? &rank->ledger.seen : &rank->ledger.sent;
+	for (size_t i = 0; i < (size_t)1 << (64 - ledger->shift); i++) {
+		const struct ledger_stream *stream = &ledger->slots[i];
+		int peer = (int)ledger_key_peer(stream->key), comm = rank->comm_of[ledger_key_comm(stream->key)];
+		if (stream->key == 0 || rank->comm_index[comm] != (int)ledger_key_comm(stream->key))
+			continue;
+		peer = ledger_world_of(&rank->ledger, stream->key);
+		int source = incoming ? peer : rank->rank, target = incoming ? rank->rank : peer;
+		*table_at(sums, (uint64_t)target << 40 | stream_number(source, comm, (int)ledger_key_tag(stream->key))) +=
+			incoming ? -stream->seen : stream->total;
+	}
+}
+
+static void take_untold(struct table *sums, const struct rank *rank)
+{
+	uint64_t target = (uint64_t)rank->rank << 40;
+	for (size_t i = 0; i < rank->untold_count; i++) {
+		const struct message *message = rank->untold[i];
+		--*table_at(sums, target | stream_number(message->source, message->comm, message->tag));
+	}
+	for (size_t i = 0; i < rank->sequence.aside_count; i++) {
+		const struct taking *taking = &rank->sequence.aside[i];
+		if (taking->told)
+			--*table_at(sums, target | stream_number(ledger_world_of(&rank->ledger, taking->key),
+								rank->comm_of[ledger_key_comm(taking->key)],
+								(int)ledger_key_tag(taking->key)));
+	}
+}
+
 /* When the last rank has moved its base: per stream, what was sent and not told is what the simulator knows to be under way. */
 static void check_balance(struct world *world, uint64_t number)
 {
+	struct table sums = {0};
+	size_t cursor = 0;
+	uint64_t key;
+	int64_t left;
 	for (int i = 0; i < world->ranks; i++) {
-		struct rank *rank = world->rank[i];
-		int64_t *untold = calloc(STREAMS_MOST, sizeof *untold);
-		for (size_t j = 0; j < world->message_count; j++) {
-			const struct message *message = world->messages[j];
-			if (message->comm < COMMS_MOST && message->target == i && message->state != MESSAGE_TOLD)
-				untold[stream_number(message->source, message->comm, message->tag)]++;
-		}
-		for (size_t j = 0; j < rank->sequence.aside_count; j++) {
-			const struct taking *taking = &rank->sequence.aside[j];
-			if (taking->told)
-				untold[stream_number((int)ledger_key_peer(taking->key), rank->comm_of[ledger_key_comm(taking->key)],
-						     (int)ledger_key_tag(taking->key))]++;
-		}
-		for (int source = 0; source < world->ranks; source++)
-			for (int comm = 0; comm < world->comms; comm++)
-				for (int tag = 0; tag < TAGS_MOST; tag++) {
-					struct rank *sender = world->rank[source];
-					if (rank->comm_index[comm] < 0 || sender->comm_index[comm] < 0 ||
-					    rank->ledger.comms[rank->comm_index[comm]].state == LEDGER_COMM_FREED)
-						continue; /* what is under way on it may be abandoned */
-					const struct ledger_stream *sent = ledger_find(&sender->ledger.sent,
-						ledger_key((unsigned)sender->comm_index[comm], (unsigned)i, (unsigned)tag));
-					const struct ledger_stream *seen = ledger_find(&rank->ledger.seen,
-						ledger_key((unsigned)rank->comm_index[comm], (unsigned)source, (unsigned)tag));
-					int64_t difference = (sent ? sent->total : 0) - (seen ? seen->seen : 0);
-					if (difference != untold[stream_number(source, comm, tag)])
-						fail(world, "after snapshot %" PRIu64 ": from rank %d to rank %d on communicator %d with"
-						     " tag %d: sent - seen is %" PRId64 ", under way are %" PRId64, number, source, i,
-						     comm, tag, difference, untold[stream_number(source, comm, tag)]);
-				}
-		free(untold);
+		add_ledger(&sums, world->rank[i], false);
+		add_ledger(&sums, world->rank[i], true);
+		take_untold(&sums, world->rank[i]);
 	}
+	while (table_next(&sums, &cursor, &key, &left)) {
+		uint64_t stream = key & ((UINT64_C(1) << 40) - 1);
+		int target = (int)(key >> 40), tag = (int)(stream % TAGS_MOST), comm = (int)(stream / TAGS_MOST % COMMS_MOST),
+		    source = (int)(stream / TAGS_MOST / COMMS_MOST);
+		/* What is under way on a communicator that was freed may be abandoned. */
+		if (left != 0 && is_live(world->rank[target], comm) && world->rank[source]->comm_index[comm] >= 0)
+			fail(world, "after snapshot %" PRIu64 ": from rank %d to rank %d on communicator %d with tag %d: sent - seen is"
+			     " more than what is under way by %" PRId64, number, source, target, comm, tag, left);
+	}
+	table_free(&sums);
 }
 
 /* The base of this rank has moved, or was left where it was, after the verdict. */

@@ -20,6 +20,13 @@ static int right_of(const struct rank *rank)
 	return (rank->rank + 1) % ranks_of(rank);
 }
 
+/* As many steps, rounds or transfers as are drawn, or fewer by --length. */
+static int64_t length(const struct rank *rank, int64_t drawn)
+{
+	int64_t most = rank->world->options.length;
+	return most && most < drawn ? most : drawn;
+}
+
 static void compute(struct rank *rank)
 {
 	for (unsigned turns = draw(rank->world, 4); turns > 0; turns--)
@@ -41,7 +48,7 @@ static uint64_t halo_next(uint64_t own, uint64_t left, uint64_t right)
 static void halo_begin(struct rank *rank)
 {
 	rank->app.value = halo_start(rank->rank);
-	rank->app.steps = 20 + (int64_t)(rank->world->options.seed % 60);
+	rank->app.steps = length(rank, 20 + (int64_t)(rank->world->options.seed % 60));
 }
 
 static void halo_run(struct rank *rank)
@@ -68,19 +75,21 @@ static void halo_run(struct rank *rank)
 
 static const char *halo_check(struct world *world)
 {
-	uint64_t now[RANKS_MOST], next[RANKS_MOST];
 	int n = world->ranks;
+	uint64_t *now = calloc((size_t)n * 2, sizeof *now), *next = now + n;
+	const char *wrong = NULL;
 	for (int i = 0; i < n; i++)
 		now[i] = halo_start(i);
 	for (int64_t step = 0; step < world->rank[0]->app.steps; step++) {
 		for (int i = 0; i < n; i++)
 			next[i] = halo_next(now[i], now[(i + n - 1) % n], now[(i + 1) % n]);
-		memcpy(now, next, sizeof now);
+		memcpy(now, next, (size_t)n * sizeof *now);
 	}
 	for (int i = 0; i < n; i++)
 		if (world->rank[i]->app.value != now[i])
-			return "a value of the halo is not the serial one";
-	return NULL;
+			wrong = "a value of the halo is not the serial one";
+	free(now);
+	return wrong;
 }
 
 /* The same with receives that are posted a step ahead, over the safepoint, and so again after a restart. */
@@ -136,7 +145,7 @@ static void lag_run(struct rank *rank)
 static const char *lag_check(struct world *world)
 {
 	enum { STEPS = 100 };
-	uint64_t sent[STEPS][RANKS_MOST], now[RANKS_MOST];
+	uint64_t sent[STEPS][PEERS_MOST], now[PEERS_MOST];
 	int n = world->ranks;
 	int64_t steps = world->rank[0]->app.steps;
 	for (int i = 0; i < n; i++)
@@ -156,7 +165,7 @@ static const char *lag_check(struct world *world)
 
 static void pipeline_begin(struct rank *rank)
 {
-	rank->app.steps = 20 + (int64_t)(rank->world->options.seed % 50);
+	rank->app.steps = length(rank, 20 + (int64_t)(rank->world->options.seed % 50));
 }
 
 static void pipeline_run(struct rank *rank)
@@ -197,7 +206,7 @@ enum { TRANSFER = 0, LAST = 2, STARTING_BALANCE = 100000 };
 static void bank_begin(struct rank *rank)
 {
 	rank->app.balance = STARTING_BALANCE;
-	rank->app.remaining = (int64_t)draw(rank->world, 60);
+	rank->app.remaining = length(rank, (int64_t)draw(rank->world, 60));
 	for (int i = 0; i < ranks_of(rank); i++)
 		rank->app.expected[i] = -1;
 }
@@ -375,7 +384,7 @@ enum { ASK = 3, ANSWER = 4, REPORT = 5, STOP = 6 };
 
 static void steal_begin(struct rank *rank)
 {
-	rank->app.remaining = rank->rank == 0 ? 100 : (int64_t)draw(rank->world, 20);
+	rank->app.remaining = length(rank, rank->rank == 0 ? 100 : (int64_t)draw(rank->world, 20));
 	rank->app.sum = rank->app.remaining; /* what began here */
 	rank->app.phase = ANY;               /* whom it has asked */
 	if (rank->rank != 0)
@@ -484,7 +493,7 @@ static const char *steal_check(struct world *world)
 
 static void nbx_begin(struct rank *rank)
 {
-	rank->app.steps = 5 + (int64_t)(rank->world->options.seed % 15);
+	rank->app.steps = length(rank, 5 + (int64_t)(rank->world->options.seed % 15));
 }
 
 static void nbx_round(struct rank *rank)
@@ -583,7 +592,7 @@ static const char *nbx_check(struct world *world)
 static void reduce_begin(struct rank *rank)
 {
 	bank_begin(rank);
-	rank->app.steps = 10 + (int64_t)(rank->world->options.seed % 20);
+	rank->app.steps = length(rank, 10 + (int64_t)(rank->world->options.seed % 20));
 	rank->app.remaining = rank->app.steps * 3;
 }
 
@@ -623,7 +632,7 @@ static void reduce_run(struct rank *rank)
 
 static void server_begin(struct rank *rank)
 {
-	rank->app.steps = 20 + (int64_t)(rank->world->options.seed % 40);
+	rank->app.steps = length(rank, 20 + (int64_t)(rank->world->options.seed % 40));
 }
 
 static void server_run(struct rank *rank)
@@ -687,19 +696,21 @@ static void comms_run(struct rank *rank)
 
 static const char *comms_check(struct world *world)
 {
-	uint64_t now[RANKS_MOST], next[RANKS_MOST];
 	int n = world->ranks;
+	uint64_t *now = calloc((size_t)n * 2, sizeof *now), *next = now + n;
+	const char *wrong = NULL;
 	for (int i = 0; i < n; i++)
 		now[i] = halo_start(i);
 	for (int64_t step = 0; step < world->rank[0]->app.steps; step++) {
 		for (int i = 0; i < n; i++)
 			next[i] = halo_next(now[i], now[(i + n - 1) % n], 0);
-		memcpy(now, next, sizeof now);
+		memcpy(now, next, (size_t)n * sizeof *now);
 	}
 	for (int i = 0; i < n; i++)
 		if (world->rank[i]->app.value != now[i])
-			return "a value is not the serial one";
-	return NULL;
+			wrong = "a value is not the serial one";
+	free(now);
+	return wrong;
 }
 
 /* --- checkpoint: all ranks ask for a snapshot together, and wait for it, while messages are in flight --------------------------------------- */
@@ -722,22 +733,23 @@ static void checkpoint_run(struct rank *rank)
 	}
 }
 
+#define SMALL PEERS_MOST
 const struct program programs[] = {
-	{"halo", 1, true, true, false, halo_begin, halo_run, halo_check},
-	{"ahead", 1, true, true, false, halo_begin, ahead_run, halo_check},
-	{"lag", 1, true, false, false, halo_begin, lag_run, lag_check},
-	{"comms", 1, true, false, true, halo_begin, comms_run, comms_check},
-	{"checkpoint", 1, true, false, false, halo_begin, checkpoint_run, lag_check},
-	{"pipeline", 1, true, true, false, pipeline_begin, pipeline_run, pipeline_check},
-	{"bank", 1, false, false, false, bank_begin, bank_run, bank_check},
-	{"posted", 1, false, false, false, bank_begin, posted_run, bank_check},
-	{"sync", 1, false, false, false, bank_begin, synchronous_run, bank_check},
-	{"pool", 1, false, false, false, bank_begin, pool_run, bank_check},
-	{"steal", 2, false, false, false, steal_begin, steal_run, steal_check},
-	{"nbx", 2, false, false, false, nbx_begin, nbx_run, nbx_check},
-	{"rounds", 2, false, false, false, nbx_begin, rounds_run, nbx_check},
-	{"reduce", 1, false, false, false, reduce_begin, reduce_run, bank_check},
-	{"server", 2, false, true, false, server_begin, server_run, server_check},
+	{"halo", 1, RANKS_MOST, true, true, false, true, halo_begin, halo_run, NULL, halo_check},
+	{"ahead", 1, RANKS_MOST, true, true, false, true, halo_begin, ahead_run, NULL, halo_check},
+	{"lag", 1, SMALL, true, false, false, true, halo_begin, lag_run, NULL, lag_check},
+	{"comms", 1, SMALL, true, false, true, false, halo_begin, comms_run, NULL, comms_check},
+	{"checkpoint", 1, SMALL, true, false, false, true, halo_begin, checkpoint_run, NULL, lag_check},
+	{"pipeline", 1, SMALL, true, true, false, true, pipeline_begin, pipeline_run, NULL, pipeline_check},
+	{"bank", 1, SMALL, false, false, false, false, bank_begin, bank_run, NULL, bank_check},
+	{"posted", 1, SMALL, false, false, false, false, bank_begin, posted_run, NULL, bank_check},
+	{"sync", 1, SMALL, false, false, false, false, bank_begin, synchronous_run, NULL, bank_check},
+	{"pool", 1, SMALL, false, false, false, false, bank_begin, pool_run, NULL, bank_check},
+	{"steal", 2, SMALL, false, false, false, false, steal_begin, steal_run, NULL, steal_check},
+	{"nbx", 2, SMALL, false, false, false, false, nbx_begin, nbx_run, NULL, nbx_check},
+	{"rounds", 2, SMALL, false, false, false, false, nbx_begin, rounds_run, NULL, nbx_check},
+	{"reduce", 1, SMALL, false, false, false, false, reduce_begin, reduce_run, NULL, bank_check},
+	{"server", 2, SMALL, false, true, false, false, server_begin, server_run, NULL, server_check},
 };
 const int program_count = sizeof programs / sizeof programs[0];
-struct statistics statistics[sizeof programs / sizeof programs[0]];
+_Static_assert(sizeof programs / sizeof programs[0] <= PROGRAMS_MOST, "more statistics");

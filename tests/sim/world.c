@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sim/sim.h"
 
-enum { STACK_BYTES = 96 << 10, ACTIONS_MOST = 4000000, TRACE_LINES = 400, TRACE_BYTES = 160 };
-
-static char lines[TRACE_LINES][TRACE_BYTES];
-static unsigned line_count;
+enum {
+	STACK_BYTES = 96 << 10, STACK_BYTES_MANY = 32 << 10, MANY_RANKS = 64,
+	REQUESTS_FREE = 100,
+	CALM_MOST = 3000000, /* events of the second phase, in a small world */
+};
 
 unsigned draw(struct world *world, unsigned below)
 {
@@ -26,33 +28,34 @@ bool chance(struct world *world, int percent)
 	return percent > 0 && draw(world, 100) < (unsigned)percent;
 }
 
-void say(struct world *world, const char *format, ...)
+void note_line(struct rank *rank, const char *kind, uint64_t epoch, const struct message *message, const char *format, ...)
 {
-	if (!world->options.trace && !world->options.show)
-		return;
-	char *line = lines[line_count++ % TRACE_LINES];
-	int used = snprintf(line, TRACE_BYTES, "%d %9.3f ms  ", world->life, (double)world->now_ns / 1e6);
+	struct world *world = rank->world;
+	char stream[48] = "-", position[24] = "-";
+	if (message) {
+		snprintf(stream, sizeof stream, "%d>%d:%d:%d", message->source, message->target, message->comm, message->tag);
+		snprintf(position, sizeof position, "%" PRId64, message->index);
+	}
+	printf("%d %10.3f %4d %-13s %3" PRIu64 " %-12s %3s  ", world->life, (double)world->now_ns / 1e6, rank->rank, kind, epoch, stream,
+	       position);
 	va_list list;
 	va_start(list, format);
-	vsnprintf(line + used, TRACE_BYTES - (size_t)used, format, list);
+	vprintf(format, list);
 	va_end(list);
-	if (world->options.show)
-		printf("%s\n", line);
+	putchar('\n');
 }
 
 void fail(struct world *world, const char *format, ...)
 {
-	if (world->options.trace)
-		for (unsigned i = line_count < TRACE_LINES ? 0 : line_count - TRACE_LINES; i < line_count; i++)
-			printf("%s\n", lines[i % TRACE_LINES]);
 	va_list list;
 	va_start(list, format);
-	printf("seed %" PRIu64 ", %s, %d ranks, life %d: ", world->options.seed, world->program->name, world->ranks, world->life);
-	vprintf(format, list);
-	printf("\n");
+	vsnprintf(results->text, sizeof results->text, format, list);
 	va_end(list);
+	snprintf(results->kind, sizeof results->kind, "%s", format);
+	if (world->tracing)
+		printf("%d %10.3f    - fail            - -              -  %s\n", world->life, (double)world->now_ns / 1e6, results->text);
 	fflush(stdout);
-	_Exit(1);
+	_exit(1);
 }
 
 void *grown(void *list, size_t count, size_t *room, size_t size)
@@ -72,26 +75,68 @@ struct epoch *world_epoch(struct world *world, uint64_t number)
 		world->epoch_count = room;
 	}
 	if (!world->epochs[number])
-		world->epochs[number] = calloc(1, sizeof *world->epochs[number]);
+		world->epochs[number] = calloc(1, sizeof *world->epochs[number] + (size_t)world->ranks * sizeof(struct cut));
 	return world->epochs[number];
 }
 
 /* --- coroutines --------------------------------------------------------------------------------------------------------- */
 
+static jmp_buf scheduler;
+static struct thread *starting;
+
 void yield(struct rank *rank)
 {
-	swapcontext(&rank->context, &rank->world->scheduler);
+	struct thread *thread = &rank->threads[rank->thread];
+	if (_setjmp(thread->at) == 0)
+		_longjmp(scheduler, 1);
 }
-
-static struct rank *starting;
 
 static void start(void)
 {
-	struct rank *rank = starting;
-	if (!rank->restarted)
-		rank->world->program->begin(rank);
-	rank->world->program->run(rank);
-	app_finalize(rank);
+	struct thread *thread = starting;
+	struct rank *rank = thread->rank;
+	if (thread == &rank->threads[0]) {
+		if (!rank->restarted)
+			rank->world->program->begin(rank);
+		rank->begun_program = true;
+		rank->world->program->run(rank);
+		while (rank->thread_count > 1 && !rank->threads[1].ended)
+			yield(rank);
+		app_finalize(rank);
+	} else {
+		while (!rank->begun_program)
+			yield(rank);
+		rank->world->program->second(rank);
+		thread->ended = true;
+	}
+	for (;;)
+		yield(rank);
+}
+
+/* The first time by a context of its own, later by jumps, which cost no system call. */
+static void resume(struct rank *rank, int number)
+{
+	struct thread *thread = &rank->threads[number];
+	rank->thread = number;
+	if (_setjmp(scheduler) != 0)
+		return;
+	if (thread->started)
+		_longjmp(thread->at, 1);
+	thread->started = true;
+	starting = thread;
+	setcontext(&thread->context);
+}
+
+static void make_thread(struct rank *rank, int number)
+{
+	struct thread *thread = &rank->threads[number];
+	size_t size = rank->world->ranks > MANY_RANKS ? STACK_BYTES_MANY : STACK_BYTES;
+	thread->rank = rank;
+	thread->stack = malloc(size);
+	getcontext(&thread->context);
+	thread->context.uc_stack.ss_sp = thread->stack;
+	thread->context.uc_stack.ss_size = size;
+	makecontext(&thread->context, start, 0);
 }
 
 static struct rank *make_rank(struct world *world, int number)
@@ -100,13 +145,11 @@ static struct rank *make_rank(struct world *world, int number)
 	world->rank[number] = rank;
 	rank->world = world;
 	rank->rank = number;
-	rank->weight = world->fair ? 4 : (int)(1u << draw(world, 5));
-	rank->stack = malloc(STACK_BYTES);
+	rank->weight = world->options.unfair ? (int)(1u << draw(world, 5)) : 4;
+	rank->thread_count = world->program->second ? 2 : 1;
+	for (int i = 0; i < rank->thread_count; i++)
+		make_thread(rank, i);
 	driver_open(rank);
-	getcontext(&rank->context);
-	rank->context.uc_stack.ss_sp = rank->stack;
-	rank->context.uc_stack.ss_size = STACK_BYTES;
-	makecontext(&rank->context, start, 0);
 	return rank;
 }
 
@@ -119,11 +162,12 @@ static void restore(struct rank *rank, const struct cut *cut)
 	rank->restarted = true;
 	for (size_t i = 0; i < cut->record_count; i++) {
 		struct message *message = calloc(1, sizeof *message);
-		*message = (struct message){.order = ++world->order, .source = cut->record[i]->source, .target = rank->rank,
+		*message = (struct message){.order = ++world->order, .serial = world->order, .source = cut->record[i]->source, .target = rank->rank,
 			.comm = cut->record[i]->comm, .tag = cut->record[i]->tag, .payload = cut->record[i]->payload,
 			.state = MESSAGE_MAILED};
 		world->messages = grown(world->messages, world->message_count, &world->message_room, sizeof *world->messages);
 		world->messages[world->message_count++] = message;
+		oracle_restored(rank, message);
 		struct mail *mail = mail_new(sizeof message);
 		memcpy(mail->data, &message, sizeof message);
 		mail->source = (uint32_t)message->source;
@@ -134,64 +178,77 @@ static void restore(struct rank *rank, const struct cut *cut)
 		mailbox_put(&rank->mailbox, mail);
 	}
 	/* Places at or below zero, the last at zero. */
-	int64_t *given = calloc(STREAMS_MOST, sizeof *given);
+	struct table given = {0};
 	for (struct mail *mail = rank->mailbox.first; mail; mail = mail->next) {
 		struct message *message;
 		memcpy(&message, mail->data, sizeof message);
 		mail->position = ledger_find(&rank->ledger.seen, mail->key)->seen +
-				 ++given[stream_number(message->source, message->comm, message->tag)];
+				 ++*table_at(&given, stream_number(message->source, message->comm, message->tag));
 		message->index = mail->position;
 	}
-	free(given);
+	table_free(&given);
 }
 
 /* --- a life ---------------------------------------------------------------------------------------------------------------- */
 
-static struct world *make_world(const struct options *options, int life, struct world *before)
+static void draw_faults(struct world *world)
+{
+	const struct options *options = &world->options;
+	world->calm_at = (uint64_t)draw(world, 4) * (uint64_t)draw(world, 20000) * (uint64_t)world->ranks / 4;
+	world->dies_at = options->die && world->life <= options->lives ? 1 + (uint64_t)draw(world, 6000) * (uint64_t)world->ranks : 0;
+	if (world->dies_at)
+		world->calm_at = UINT64_MAX;
+	if (options->full) {
+		world->full_from_ns = (int64_t)draw(world, 100) * 1000000;
+		world->full_to_ns = world->full_from_ns + (int64_t)draw(world, 100) * 1000000;
+	}
+}
+
+static void draw_requests(struct world *world)
+{
+	world->requests_left = world->options.snapshots;
+	world->request_pause_ns = (int64_t)(1 + draw(world, 30)) * 1000000;
+	world->end_requests_ns = (int64_t)(1 + draw(world, 200)) * 1000000;
+	unsigned how = draw(world, 4);
+	int64_t pause_ns = (int64_t)(1 + draw(world, 20)) * 1000000, steps = 1 + (int64_t)draw(world, 20);
+	world->next_request_ns = (int64_t)draw(world, 10) * 1000000;
+	if (world->requests_left < REQUESTS_FREE)
+		return; /* requests are counted: those of the clock and of the steps are not */
+	if (how == 0)
+		world->every_ns = pause_ns;
+	else if (how == 1)
+		world->every_steps = steps;
+}
+
+/* before: the life before this one, or null. */
+static struct world *make_world(const struct options *options, int life, struct world *before, bool trace)
 {
 	struct world *world = calloc(1, sizeof *world);
 	world->options = *options;
+	world->tracing = trace;
 	world->random = before ? before->random : (options->seed + 1) * UINT64_C(0x9E3779B97F4A7C15);
 	world->life = life;
 	for (int i = 0; i < 8; i++)
 		draw(world, 2);
-	int program = before ? (int)(before->program - programs)
-			     : options->program >= 0 ? options->program : (int)draw(world, (unsigned)program_count);
-	world->program = &programs[program];
-	world->ranks = before ? before->ranks : options->ranks ? options->ranks : 1 + (int)draw(world, 8);
-	if (world->ranks < world->program->ranks_least)
-		world->ranks = world->program->ranks_least;
-	world->fair = !chance(world, options->unfair);
-	world->busy = chance(world, options->busy);
-	world->overtaking = chance(world, 50) ? options->overtaking : 0;
+	world->program = &programs[options->program];
+	world->ranks = options->ranks;
+	world->clocked = world->ranks <= PEERS_MOST;
+	world->overtaking = options->overtaking;
 	world->comms = 2;
-	world->ledger_bound = chance(world, options->empty) ? 4 + draw(world, 40) : 1 << 16;
+	world->ledger_bound = options->empty ? 4 + draw(world, 40) : 1 << 16;
 	world->drain_ns = INT64_C(100000) << draw(world, 8);
-	world->drill_pause_ns = chance(world, options->drill) ? INT64_C(100000) << draw(world, 8) : 0;
-	world->request_pause_ns = (int64_t)(1 + draw(world, 30)) * 1000000;
-	world->end_requests_ns = (int64_t)(1 + draw(world, 200)) * 1000000;
-	switch (draw(world, 4)) {
-	case 0:
-		world->every_ns = (int64_t)(1 + draw(world, 20)) * 1000000;
-		break;
-	case 1:
-		world->every_steps = 1 + (int64_t)draw(world, 20);
-		break;
-	default:
-		break;
-	}
-	world->next_request_ns = (int64_t)draw(world, 10) * 1000000;
-	size_t lanes = (size_t)world->ranks * (size_t)world->ranks * LANES;
-	world->lanes = calloc(lanes, sizeof *world->lanes);
-	world->active = calloc(lanes, sizeof *world->active);
+	world->drill_pause_ns = options->drill ? INT64_C(100000) << draw(world, 8) : 0;
+	draw_requests(world);
+	draw_faults(world);
+	world->rank = calloc((size_t)world->ranks, sizeof(struct rank *));
 	for (int i = 0; i < world->ranks; i++)
 		make_rank(world, i);
 	return world;
 }
 
-static void free_epoch(struct epoch *epoch)
+static void free_epoch(struct epoch *epoch, int ranks)
 {
-	for (int i = 0; epoch && i < RANKS_MOST; i++)
+	for (int i = 0; epoch && i < ranks; i++)
 		free(epoch->cuts[i].record);
 	free(epoch);
 }
@@ -206,42 +263,61 @@ static void free_world(struct world *world)
 		free(message);
 	}
 	for (size_t i = 0; i < world->epoch_count; i++)
-		free_epoch(world->epochs[i]);
+		free_epoch(world->epochs[i], world->ranks);
 	for (int i = 0; i < COMMS_MOST; i++)
 		free(world->collectives[i]);
 	free(world->messages);
 	free(world->epochs);
 	free(world->completing);
 	free(world->lanes);
+	table_free(&world->lane_index);
+	free(world->rank);
 	free(world->active);
 	free(world);
-}
-
-static bool is_over(const struct world *world)
-{
-	for (int i = 0; i < world->ranks; i++)
-		if (!world->rank[i]->left)
-			return false;
-	return true;
 }
 
 static void maybe_request(struct world *world)
 {
 	if (world->now_ns < world->next_request_ns || world->now_ns > world->end_requests_ns || world->every_ns ||
-	    world->every_steps)
+	    world->every_steps || world->requests_left == 0)
 		return;
 	struct rank *rank = world->rank[draw(world, (unsigned)world->ranks)];
 	rank->want_request = !rank->left;
+	world->requests_left--;
 	world->next_request_ns = world->now_ns + (int64_t)draw(world, (unsigned)world->request_pause_ns) + 1;
+}
+
+/* A rank that does not call: it computes, or it calls and passes no safepoint. */
+static void maybe_away(struct world *world, struct rank *rank)
+{
+	if (!world->options.away || world->calm || draw(world, 3000) != 0)
+		return;
+	rank->away_until_ns = world->now_ns + (int64_t)draw(world, 1u << (10 + draw(world, 19)));
+	rank->away_from_all = draw(world, 2) == 0;
+	note(rank, "away", rank->cut_epoch, NULL, "from %s for %.3f ms", rank->away_from_all ? "all calls" : "safepoints",
+	     (double)(rank->away_until_ns - world->now_ns) / 1e6);
 }
 
 static void resume_one(struct world *world)
 {
 	struct rank *rank = world->rank[draw(world, (unsigned)world->ranks)];
-	if (!world->fair && draw(world, 16) >= (unsigned)rank->weight)
+	if (rank->weight != 4 && !world->calm && draw(world, 16) >= (unsigned)rank->weight)
 		return;
-	starting = rank;
-	swapcontext(&world->scheduler, &rank->context);
+	maybe_away(world, rank);
+	if (rank->away_until_ns > world->now_ns && rank->away_from_all && !world->calm)
+		return;
+	resume(rank, rank->thread_count > 1 ? (int)draw(world, (unsigned)rank->thread_count) : 0);
+}
+
+/* The clock is an event. In large worlds a rank's turn comes seldom: time goes by turns of a rank. */
+static void pass_time(struct world *world)
+{
+	if (world->ranks > PEERS_MOST && draw(world, (unsigned)world->ranks) >= PEERS_MOST)
+		return;
+	if (!world->options.leap || world->calm)
+		world->now_ns += draw(world, 4000) + (draw(world, 20000) == 0 ? draw(world, 30000000) : 0);
+	else if (draw(world, 1000) == 0)
+		world->now_ns += draw(world, 1u << (10 + draw(world, 18)));
 }
 
 static void what_hangs(struct world *world)
@@ -250,31 +326,26 @@ static void what_hangs(struct world *world)
 		struct rank *rank = world->rank[i];
 		struct snapshot_attempt attempt;
 		snapshot_attempt(rank->snapshot, &attempt);
-		say(world, "rank %d: phase %d of snapshot %" PRIu64 ", void %d, barrier %d, %s, quiet %d, awaits %d, markers out %d,"
-		    " inbox %zu, undecided %" PRIu32, i, snapshot_phase(rank->snapshot), attempt.epoch, attempt.is_void,
-		    attempt.barrier_done, rank->finalizing ? "finalizing" : "running", snapshot_is_quiet(rank->snapshot),
-		    snapshot_awaits_outcome(rank->snapshot), rank->markers_out, rank->inbox_count, rank->sequence.aside_count);
+		note(rank, "hangs", attempt.epoch, NULL, "phase %d, void %d, barrier %d, %s, quiet %d, awaits %d, markers out %d, inbox %zu,"
+		     " undecided %" PRIu32, snapshot_phase(rank->snapshot), attempt.is_void, attempt.barrier_done,
+		     rank->left ? "gone" : rank->finalizing ? "finalizing" : "running", snapshot_is_quiet(rank->snapshot),
+		     snapshot_awaits_outcome(rank->snapshot), rank->markers_out, rank->inbox_count, rank->sequence.aside_count);
 	}
-	fail(world, "does not end");
+	fail(world, "what was outstanding when the faults ended does not end");
 }
 
-static void live(struct world *world)
+/* The second phase: no more faults, ranks are as fast as each other, and one request more, which has to be answered too. */
+static void calm_down(struct world *world)
 {
-	while (!is_over(world)) {
-		unsigned what = draw(world, 100);
-		world->now_ns += draw(world, 4000);
-		if (draw(world, 20000) == 0)
-			world->now_ns += draw(world, 30000000);
-		maybe_request(world);
-		if (what < 45)
-			net_deliver(world);
-		else if (what < 55)
-			net_complete(world);
-		else
-			resume_one(world);
-		if (++world->actions > ACTIONS_MOST)
-			what_hangs(world);
-	}
+	struct rank *rank = world->rank[draw(world, (unsigned)world->ranks)];
+	world->calm = true;
+	world->overtaking = 0;
+	world->calm_at = world->actions;
+	rank->want_request |= !rank->left && world->requests_left > 0;
+}
+
+static void check_end(struct world *world)
+{
 	const char *wrong = world->program->check(world);
 	if (wrong)
 		fail(world, "wrong result: %s", wrong);
@@ -286,31 +357,84 @@ static void live(struct world *world)
 			fail(world, "rank %d: mail was never asked for", i);
 		if (world->rank[i]->sequence.aside_count)
 			fail(world, "rank %d: something stays aside", i);
+		if (snapshot_is_wanted(world->rank[i]->snapshot) && world->rank[i]->request_came)
+			fail(world, "rank %d: a request was never answered", i);
 	}
 }
 
-void world_run(const struct options *options)
+static void live(struct world *world)
 {
-	struct world *world = make_world(options, 1, NULL);
+	uint64_t calm_most = CALM_MOST + (uint64_t)world->ranks * 5000;
+	while (world->left_count < world->ranks) {
+		unsigned what = draw(world, 100);
+		pass_time(world);
+		maybe_request(world);
+		if (what < 45)
+			net_deliver(world);
+		else if (what < 55)
+			net_complete(world);
+		else
+			resume_one(world);
+		if (++world->actions == world->dies_at) {
+			world->died = true;
+			return;
+		}
+		if (!world->calm && world->actions >= world->calm_at)
+			calm_down(world);
+		if (world->actions > calm_most + (world->calm_at == UINT64_MAX ? world->dies_at : world->calm_at))
+			what_hangs(world);
+	}
+	check_end(world);
+}
+
+/* The snapshot to go on from: any that was committed, after a death the newest. A manifest that was on its way when all died is there, or is not. */
+static struct epoch *choose(struct world *world)
+{
+	struct rank *first = world->rank[0];
+	struct epoch *chosen = NULL;
+	unsigned of = 0;
+	if (world->died && first->wait_publish && draw(world, 2)) {
+		world_epoch(world, first->cut_epoch)->committed = true;
+		oracle_commit(world, first->cut_epoch);
+	}
+	for (size_t i = 0; i < world->epoch_count; i++)
+		if (world->epochs[i] && world->epochs[i]->committed && (world->died || draw(world, ++of) == 0))
+			chosen = world->epochs[i];
+	return chosen;
+}
+
+/* The same program without snapshots: what it says and is told has to be the same. */
+static void compare_with_quiet(struct world *world)
+{
+	struct options options = world->options;
+	options.lives = options.drill = options.die = options.away = options.empty = 0;
+	struct world *quiet = make_world(&options, 0, NULL, false);
+	quiet->requests_left = 0;
+	quiet->every_ns = quiet->every_steps = 0;
+	quiet->quiet = true;
+	live(quiet);
+	for (int i = 0; i < world->ranks; i++)
+		if (world->rank[i]->spoken != quiet->rank[i]->spoken)
+			fail(world, "rank %d does not say or hear what it does without snapshots", i);
+	free_world(quiet);
+}
+
+void world_run(const struct options *options, bool trace)
+{
+	struct world *world = make_world(options, 1, NULL, trace);
 	live(world);
+	if (world->program->same && !world->died && options->seed % 4 == 0)
+		compare_with_quiet(world);
 	for (int life = 2; life <= 1 + options->lives; life++) {
-		struct epoch *chosen = NULL;
-		unsigned of = 0;
-		for (size_t i = 0; i < world->epoch_count; i++)
-			if (world->epochs[i] && world->epochs[i]->committed && draw(world, ++of) == 0)
-				chosen = world->epochs[i];
-		if (!chosen)
+		struct epoch *chosen = choose(world);
+		if (!chosen && !world->died)
 			break;
-		struct world *next = make_world(options, life, world);
-		say(next, "restart");
-		for (int i = 0; i < next->ranks; i++)
+		struct world *next = make_world(options, life, world, trace);
+		for (int i = 0; chosen && i < next->ranks; i++)
 			restore(next->rank[i], &chosen->cuts[i]);
 		free_world(world);
 		world = next;
 		live(world);
 	}
-	if (!options->quiet)
-		printf("seed %" PRIu64 ": %s, %d ranks, life %d: %d snapshots, %d committed\n", options->seed, world->program->name,
-		       world->ranks, world->life, world->outcomes, world->commits);
 	free_world(world);
 }
