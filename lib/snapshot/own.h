@@ -122,6 +122,7 @@ struct snapshot {
 	uint32_t life;                 /* 0: not known yet, nothing may begin */
 	uint64_t next_number;
 	bool under_way;
+	uint8_t begun;                 /* ... and what for: this rank may not have joined it yet */
 	bool ending;                   /* nothing is begun any more */
 	uint8_t wanted;
 	int32_t wanted_by;

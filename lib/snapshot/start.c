@@ -50,11 +50,11 @@ void start_request(struct snapshot *snapshot, uint8_t what, int32_t by)
 	}
 	/* One stop is enough: a signal reaches every rank. */
 	if ((what & WANT_STOP) && (snapshot->stopping || (snapshot->wanted & WANT_STOP) ||
-				   (snapshot->under_way && (snapshot->attempt.want & WANT_STOP))))
+				   (snapshot->under_way && (snapshot->begun & WANT_STOP))))
 		return;
 	/* A plain request that comes before rank 0's cut is one with what is under way. */
 	bool joins = what == WANT_REQUEST && snapshot->under_way && snapshot->phase <= SNAPSHOT_ALERT &&
-		     !snapshot->awaiting && !(snapshot->attempt.want & (WANT_EMPTY | WANT_DRILL));
+		     !snapshot->awaiting && !(snapshot->begun & (WANT_EMPTY | WANT_DRILL));
 	if (joins)
 		wave_hasten(snapshot);
 	else
@@ -135,6 +135,7 @@ static void begin(struct snapshot *snapshot, uint8_t what)
 		announce.root = snapshot->finalizing ? 0 : (uint32_t)(announce.nonce % (uint32_t)snapshot->config.ranks);
 	snapshot->wanted &= (uint8_t)~announce.want;
 	snapshot->under_way = true;
+	snapshot->begun = announce.want;
 	snapshot->attempts++;
 	if (announce.root == 0) {
 		wave_announce(snapshot, &announce);

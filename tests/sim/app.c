@@ -12,6 +12,7 @@ static struct request *new_request(struct rank *rank, enum request_kind kind, in
 	rank->made[rank->made_count++] = request;
 	request->handle = rank->made_count * 64;
 	request->kind = kind;
+	request->owner = rank->rank;
 	request->comm = comm;
 	request->source = peer;
 	request->tag = tag;
@@ -38,7 +39,7 @@ void app_safepoint(struct rank *rank, int64_t step)
 	/* Away: what would have been a safepoint is none. */
 	if (rank->away_until_ns > rank->world->now_ns && !rank->world->calm)
 		return;
-	note(rank, "safepoint", rank->cut_epoch, NULL, "step %lld", (long long)step);
+	note_only(rank, "safepoint", rank->cut_epoch, NULL, "step %lld", (long long)step);
 	rank->open = step < 0;
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_SAFEPOINT, .step = step});
 	if (rank->thread_count > 1)
@@ -66,7 +67,7 @@ void app_checkpoint(struct rank *rank, int64_t step)
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_COLLECTIVE});
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_ENTER, .step = step});
 	while (!collective_is_over(rank)) {
-		yield(rank);
+		rest(rank);
 		driver_poll(rank);
 	}
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_LEAVE});
@@ -79,7 +80,7 @@ void app_finalize(struct rank *rank)
 	paths[PATH_OPEN_AT_END] += rank->open;
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_FINALIZE});
 	do {
-		yield(rank);
+		rest(rank);
 		driver_poll(rank);
 	} while (!driver_may_leave(rank));
 	rank->left = true;
@@ -112,7 +113,7 @@ void app_send(struct rank *rank, int comm, int target, int tag, int64_t a, int64
 	int thread = rank->thread;
 	rank->threads[thread].blocked = true;
 	while (!request->done)
-		yield(rank);
+		rest(rank);
 	rank->threads[thread].blocked = false;
 }
 
@@ -226,7 +227,7 @@ void app_wait(struct rank *rank, struct request *request, struct status *status)
 	enter(rank);
 	while (!is_done(rank, request)) {
 		driver_poll(rank);
-		yield(rank);
+		rest(rank);
 	}
 	tell(rank, request, status);
 }
@@ -259,7 +260,7 @@ int app_waitany(struct rank *rank, struct request **requests, int count, struct 
 			}
 		}
 		driver_poll(rank);
-		yield(rank);
+		rest(rank);
 	}
 }
 
@@ -307,7 +308,8 @@ static uint64_t begin_collective(struct rank *rank, int comm, int64_t value)
 	uint64_t count = ++rank->begun[comm];
 	rank->ledger.comms[rank->comm_index[comm]].begun++;
 	struct collective *collective = net_collective(rank->world, comm, count);
-	collective->entered++;
+	if (++collective->entered == rank->world->ranks)
+		wake_all(rank->world);
 	collective->sum += value;
 	merge(collective->clock, rank->clock);
 	return count;
@@ -330,7 +332,7 @@ int64_t app_allreduce(struct rank *rank, int comm, int64_t value)
 	int thread = rank->thread;
 	rank->threads[thread].blocked = true;
 	while (net_collective(rank->world, comm, count)->entered < rank->world->ranks || chance(rank->world, 50))
-		yield(rank);
+		rest(rank);
 	rank->threads[thread].blocked = false;
 	struct collective *collective = net_collective(rank->world, comm, count);
 	merge(rank->clock, collective->clock);

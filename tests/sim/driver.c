@@ -336,6 +336,8 @@ static void enter_verdict(struct rank *rank, const struct verdict *share)
 	else
 		verdict_combine(&epoch->sum, share);
 	rank->wait_verdict = true;
+	if (epoch->at_verdict == rank->world->ranks)
+		wake_all(rank->world);
 }
 
 static const char *const order_names[] = {
@@ -380,7 +382,8 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 		break;
 	case SNAPSHOT_ENTER_BARRIER:
 		note(rank, "to-barrier", rank->cut_epoch, NULL, "%s", "");
-		world_epoch(world, rank->cut_epoch)->at_barrier++;
+		if (++world_epoch(world, rank->cut_epoch)->at_barrier == world->ranks)
+			wake_all(world);
 		rank->wait_barrier = true;
 		break;
 	case SNAPSHOT_FINISH_IMAGE:
@@ -659,6 +662,7 @@ static void take_inbox(struct rank *rank)
 		if (message->comm == LANE_MARKERS && message->part == 1 && !message->is_started) {
 			message->is_started = true;
 			rank->world->rank[message->source]->markers_out--;
+			wake(rank->world->rank[message->source]);
 		}
 		if (message->comm == LANE_MARKERS && message->part == 1 && !rank->flush && chance(rank->world, 50)) {
 			i++;
@@ -788,7 +792,8 @@ bool driver_may_leave(struct rank *rank)
 	bool quiet = snapshot_is_quiet(rank->snapshot) && !rank->wait_publish;
 	if (!rank->at_end && (rank->rank != 0 || quiet)) {
 		rank->at_end = true;
-		rank->world->at_end++;
+		if (++rank->world->at_end == rank->world->ranks)
+			wake_all(rank->world);
 		if (rank->rank == 0)
 			snapshot_begin_no_more(rank->snapshot);
 	}

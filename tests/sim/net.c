@@ -59,6 +59,7 @@ static void done_soon(struct world *world, struct request *request, int percent_
 {
 	if (chance(world, percent_now)) {
 		request->done = true;
+		wake(world->rank[request->owner]);
 		return;
 	}
 	world->completing = grown(world->completing, world->completing_count, &world->completing_room,
@@ -160,6 +161,7 @@ static void arrive(struct world *world, struct message *message)
 {
 	struct rank *rank = world->rank[message->target];
 	message->state = MESSAGE_VISIBLE;
+	wake(rank);
 	for (struct request *request = rank->posted; request; request = request->next)
 		if (matches(request, message)) {
 			unpost(rank, request);
@@ -190,6 +192,7 @@ static bool is_behind_head(struct world *world, const struct message *message)
 static void marker_matched(struct world *world, const struct message *message)
 {
 	world->rank[message->source]->markers_out--;
+	wake(world->rank[message->source]);
 }
 
 static void arrive_for_protocol(struct world *world, struct message *message)
@@ -197,6 +200,7 @@ static void arrive_for_protocol(struct world *world, struct message *message)
 	struct rank *rank = world->rank[message->target];
 	rank->inbox = grown(rank->inbox, rank->inbox_count, &rank->inbox_room, sizeof *rank->inbox);
 	rank->inbox[rank->inbox_count++] = message;
+	wake(rank);
 	/* Heads are received in receives posted in advance; counts when the driver has seen their head. */
 	if (message->comm == LANE_MARKERS && message->part != 1)
 		marker_matched(world, message);
@@ -231,6 +235,7 @@ bool net_complete(struct world *world)
 		return false;
 	size_t at = draw(world, (unsigned)world->completing_count);
 	world->completing[at]->done = true;
+	wake(world->rank[world->completing[at]->owner]);
 	world->completing[at] = world->completing[--world->completing_count];
 	return true;
 }

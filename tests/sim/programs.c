@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mix.h"
 #include "sim/sim.h"
 
 static int ranks_of(const struct rank *rank)
@@ -31,6 +32,26 @@ static void compute(struct rank *rank)
 {
 	for (unsigned turns = draw(rank->world, 4); turns > 0; turns--)
 		yield(rank);
+}
+
+/* What a rank gives to and takes from another, as sums of mixed values: at the end they have to be the same for each pair. */
+static void gave(struct rank *rank, int to, int64_t a, int64_t b)
+{
+	rank->app.gave[to] += mix64_pair((uint64_t)a, (uint64_t)b);
+}
+
+static void took(struct rank *rank, const struct status *status)
+{
+	rank->app.took[status->source] += mix64_pair((uint64_t)status->payload.a, (uint64_t)status->payload.b);
+}
+
+static const char *check_pairs(struct world *world)
+{
+	for (int i = 0; i < world->ranks; i++)
+		for (int j = 0; j < world->ranks; j++)
+			if (world->rank[i]->app.gave[j] != world->rank[j]->app.took[i])
+				return "what a rank was given is not what the other gave";
+	return NULL;
 }
 
 /* --- halo: a step program; neighbours exchange, and ranks drift apart ------------------------------------------------------- */
@@ -228,6 +249,7 @@ static void bank_take(struct rank *rank, const struct status *status)
 	} else {
 		rank->app.balance += status->payload.a;
 		rank->app.got[status->source]++;
+		took(rank, status);
 	}
 }
 
@@ -238,7 +260,8 @@ static void bank_give(struct rank *rank)
 	if (app->remaining > 0) {
 		int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
 		int64_t amount = (int64_t)draw(rank->world, 100);
-		app_send(rank, (int)draw(rank->world, 2), to, (int)draw(rank->world, 2), amount, 0);
+		app_send(rank, (int)draw(rank->world, 2), to, (int)draw(rank->world, 2), amount, app->remaining);
+		gave(rank, to, amount, app->remaining);
 		app->balance -= amount;
 		app->sent[to]++;
 		app->remaining--;
@@ -310,7 +333,8 @@ static void synchronous_run(struct rank *rank)
 		} else if (rank->app.remaining > 0 && draw(rank->world, 3) == 0) {
 			int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
 			int64_t amount = (int64_t)draw(rank->world, 100);
-			send = app_issend(rank, OTHER_COMM, to, TRANSFER, amount, 0);
+			send = app_issend(rank, OTHER_COMM, to, TRANSFER, amount, rank->app.remaining);
+			gave(rank, to, amount, rank->app.remaining);
 			rank->app.balance -= amount;
 			rank->app.sent[to]++;
 			rank->app.remaining--;
@@ -375,7 +399,7 @@ static const char *bank_check(struct world *world)
 	int64_t sum = 0;
 	for (int i = 0; i < world->ranks; i++)
 		sum += world->rank[i]->app.balance;
-	return sum == (int64_t)world->ranks * STARTING_BALANCE ? NULL : "money was lost or made";
+	return sum == (int64_t)world->ranks * STARTING_BALANCE ? check_pairs(world) : "money was lost or made";
 }
 
 /* --- steal: idle ranks ask for work and wait for the answer, answering others meanwhile -------------------------------------------- */
@@ -506,12 +530,14 @@ static void nbx_round(struct rank *rank)
 		int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
 		int64_t value = (int64_t)draw(rank->world, 1000);
 		sends[i] = app_issend(rank, WORLD_COMM, to, tag, value, app->step);
+		gave(rank, to, value, app->step);
 		app->balance -= value;
 	}
 	for (;;) {
 		if (app_iprobe(rank, WORLD_COMM, ANY, tag, &status)) {
 			app_recv(rank, WORLD_COMM, status.source, tag, &status);
 			app->balance += status.payload.a;
+			took(rank, &status);
 		}
 		for (int i = 0; i < count; i++)
 			if (sends[i] && app_test(rank, sends[i], NULL)) {
@@ -547,6 +573,7 @@ static void rounds_round(struct rank *rank)
 			int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
 			int64_t value = (int64_t)draw(rank->world, 1000);
 			sends[i] = app_issend(rank, WORLD_COMM, to, tag, value, app->step);
+			gave(rank, to, value, app->step);
 			app->balance -= value;
 		}
 		app->phase = 1;
@@ -557,6 +584,7 @@ static void rounds_round(struct rank *rank)
 		if (app_iprobe(rank, WORLD_COMM, ANY, tag, &status)) {
 			app_recv(rank, WORLD_COMM, status.source, tag, &status);
 			app->balance += status.payload.a;
+			took(rank, &status);
 		}
 		for (int i = 0; i < count; i++)
 			if (sends[i] && app_test(rank, sends[i], NULL)) {
@@ -584,7 +612,7 @@ static const char *nbx_check(struct world *world)
 	int64_t sum = 0;
 	for (int i = 0; i < world->ranks; i++)
 		sum += world->rank[i]->app.balance;
-	return sum == 0 ? NULL : "a synchronous message was missed";
+	return sum == 0 ? check_pairs(world) : "a synchronous message was missed";
 }
 
 /* --- reduce: an event program in which all ranks reduce now and then ------------------------------------------------------------------- */

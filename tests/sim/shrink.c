@@ -11,7 +11,7 @@
 
 #include "sim/sim.h"
 
-enum { SECONDS_ALONE = 120, SEEDS_TRIED = 200, SEEDS_AT_LAST = 4000, FAILURES_COMPARED = 20 };
+enum { SECONDS_ALONE = 200, SEEDS_TRIED = 200, SEEDS_AT_LAST = 4000, FAILURES_COMPARED = 20 };
 
 /* What an assertion said is the kind of the failure. */
 static void ended_badly(int status, FILE *said)

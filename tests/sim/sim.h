@@ -107,6 +107,7 @@ struct request {
 	bool done;                 /* complete in MPI; the application may not know */
 	bool told;
 	bool cancelled;
+	int owner;
 	int comm, source, tag;
 	uint64_t handle;
 	struct message *message;
@@ -162,6 +163,7 @@ struct rank {
 	struct thread threads[THREADS_MOST];
 	int thread_count, thread;   /* how many; the one that runs */
 	int weight;
+	bool resting;               /* it waits, and nothing has come for it since it last looked */
 	int64_t away_until_ns;      /* it calls nothing, or comes to no safepoint, until then */
 	bool away_from_all;
 	bool begun_program, finalizing;
@@ -375,12 +377,17 @@ void shrink(struct options *options, double seconds);
 unsigned draw(struct world *world, unsigned below);
 bool chance(struct world *world, int percent);
 void yield(struct rank *rank);
+/* The same, of a rank that waits. */
+void rest(struct rank *rank);
+static inline void wake(struct rank *rank) { rank->resting = false; }
+void wake_all(struct world *world);
 /* The options are drawn in full. */
 void world_run(const struct options *options, bool trace);
 struct epoch *world_epoch(struct world *world, uint64_t epoch);
 /* One line of the trace (docs/simulator.md). message: null, or whose stream and position it is. */
 void note_line(struct rank *rank, const char *kind, uint64_t epoch, const struct message *message, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
+#define note_only(rank, ...) do { if ((rank)->world->tracing) note_line(rank, __VA_ARGS__); } while (0)
 #define note(rank, ...) do { results->lines++; if ((rank)->world->tracing) note_line(rank, __VA_ARGS__); } while (0)
 void fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 void *grown(void *list, size_t count, size_t *room, size_t size);

@@ -13,6 +13,8 @@ enum {
 	STACK_BYTES = 96 << 10, STACK_BYTES_MANY = 32 << 10, MANY_RANKS = 64,
 	REQUESTS_FREE = 100,
 	CALM_MOST = 3000000, /* events of the second phase, in a small world */
+	STILL = 2000,        /* turns of each rank in which nothing happens: then time goes fast, ... */
+	STILL_MOST = 100000, /* ... and after so many events more of 1 ms it is over */
 };
 
 unsigned draw(struct world *world, unsigned below)
@@ -89,6 +91,20 @@ void yield(struct rank *rank)
 	struct thread *thread = &rank->threads[rank->thread];
 	if (_setjmp(thread->at) == 0)
 		_longjmp(scheduler, 1);
+}
+
+/* What only time brings is looked for again and again. */
+void rest(struct rank *rank)
+{
+	rank->resting = !rank->wait_image && !rank->wait_publish && !rank->wait_barrier && !rank->wait_verdict;
+	yield(rank);
+	rank->resting = false;
+}
+
+void wake_all(struct world *world)
+{
+	for (int i = 0; i < world->ranks; i++)
+		wake(world->rank[i]);
 }
 
 static void start(void)
@@ -301,6 +317,9 @@ static void maybe_away(struct world *world, struct rank *rank)
 static void resume_one(struct world *world)
 {
 	struct rank *rank = world->rank[draw(world, (unsigned)world->ranks)];
+	/* In large worlds most ranks wait: those that something has come for are looked for first. */
+	for (int i = 0; world->ranks > PEERS_MOST && (rank->resting || rank->left) && i < 16; i++)
+		rank = world->rank[draw(world, (unsigned)world->ranks)];
 	if (rank->weight != 4 && !world->calm && draw(world, 16) >= (unsigned)rank->weight)
 		return;
 	maybe_away(world, rank);
@@ -362,9 +381,23 @@ static void check_end(struct world *world)
 	}
 }
 
+/* What waits for a time need not be waited for. */
+static void look_for_stillness(struct world *world, uint64_t *lines, uint64_t *since)
+{
+	uint64_t still = (uint64_t)world->ranks * STILL;
+	if (*lines != results->lines) {
+		*lines = results->lines;
+		*since = world->actions;
+	}
+	if (world->actions - *since > still)
+		world->now_ns += 1000000;
+	if (world->actions - *since > still + STILL_MOST)
+		what_hangs(world);
+}
+
 static void live(struct world *world)
 {
-	uint64_t calm_most = CALM_MOST + (uint64_t)world->ranks * 5000;
+	uint64_t calm_most = CALM_MOST + (uint64_t)world->ranks * 5000, lines = 0, since = 0;
 	while (world->left_count < world->ranks) {
 		unsigned what = draw(world, 100);
 		pass_time(world);
@@ -381,6 +414,8 @@ static void live(struct world *world)
 		}
 		if (!world->calm && world->actions >= world->calm_at)
 			calm_down(world);
+		if (world->calm)
+			look_for_stillness(world, &lines, &since);
 		if (world->actions > calm_most + (world->calm_at == UINT64_MAX ? world->dies_at : world->calm_at))
 			what_hangs(world);
 	}
