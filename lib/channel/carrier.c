@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "base/likely.h"
 
 enum { RING = 16, ENVELOPE_BYTES = 8 };
@@ -232,6 +233,7 @@ int carrier_send_marker(int to, const void *head, size_t head_size, const void *
 	int result = send(&markers, to, TAG_HEAD, sending, first, true, fault);
 	if (following == NULL)
 		return result;
+	crash_point("marker-between-head-and-counts");
 	if (result < 0) {
 		free(following);
 		return result;

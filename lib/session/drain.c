@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Late messages that the program does not ask for: found complete in the buffers of pending receives, and drained into the mailbox. */
+#include "base/crash.h"
 #include "base/log.h"
 #include "channel/comms.h"
 #include "channel/recorder.h"
@@ -41,6 +42,7 @@ static void look_at_receive(struct shadow *shadow)
 		drill_remember(copy);
 	shadow->flags |= SHADOW_RECORDED;
 	telling_give(&taking, false);
+	crash_point("message-recorded-in-buffer");
 }
 
 void drain_scan(int64_t now_ns, bool at_once)
@@ -105,6 +107,7 @@ static bool drain_one(uint64_t owed)
 	mail->turn = taking.turn;
 	mail->position = taking.position;
 	mailbox_put(&session.mailbox, mail);
+	crash_point("message-drained");
 	if (drill_is_on())
 		drill_drained();
 	if (mail->arriving == 0)

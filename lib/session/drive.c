@@ -9,6 +9,7 @@
 #include <x86intrin.h>
 #endif
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "channel/carrier.h"
 #include "session/drill.h"
@@ -20,6 +21,11 @@
 enum { SPINS_BEFORE_YIELD = 2048 };
 /* mpirun forwards a signal to every rank: the others leave it to rank 0, and ask themselves if nothing has come of it. */
 #define SIGNAL_PATIENCE_NS INT64_C(500000000)
+
+/* Of crash points. */
+#define ORDER(message) \
+	((const char *const[]){"none", "request", "announce", "ready", "cut", "hasten", "outcome"}[wire_kind((message).data, (message).size)])
+#define PART(message) ((message)->part == CARRIER_ORDER ? ORDER(*(message)) : (message)->part == CARRIER_MARKER_HEAD ? "head" : "counts")
 
 int64_t drive_now_ns(void)
 {
@@ -73,8 +79,10 @@ static void feed_message(const struct carrier_message *message)
 		[CARRIER_MARKER_HEAD] = SNAPSHOT_HEAD,
 		[CARRIER_MARKER_COUNTS] = SNAPSHOT_COUNTS,
 	};
+	crash_point_on("message-here", PART(message));
 	drive_feed((struct snapshot_event){
 		.kind = kinds[message->part], .peer = message->from, .data = message->data, .size = message->size});
+	crash_point_on("message-done", PART(message));
 }
 
 /* --- actions out ------------------------------------------------------------------------------------------------------ */
@@ -90,32 +98,44 @@ static void carry_out(struct snapshot_action *action)
 	struct fault fault = FAULT_NONE;
 	switch (action->kind) {
 	case SNAPSHOT_SEND_ORDER:
+		crash_point_on("order-to-send", ORDER(action->data));
 		if (carrier_send_order(action->peer, action->data.data, action->data.size, &fault) < 0)
 			carrier_failed(&fault);
+		crash_point_on("order-sent", ORDER(action->data));
 		break;
 	case SNAPSHOT_CAPTURE:
+		crash_point("capture-to-begin");
 		image_capture();
+		crash_point("cut-over");
 		break;
 	case SNAPSHOT_CUT:
 		inside.markers_out = true;
 		telling_cut();
+		crash_point("cut-noted");
 		break;
 	case SNAPSHOT_SEND_MARKER:
+		crash_point("marker-to-send");
 		if (carrier_send_marker(action->peer, action->data.data, action->data.size, action->counts.data,
 					action->counts.size, &fault) < 0)
 			carrier_failed(&fault);
+		crash_point("marker-sent");
 		break;
 	case SNAPSHOT_ENTER_BARRIER:
+		crash_point("barrier-to-enter");
 		carrier_enter_barrier();
 		inside.in_barrier = true;
+		crash_point("barrier-entered");
 		break;
 	case SNAPSHOT_FINISH_IMAGE:
+		crash_point("channels-closed");
 		if (drill_is_on())
 			drill_check();
 		else
 			image_finish();
+		crash_point("image-finishing");
 		break;
 	case SNAPSHOT_ABANDON_IMAGE:
+		crash_point("image-to-give-up");
 		if (drill_is_on())
 			drill_given_up();
 		if (inside.captured)
@@ -124,25 +144,36 @@ static void carry_out(struct snapshot_action *action)
 		inside.captured = false;
 		inside.finishing = false;
 		copies_drop_all();
+		crash_point("image-given-up");
 		break;
 	case SNAPSHOT_ENTER_VERDICT:
+		crash_point("verdict-to-enter");
 		carrier_enter_verdict(action->verdict);
 		inside.in_verdict = true;
+		crash_point("verdict-entered");
 		break;
 	case SNAPSHOT_KEEP:
 		copies_keep(action->token);
+		crash_point("message-kept");
 		break;
 	case SNAPSHOT_DROP:
 		copies_drop(action->token);
+		crash_point("message-dropped");
 		break;
 	case SNAPSHOT_REBASE:
+		crash_point("base-to-move");
 		telling_rebase();
+		crash_point("base-moved");
 		break;
 	case SNAPSHOT_PUBLISH:
+		crash_point("commit-to-ask");
 		image_publish(action->verdict);
+		crash_point("commit-asked");
 		break;
 	case SNAPSHOT_ENDED:
+		crash_point("end-to-tell");
 		report_outcome(snapshot_outcome(inside.snapshot));
+		crash_point("end-told");
 		break;
 	}
 }
@@ -166,6 +197,8 @@ static void look_at_signals(int64_t now_ns)
 		bool file = store_stop_seen(inside.store);
 		stop |= file && !inside.stop_sent;
 		inside.stop_sent = file;
+		if (stop)
+			crash_point("stop-seen");
 		if (stop)
 			drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_STOP});
 		if (request)
@@ -196,11 +229,13 @@ static void look_at_markers(void)
 {
 	if (inside.markers_out && carrier_markers_sent()) {
 		inside.markers_out = false;
+		crash_point("markers-matched");
 		drive_feed((struct snapshot_event){.kind = SNAPSHOT_MARKERS_SENT});
 	}
 	if (inside.in_barrier && carrier_barrier_done()) {
 		inside.in_barrier = false;
 		inside.in_flush = true;
+		crash_point("barrier-complete");
 	}
 }
 
@@ -220,6 +255,7 @@ static bool take_messages(void)
 			break;
 		inside.in_flush = false;
 		any = true;
+		crash_point("markers-flushed");
 		drive_feed((struct snapshot_event){.kind = SNAPSHOT_BARRIER});
 	}
 	return any;
@@ -231,6 +267,7 @@ static void look_at_verdict(void)
 	if (!inside.in_verdict || !carrier_verdict_done(&sum))
 		return;
 	inside.in_verdict = false;
+	crash_point("verdict-here");
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_VERDICT, .verdict = &sum});
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/crash.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mix.h"
@@ -143,15 +144,19 @@ void image_capture(void)
 		reason = REASON_CAPTURE;
 		code = list_comms(&fault);
 	}
+	crash_point("communicators-listed");
 	if (code == 0)
 		code = state_capture(inside.state, &inside.capture, &fault);
+	crash_point("state-captured");
 	if (code == 0) {
 		reason = REASON_IMAGE;
 		code = begin_image(&fault);
+		crash_point("image-asked");
 	}
 	inside.captured = code == 0;
 	inside.cut_made |= code == 0;
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_CAPTURED, .failed = code < 0, .reason = reason, .text = fault.text});
+	crash_point("cut-markers-out");
 	if (inside.captured && !inside.capture.copied)
 		wait_for_regions();
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_CUT_MADE, .held_ns = drive_now_ns() - began_ns});
@@ -304,9 +309,11 @@ void image_watch(int64_t now_ns)
 	if (state == STORE_FAILED || stalls) {
 		snprintf(text, sizeof text, "rank %d: %s", inside.rank,
 			 stalls ? "the disk finished no write in SEAMARK_TIMEOUT" : result.fault.text);
+		crash_point("image-failure-seen");
 		drive_feed((struct snapshot_event){.kind = SNAPSHOT_IMAGE, .failed = true, .text = text});
 	} else if (state == STORE_DURABLE && inside.finishing) {
 		inside.finishing = false;
+		crash_point("image-durable-seen");
 		drive_feed((struct snapshot_event){
 			.kind = SNAPSHOT_IMAGE, .bytes = result.bytes, .message_bytes = message_bytes,
 			.table_hash = mix64_pair((uint64_t)inside.rank, result.table_hash)});
@@ -318,6 +325,7 @@ void image_watch(int64_t now_ns)
 static void published(const struct fault *fault)
 {
 	inside.committing = false;
+	crash_point("commit-seen");
 	drive_feed((struct snapshot_event){
 		.kind = SNAPSHOT_PUBLISHED, .failed = fault->code < 0, .text = fault->text,
 		.reason = fault->code == SEAMARK_E_BUSY ? REASON_SUPERSEDED : REASON_MANIFEST});

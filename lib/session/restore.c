@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mix.h"
 #include "channel/comms.h"
@@ -56,9 +57,11 @@ int restore_begin_life(struct fault *fault)
 	if (inside.life_begun)
 		return inside.life_code < 0 ? fault_set(fault, inside.life_code, "%s", seamark_strerror(inside.life_code)) : 0;
 	inside.life_begun = true;
+	crash_point("life-to-begin");
 	inside.life_code = store_begin_life(inside.store, PATIENCE_S, run, &life, &next, fault);
 	if (inside.life_code == 0)
 		snapshot_set_life(inside.snapshot, run, life, next);
+	crash_point("life-begun");
 	return inside.life_code;
 }
 
@@ -69,6 +72,7 @@ int restore_share_life(struct fault *fault)
 		restore_begin_life(fault);
 	inside.life_shared = true;
 	inside.life_code = agree(fault);
+	crash_point("life-shared");
 	return inside.life_code;
 }
 
@@ -113,9 +117,11 @@ static int open_and_agree(struct fault *fault)
 				 inside.restored.ranks);
 	if (store_open_image(&inside.image, &inside.restored, (uint32_t)inside.rank, fault) == 0)
 		check_regions(inside.image, fault);
+	crash_point("image-opened");
 	if (agree(fault) < 0)
 		return fault->code;
 	uint64_t table = mix64_pair((uint64_t)inside.rank, store_image_table_hash(inside.image)), sum = 0;
+	crash_point("images-agreed");
 	PMPI_Allreduce(&table, &sum, 1, MPI_UINT64_T, MPI_SUM, MPI_COMM_WORLD);
 	if (sum != inside.restored.table_sum)
 		return fault_set(fault, SEAMARK_E_DAMAGED, "the images of checkpoint %" PRIu64 " are not those that its manifest names",
@@ -151,6 +157,7 @@ static int load_one(size_t saved, struct fault *fault)
 	int code = region.callbacks ? load_by_callback(saved, index, bytes, fault)
 				    : store_image_load_region(inside.image, saved, region.data, fault);
 	inside.loaded[saved] = code == 0;
+	crash_point("region-loaded");
 	return code;
 }
 
@@ -182,6 +189,7 @@ static int put_in_mailbox(const struct store_record *record, struct fault *fault
 		mail->tag = message->tag;
 		mail->turn = ++session.sequence.turn;
 		mailbox_put(&session.mailbox, mail);
+		crash_point("mail-put");
 	}
 	return 0;
 }
@@ -242,8 +250,10 @@ static int load_messages(struct fault *fault)
 		code = put_in_mailbox(&record, fault);
 	/* Collective: every rank comes here or none does. */
 	fault->code = code;
+	crash_point("record-read");
 	if (agree(fault) == 0)
 		comms_restore(old, count, fault);
+	crash_point("communicators-restored");
 	free(old);
 	return agree(fault);
 }
@@ -275,14 +285,17 @@ static int try_one(bool *written, struct fault *fault)
 	int code = open_and_agree(fault);
 	if (code == 0) {
 		*written = true;
+		crash_point("tables-agreed");
 		load_regions(fault);
 		code = agree(fault);
+		crash_point("regions-agreed");
 	}
 	if (code == 0)
 		code = load_messages(fault);
 	if (code < 0) {
 		forget_image();
 		empty_mailbox();
+		crash_point("restore-of-one-failed");
 	}
 	return code;
 }
@@ -301,7 +314,9 @@ static int share_choice(uint64_t below, struct fault *fault)
 	}
 	if (inside.rank == 0)
 		choose(below, &choice->chosen, &choice->fault);
+	crash_point("checkpoint-chosen");
 	PMPI_Bcast(choice, sizeof *choice, MPI_BYTE, 0, MPI_COMM_WORLD);
+	crash_point("choice-shared");
 	*fault = choice->fault;
 	inside.restored = choice->chosen;
 	free(choice);
@@ -366,6 +381,7 @@ int session_restore(int64_t *step)
 			report_fault(fault.code, "seamark_restore", &fault);
 		return fault.code;
 	}
+	crash_point("restore-to-begin");
 	code = restore_share_life(&fault);
 	if (code == 0 && strcmp(inside.settings.restart, "none") != 0)
 		code = find_and_load(&written, &fault);
@@ -385,6 +401,7 @@ int session_restore(int64_t *step)
 		report_fault(code, "seamark_restore", &fault);
 	if (code >= 0)
 		report_hello();
+	crash_point("restore-over");
 	return code;
 }
 
@@ -430,6 +447,7 @@ int restore_load_region(const char *name)
 			  region.bytes, bytes, inside.restored.number);
 	else
 		load_one(saved, &fault);
+	crash_point("region-loaded-later");
 	if (fault.code < 0)
 		report_fault(fault.code, "seamark_protect", &fault);
 	return fault.code;
@@ -447,8 +465,10 @@ int restore_settle(void)
 				  "the first safepoint", name, inside.restored.number);
 	}
 	inside.region_missing = fault.code < 0;
-	if (fault.code == 0)
+	if (fault.code == 0 && inside.image) {
 		forget_image();
+		crash_point("restore-settled");
+	}
 	if (fault.code < 0)
 		report_fault(fault.code, "seamark_safepoint", &fault);
 	return fault.code;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/mix.h"
 #include "channel/carrier.h"
@@ -135,6 +136,7 @@ static void named(int index, uint64_t key)
 	struct snapshot_actions actions = {0};
 	if (mailbox_adopt(&session.mailbox, key, (unsigned)index) != 0)
 		restore_place_mail(index);
+	crash_point("communicator-named");
 	if (!inside.snapshot)
 		return;
 	snapshot_comm_named(inside.snapshot, index, drive_now_ns(), &actions);
@@ -206,6 +208,7 @@ void session_begin(int thread_level)
 		stay_off(code < 0 ? code : SEAMARK_E_UNABLE, &fault);
 		return; /* communicators half made stay as they are */
 	}
+	crash_point("carrier-open");
 	comms_on_named(named, restore_take_back_mail);
 	if (signals_reinstall(&fault) < 0)
 		log_say(LOG_QUIET, "%s", fault.text);
@@ -250,13 +253,16 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 		if (!entered && (inside.rank != 0 || quiet)) {
 			if (inside.rank == 0)
 				snapshot_begin_no_more(inside.snapshot);
+			crash_point("finish-to-enter");
 			carrier_enter_finish();
 			entered = true;
+			crash_point("finish-entered");
 		}
 		if (entered && carrier_all_finished() && quiet)
 			break;
 		session_spin();
 	}
+	crash_point("finish-complete");
 	session.mode = SESSION_OFF;
 	session.hurry = SESSION_HURRY_NONE;
 	session.watching = false;
@@ -269,6 +275,7 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 	carrier_close();
 	recorder_close();
 	close_rooms();
+	crash_point("rooms-closed");
 	return MPI_SUCCESS;
 }
 

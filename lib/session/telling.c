@@ -2,6 +2,7 @@
 /* Messages told: their places in the cut. */
 #include <stdio.h>
 
+#include "base/crash.h"
 #include "channel/recorder.h"
 #include "session/drill.h"
 #include "session/telling.h"
@@ -95,6 +96,7 @@ void session_told_mail(struct mail *mail)
 	if (unlikely(session.drilling))
 		drill_told_mail(mail);
 	mail_free(mail);
+	crash_point("mail-told");
 }
 
 bool session_mail_arrived(struct mail *mail)

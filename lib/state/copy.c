@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "state/inside.h"
@@ -171,6 +172,7 @@ static int capture_regions(struct state *state, struct copy *copy, struct fault 
 			captured->data = memcpy(copy->blocks.data + place, region->data, region->bytes);
 			place += region->bytes;
 		}
+		crash_point("region-captured");
 	}
 	return result;
 }

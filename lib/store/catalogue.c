@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/list.h"
 #include "store/manifest.h"
 
@@ -126,6 +127,7 @@ static int take_manifest_away(const char *path, struct fault *fault)
 
 	if (rename(manifest.text, retired.text))
 		return errno == ENOENT ? 0 : fault_errno(fault, "cannot retire '%s'", manifest.text);
+	crash_point("manifest-retired");
 	return io_sync_folder(path, fault);
 }
 
@@ -140,13 +142,18 @@ int catalogue_remove(const char *path, struct fault *fault)
 	open = opendir(path);
 	if (!open)
 		return errno == ENOENT ? 0 : fault_errno(fault, "cannot open folder '%s'", path);
-	while ((file = readdir(open)))
-		if (is_ours(file->d_name) && unlinkat(dirfd(open), file->d_name, 0) && errno != ENOENT)
+	while ((file = readdir(open))) {
+		if (!is_ours(file->d_name))
+			continue;
+		if (unlinkat(dirfd(open), file->d_name, 0) && errno != ENOENT)
 			code = fault_errno(fault, "cannot remove '%s/%s'", path, file->d_name);
+		crash_point_on("old-file-removed", file->d_name);
+	}
 	closedir(open);
 	/* What a person has put there stays, and the folder with it. */
 	if (!code && rmdir(path) && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
 		code = fault_errno(fault, "cannot remove folder '%s'", path);
+	crash_point("old-folder-removed");
 	return code;
 }
 

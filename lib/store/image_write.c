@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/crash.h"
 #include "base/list.h"
 
 /* Small blocks are gathered, large ones are written from where they are. */
@@ -26,7 +27,9 @@ static int open_file(struct image_writer *writer, struct fault *fault)
 	for (int i = 0; i < 2 && writer->fd < 0; i++) {
 		if (mkdir(writer->folder.text, 0777) && errno != EEXIST)
 			return fault_errno(fault, "cannot make folder '%s'", writer->folder.text);
+		crash_point("image-folder-made");
 		writer->fd = open(writer->path.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+		crash_point("image-file-made");
 		if (writer->fd < 0 && errno != ENOENT)
 			break;
 	}
@@ -177,12 +180,14 @@ static int make_durable(struct image_writer *writer, struct fault *fault)
 	int fd = writer->fd;
 	int code = 0;
 
+	crash_point("image-to-sync");
 	if (fsync(fd))
 		code = fault_errno(fault, "cannot make '%s' durable", writer->path.text);
 	else if (!writer->go_on(writer->context))
 		code = given_up(fault);
 	if (code)
 		return code;
+	crash_point("image-synced");
 	writer->fd = -1;
 	if (close(fd))
 		return fault_errno(fault, "cannot write '%s'", writer->path.text);
@@ -197,6 +202,7 @@ int image_end(struct image_writer *writer, struct fault *fault)
 
 	if (code)
 		return code;
+	crash_point("image-header-to-write");
 	header.file_size = writer->offset;
 	format_put_header(page, &header);
 	code = write_piece(writer, page, sizeof page, 0, fault);
@@ -217,8 +223,10 @@ void image_discard(struct image_writer *writer, bool remove)
 	writer->region_room = writer->chunk_room = 0;
 	if (remove && writer->path.text[0]) {
 		unlink(writer->path.text);
+		crash_point("image-removed");
 		/* The last rank to give up takes the folder along; from the others it is not empty. */
 		rmdir(writer->folder.text);
+		crash_point("image-folder-removed");
 		writer->path.text[0] = 0;
 	}
 }

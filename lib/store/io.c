@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash.h"
+
 /* Linux writes no more than 2 GiB - 4 KiB at once. */
 #define AT_ONCE (UINT64_C(1) << 30)
 
@@ -43,6 +45,7 @@ int io_write(int fd, const void *data, uint64_t size, uint64_t offset, const cha
 		at += done;
 		size -= (uint64_t)done;
 		offset += (uint64_t)done;
+		crash_point_on("file-written", what);
 	}
 	return 0;
 }
@@ -106,16 +109,21 @@ int io_publish(const char *path, const void *data, size_t size, struct fault *fa
 
 	if (fd < 0)
 		return fault_errno(fault, "cannot make '%s'", temporary.text);
+	crash_point_on("publish-made", path);
 	code = io_write(fd, data, size, 0, temporary.text, fault);
 	/* Once only: the kernel may have dropped the pages that it failed to write, and a second fsync would then succeed. */
 	if (!code && fsync(fd))
 		code = fault_errno(fault, "cannot make '%s' durable", temporary.text);
+	crash_point_on("publish-synced", path);
 	if (close(fd) && !code)
 		code = fault_errno(fault, "cannot write '%s'", temporary.text);
 	if (!code && rename(temporary.text, path))
 		code = fault_errno(fault, "cannot rename '%s' to '%s'", temporary.text, path);
-	if (code)
+	crash_point_on("publish-renamed", path);
+	if (code) {
 		unlink(temporary.text);
+		crash_point_on("publish-failed", path);
+	}
 	return code;
 }
 
@@ -126,8 +134,10 @@ int io_sync_folder(const char *path, struct fault *fault)
 
 	if (fd < 0)
 		return fault_errno(fault, "cannot open folder '%s'", path);
+	crash_point_on("folder-to-sync", path);
 	if (fsync(fd))
 		code = fault_errno(fault, "cannot make folder '%s' durable", path);
+	crash_point_on("folder-synced", path);
 	close(fd);
 	return code;
 }
@@ -139,6 +149,7 @@ static int make_folder(const char *path, struct fault *fault)
 
 	if (mkdir(path, 0777))
 		return errno == EEXIST ? 0 : fault_errno(fault, "cannot make folder '%s'", path);
+	crash_point("folder-made");
 	above = io_path("%s", path);
 	slash = strrchr(above.text, '/');
 	if (!slash)

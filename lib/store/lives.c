@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "store/catalogue.h"
 #include "store/internal.h"
@@ -147,7 +148,9 @@ static int take_lock(struct store *store, double patience_s, struct fault *fault
 	fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (fd < 0)
 		return fault_errno(fault, "cannot open '%s'", path.text);
+	crash_point("lock-file-open");
 	code = wait_for_lock(store, fd, patience_s, path.text, fault);
+	crash_point("lock-taken");
 	if (code) {
 		close(fd);
 		return code;
@@ -168,6 +171,7 @@ static void sign_lock(struct store *store)
 	length = snprintf(text, sizeof text, "process %ld on host '%s', life %" PRIu32 "\n", (long)getpid(), host, store->life);
 	if (ftruncate(store->lock, 0) || pwrite(store->lock, text, (size_t)length, 0) != length)
 		log_say(LOG_DEBUG, "the lock could not be signed: %s", strerror(errno));
+	crash_point("lock-signed");
 }
 
 void lives_release_lock(struct store *store)
@@ -175,8 +179,10 @@ void lives_release_lock(struct store *store)
 	if (store->lock < 0)
 		return;
 	atomic_store(&lock_to_drop, -1);
+	crash_point("lock-to-release");
 	close(store->lock);
 	store->lock = -1;
+	crash_point("lock-released");
 }
 
 /* --- run.json ------------------------------------------------------------------------------------------------------ */
@@ -237,6 +243,7 @@ static int make_run(struct store *store, struct fault *fault)
 {
 	if (getrandom(store->run, sizeof store->run, 0) != (ssize_t)sizeof store->run)
 		return fault_errno(fault, "cannot draw a random number for the run");
+	crash_point("run-drawn");
 	return 0;
 }
 
@@ -281,6 +288,7 @@ static void remove_leavings(struct store *store, const struct catalogue_entry *l
 	struct io_path temporary = io_path("%s/run.json.tmp", store->folder);
 
 	unlink(temporary.text);
+	crash_point("leavings-to-remove");
 	for (size_t i = 0; i < count; i++) {
 		struct io_path path = catalogue_path(store->folder, list[i].number, list[i].life);
 		struct fault fault = FAULT_NONE;
@@ -304,11 +312,13 @@ int store_begin_life(struct store *store, double patience_s, uint8_t run[16], ui
 		code = name_life(store, list, count, fault);
 	if (!code)
 		code = write_run(store, fault);
+	crash_point("life-named");
 	if (code) {
 		lives_release_lock(store);
 	} else {
 		sign_lock(store);
 		remove_leavings(store, list, count);
+		crash_point("leavings-removed");
 		memcpy(run, store->run, sizeof store->run);
 		*life = store->life;
 		*next = count ? list[count - 1].number + 1 : 1;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "store/catalogue.h"
 #include "store/image_write.h"
@@ -81,8 +82,12 @@ static void clear_stop_file(struct writer *writer)
 {
 	struct io_path path = io_path("%s/stop", writer->store->folder);
 
-	if (atomic_exchange(&writer->clear_stop, false) && unlink(path.text) && errno != ENOENT)
+	if (!atomic_exchange(&writer->clear_stop, false))
+		return;
+	crash_point("stop-file-to-remove");
+	if (unlink(path.text) && errno != ENOENT)
 		log_say(LOG_QUIET, "cannot remove '%s': %s", path.text, strerror(errno));
+	crash_point("stop-file-removed");
 }
 
 /* At most once a second, whatever the thread is doing. */
@@ -129,12 +134,14 @@ static void run_write(struct image *image)
 	image->file.go_on = image_goes_on;
 	image->file.context = image;
 	image->begun = true;
+	crash_point("image-to-begin");
 	code = image_begin(&image->file, image->store->folder, &image->identity, &image->fault);
 	for (size_t i = 0; !code && i < image->count; i++)
 		code = image_put(&image->file, FORMAT_PROTECTED, image->regions[i].name, image->regions[i].data, image->regions[i].bytes,
 				 &image->fault);
 	if (code)
 		image_failed(image);
+	crash_point("image-regions-put");
 	atomic_store(&image->regions_written, true);
 }
 
@@ -144,6 +151,7 @@ static void run_finish(struct image *image)
 
 	if (atomic_load(&image->abandoned) || atomic_load(&image->state) == STORE_FAILED)
 		return;
+	crash_point("image-record-to-put");
 	code = image_put(&image->file, FORMAT_RECORD, "", image->record.data, image->record.size, &image->fault);
 	if (!code)
 		code = image_put(&image->file, FORMAT_MESSAGES, "", image->messages.data, image->messages.size, &image->fault);
@@ -157,6 +165,7 @@ static void run_finish(struct image *image)
 	image->table_hash = image->file.table_hash;
 	atomic_store(&image->progress_ns, io_now_ns());
 	image_discard(&image->file, false);
+	crash_point("image-durable");
 	atomic_store(&image->state, STORE_DURABLE);
 }
 
@@ -184,6 +193,7 @@ static int publish(struct writer *writer, const char *path, struct fault *fault)
 	code = io_sync_folder(writer->store->folder, fault);
 	if (code)
 		return code;
+	crash_point("manifest-to-write");
 	text = manifest_text(&writer->commit);
 	if (!text)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for '%s'", manifest.text);
@@ -191,9 +201,12 @@ static int publish(struct writer *writer, const char *path, struct fault *fault)
 	free(text);
 	if (code)
 		return code;
+	crash_point("manifest-in-place");
 	code = io_sync_folder(path, fault);
 	if (code && unlink(manifest.text))
 		log_say(LOG_QUIET, "cannot take '%s' away again: %s: remove it, it may not survive a crash", manifest.text, strerror(errno));
+	if (code)
+		crash_point("manifest-taken-back");
 	return code;
 }
 
@@ -201,7 +214,10 @@ static bool try_drop(struct writer *writer, uint64_t number)
 {
 	struct io_path path = catalogue_path(writer->store->folder, number, writer->store->life);
 
-	return !rmdir(path.text) || errno == ENOENT;
+	bool gone = !rmdir(path.text) || errno == ENOENT;
+
+	crash_point("attempt-dropped");
+	return gone;
 }
 
 /* Other ranks may not have removed their files yet; the next life removes what is left in the end. */
@@ -225,13 +241,18 @@ static void run_commit(struct writer *writer)
 {
 	struct io_path path = catalogue_path(writer->store->folder, writer->commit.identity.number, writer->commit.identity.life);
 	uint64_t keep = writer->keep;
-	int code = publish(writer, path.text, &writer->commit_fault);
+	int code;
 
+	crash_point("commit-to-begin");
+	code = publish(writer, path.text, &writer->commit_fault);
+	crash_point("commit-over");
 	/* From here on the next commit may be asked for, and nothing of this one is read any more. */
 	atomic_store(&writer->commit_state, code ? STORE_FAILED : STORE_DURABLE);
 	retry_drops(writer);
+	crash_point("retention-to-begin");
 	if (!code)
 		retention_retire(writer->store->folder, keep);
+	crash_point("retention-over");
 }
 
 /* --- the queue ----------------------------------------------------------------------------------------------------- */

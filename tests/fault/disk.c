@@ -3,6 +3,7 @@
  *   full:N   from the N-th write to an image on, the disk is full, for DISK_FOR writes (default: for good)
  *   fsync:N  the N-th fsync of an image fails with an input/output error
  *   name:N   the N-th rename of a manifest into place fails
+ *   folder:N the N-th fsync of a checkpoint's folder that has its manifest fails with an input/output error
  * Writes are counted per process. */
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,6 +25,17 @@ static bool is_image(int fd)
 		return false;
 	path[size] = 0;
 	return strstr(path, ".smk") != NULL && strstr(path, "rank") != NULL;
+}
+
+static bool is_published_folder(int fd)
+{
+	char link[64], path[4096];
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t size = readlink(link, path, sizeof path - 64);
+	if (size < 0)
+		return false;
+	strcpy(path + size, "/manifest.json");
+	return access(path, F_OK) == 0;
 }
 
 /* Whether this call of a kind is one that fails. */
@@ -54,7 +66,7 @@ int fsync(int fd)
 	static int (*real)(int);
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "fsync");
-	if (is_image(fd) && fails("fsync")) {
+	if ((is_image(fd) && fails("fsync")) || (is_published_folder(fd) && fails("folder"))) {
 		errno = EIO;
 		return -1;
 	}
