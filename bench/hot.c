@@ -87,6 +87,34 @@ static void turn_waitall_8(void)
 	MPI_Waitall(8, requests, MPI_STATUSES_IGNORE);
 }
 
+static void turn_any_waitall(void)
+{
+	MPI_Request requests[64];
+	for (int i = 0; i < 64; i++)
+		MPI_Irecv(in + 8 * i, 8, MPI_BYTE, MPI_ANY_SOURCE, MPI_ANY_TAG, world, &requests[i]);
+	for (int i = 0; i < 64; i++)
+		pmpi_send(out, 8, MPI_BYTE, 0, 1, world);
+	MPI_Waitall(64, requests, MPI_STATUSES_IGNORE);
+}
+
+static void turn_many_waitall(void)
+{
+	MPI_Request requests[64];
+	for (int i = 0; i < 64; i++)
+		MPI_Irecv(in + 8 * i, 8, MPI_BYTE, 0, 1, world, &requests[i]);
+	for (int i = 0; i < 64; i++)
+		pmpi_send(out, 8, MPI_BYTE, 0, 1, world);
+	MPI_Waitall(64, requests, MPI_STATUSES_IGNORE);
+}
+
+static void turn_irecv_any(void)
+{
+	MPI_Request request;
+	MPI_Irecv(in, 8, MPI_BYTE, MPI_ANY_SOURCE, MPI_ANY_TAG, world, &request);
+	pmpi_send(out, 8, MPI_BYTE, 0, 1, world);
+	MPI_Wait(&request, MPI_STATUS_IGNORE);
+}
+
 static void turn_iprobe(void)
 {
 	int found;
@@ -110,6 +138,9 @@ static const struct {
 	{"irecv-test", turn_irecv_test},
 	{"irecv-isend-waitall", turn_waitall},
 	{"4-irecv-4-isend-waitall", turn_waitall_8},
+	{"irecv-any-wait", turn_irecv_any},
+	{"64-irecv-waitall", turn_many_waitall},
+	{"64-irecv-any-waitall", turn_any_waitall},
 	{"iprobe-nothing", turn_iprobe},
 	{"barrier", turn_barrier},
 };

@@ -51,7 +51,7 @@ added() {
 
 if command -v valgrind >/dev/null; then
 	printf '%-24s %8s %8s %8s\n' "instructions per turn" without more "of them our own"
-	for calls in send recv recv-any isend-wait irecv-wait irecv-test irecv-isend-waitall 4-irecv-4-isend-waitall iprobe-nothing barrier; do
+	for calls in send recv recv-any isend-wait irecv-wait irecv-test irecv-isend-waitall 4-irecv-4-isend-waitall irecv-any-wait 64-irecv-waitall 64-irecv-any-waitall iprobe-nothing barrier; do
 		without=$(added $calls MPI=alone)
 		with=$(added $calls LD_PRELOAD="$seldom")
 		printf '%-24s %8d %+8d %8d\n' $calls "${without% *}" $((${with% *} - ${without% *})) "${with#* }"

@@ -32,36 +32,57 @@ static uint64_t mask_of(const struct shadow *shadow)
 	return mask;
 }
 
+/* Room for one more at the end: that of those decided before is used again once it is half of all. */
+static bool make_room(struct sequence *sequence)
+{
+	if (sequence->first_doubt != 0 && sequence->first_doubt >= sequence->uncertain) {
+		memmove(sequence->doubts, sequence->doubts + sequence->first_doubt, sequence->uncertain * sizeof *sequence->doubts);
+		sequence->first_doubt = 0;
+	}
+	size_t end = sequence->first_doubt + sequence->uncertain;
+	struct doubt *doubts = list_with_room(sequence->doubts, end, &sequence->doubt_room, sizeof *doubts);
+	if (!doubts)
+		return false;
+	sequence->doubts = doubts;
+	return true;
+}
+
 void position_doubt(struct sequence *sequence, const struct shadow *shadow)
 {
-	struct doubt *doubts = list_with_room(sequence->doubts, sequence->uncertain, &sequence->doubt_room, sizeof *doubts);
-	if (!doubts) {
+	if (sequence->first_doubt + sequence->uncertain == sequence->doubt_room && !make_room(sequence)) {
 		sequence->broken = true;
 		return;
 	}
-	sequence->doubts = doubts;
+	struct doubt *first = sequence->doubts + sequence->first_doubt;
 	/* A wildcard's turn is the last one drawn; that of a cancelling receive may be any. */
 	uint32_t at = sequence->uncertain++;
-	for (; at > 0 && sequence->doubts[at - 1].turn > shadow->turn; at--)
-		sequence->doubts[at] = sequence->doubts[at - 1];
-	sequence->doubts[at] = (struct doubt){.turn = shadow->turn, .key = shadow->key, .mask = mask_of(shadow)};
+	for (; at > 0 && first[at - 1].turn > shadow->turn; at--)
+		first[at] = first[at - 1];
+	first[at] = (struct doubt){.turn = shadow->turn, .key = shadow->key, .mask = mask_of(shadow)};
 }
 
 /* What the shadow is about is decided. Without memory it was never among them. */
 static void decide(struct sequence *sequence, const struct shadow *shadow)
 {
-	for (uint32_t i = 0; i < sequence->uncertain; i++)
-		if (sequence->doubts[i].turn == shadow->turn) {
-			memmove(&sequence->doubts[i], &sequence->doubts[i + 1],
-				(sequence->uncertain - i - 1) * sizeof *sequence->doubts);
-			sequence->uncertain--;
-			return;
-		}
+	struct doubt *first = sequence->doubts + sequence->first_doubt;
+	for (uint32_t i = 0; i < sequence->uncertain; i++) {
+		if (first[i].turn != shadow->turn)
+			continue;
+		sequence->uncertain--;
+		if (i == 0)
+			sequence->first_doubt++;
+		else
+			memmove(&first[i], &first[i + 1], (sequence->uncertain - i) * sizeof *first);
+		if (sequence->uncertain == 0)
+			sequence->first_doubt = 0;
+		return;
+	}
 }
 
 bool position_is_final(const struct sequence *sequence, uint64_t key, uint64_t turn)
 {
-	for (const struct doubt *doubt = sequence->doubts, *end = doubt + sequence->uncertain; doubt < end && doubt->turn < turn; doubt++)
+	const struct doubt *doubt = sequence->doubts + sequence->first_doubt, *end = doubt + sequence->uncertain;
+	for (; doubt < end && doubt->turn < turn; doubt++)
 		if (((doubt->key ^ key) & doubt->mask) == 0)
 			return false;
 	return true;

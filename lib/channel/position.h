@@ -34,7 +34,8 @@ struct sequence {
 	uint64_t turn;              /* the last one drawn */
 	uint32_t uncertain;         /* how many doubts */
 	uint32_t aside_count;
-	struct doubt *doubts;       /* in the order of their turns */
+	struct doubt *doubts;       /* in the order of their turns, from first_doubt on */
+	size_t first_doubt;         /* wildcards are mostly decided in the order in which they were posted */
 	struct taking *aside;       /* taken, position not final; in order of taking */
 	size_t doubt_room;
 	size_t aside_room;
@@ -108,6 +109,21 @@ static inline bool position_pass(struct sequence *sequence, struct ledger *ledge
 	if (unlikely(stream->key != key || !position_is_plain(sequence) || stream->seen != stream->total))
 		return false;
 	stream->seen = ++stream->total;
+	return true;
+}
+
+/* The whole of telling a wildcard whose message is of the stream `key`, in the common case: it is the first of those pending, and nothing of the stream is. false: nothing
+ * has happened. */
+static inline bool position_tell_wildcard(struct sequence *sequence, struct ledger *ledger, struct shadow *shadow, uint64_t key)
+{
+	struct ledger_stream *stream = ledger_home(&ledger->seen, key);
+	if (unlikely(sequence->aside_count != 0 || sequence->uncertain == 0 ||
+		     sequence->doubts[sequence->first_doubt].turn != shadow->turn || stream->key != key || stream->seen != stream->total))
+		return false;
+	stream->seen = ++stream->total;
+	sequence->uncertain--;
+	sequence->first_doubt = sequence->uncertain ? sequence->first_doubt + 1 : 0;
+	shadow_drop_home(&sequence->shadows, shadow);
 	return true;
 }
 

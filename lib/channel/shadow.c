@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_ROOM = 64, OTHERS_FIRST_BITS = 4, DROPPED = 1 };
+/* Up to SMALL_ROOM the table grows when an eighth is full rather than half: handles are mostly addresses at equal distances, which then do not meet, and as long as everybody is at home
+ * all calls have short ways. */
+enum { FIRST_ROOM = 64, SMALL_ROOM = 1024, OTHERS_FIRST_BITS = 4, DROPPED = 1 };
 
 static struct shadow *slots_new(size_t room)
 {
@@ -159,7 +161,8 @@ static void grow(struct shadow_table *table)
 
 struct shadow *shadow_add(struct shadow_table *table, uint64_t handle)
 {
-	if (shadow_home(table, handle)->handle != 0 && table->used * 2 >= table_room(table))
+	size_t room = table_room(table);
+	if (shadow_home(table, handle)->handle != 0 && table->used * (room < SMALL_ROOM ? 8 : 2) >= room)
 		grow(table);
 	struct shadow *shadow = slot_for(table, handle);
 	if (shadow)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The shadow of a request: what Seamark must know of it that MPI does not tell. A slot of 64 bytes, found by the C handle: at the home of the handle, which
- * is looked at inline, or, if somebody else lives there, in a second table. A home that was left leaves nothing behind. When one is taken and half of all are, the
+ * is looked at inline, or, if somebody else lives there, in a second table. A home that was left leaves nothing behind. When one is taken and many are, the
  * table grows. Pure. */
 #ifndef CHANNEL_SHADOW_H
 #define CHANNEL_SHADOW_H

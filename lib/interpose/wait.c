@@ -190,6 +190,20 @@ static inline bool is_exact_receive(const struct shadow *shadow)
 	return likely(shadow->kind == SHADOW_RECEIVE && shadow->flags == 0);
 }
 
+/* Wildcards, and nothing else that is out of the ordinary. */
+static inline bool is_wildcard(const struct shadow *shadow)
+{
+	return shadow->kind == SHADOW_RECEIVE && (shadow->flags & ~(SHADOW_ANY_SOURCE | SHADOW_ANY_TAG)) == 0;
+}
+
+static inline bool tell_wildcard(struct shadow *shadow, const MPI_Status *status)
+{
+	if (unlikely((status->MPI_SOURCE | status->MPI_TAG) < 0))
+		return false;
+	uint64_t key = ledger_key(ledger_key_comm(shadow->key), (unsigned)status->MPI_SOURCE, (unsigned)status->MPI_TAG);
+	return position_tell_wildcard(&session.sequence, &session.ledger, shadow, key);
+}
+
 /* A request that has no shadow: there is nothing to tell. */
 static inline int hurry_wait_send(MPI_Request *request, MPI_Status *status, uint64_t handle)
 {
@@ -215,6 +229,17 @@ static inline int hurry_wait_receive(MPI_Request *request, MPI_Status *status, u
 	return MPI_SUCCESS;
 }
 
+static out_of_line int hurry_wait_wildcard(MPI_Request *request, MPI_Status *status, uint64_t handle, struct shadow *shadow)
+{
+	MPI_Status own;
+	struct waiting waiting = {request, status == MPI_STATUS_IGNORE ? &own : status, handle, 0};
+	int error = PMPI_Test(request, &waiting.complete, waiting.status);
+	if (unlikely(error != MPI_SUCCESS || !waiting.complete || !tell_wildcard(shadow, waiting.status)))
+		return go_on_waiting(&waiting, error);
+	session_close_safepoint();
+	return MPI_SUCCESS;
+}
+
 int MPI_Wait(MPI_Request *request, MPI_Status *status)
 {
 	if (unlikely(request == NULL || !session_hurry(SESSION_HURRY, SESSION_COMPLETES)))
@@ -225,6 +250,8 @@ int MPI_Wait(MPI_Request *request, MPI_Status *status)
 		return hurry_wait_receive(request, status, handle, shadow);
 	if (likely(shadow->handle != handle && session.sequence.shadows.others.used == 0))
 		return hurry_wait_send(request, status, handle);
+	if (shadow->handle == handle && is_wildcard(shadow))
+		return hurry_wait_wildcard(request, status, handle, shadow);
 	return wait_in_full(request, status);
 }
 
@@ -280,16 +307,17 @@ struct several {
 };
 
 /* Persistent requests that were served from the mailbox are replaced while MPI looks at the array. */
-static bool stand_in_several(struct several *several, int count, MPI_Request *requests)
+static bool stand_in_several(struct several *several, MPI_Request *requests)
 {
-	several->stood = malloc((size_t)count * sizeof *several->stood);
+	several->stood = malloc((size_t)several->count * sizeof *several->stood);
 	if (several->stood == NULL) {
 		session_unable("a wait for many requests", "there was no memory to follow it");
 		return false;
 	}
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < several->count; i++) {
 		several->stood[i] = requests[i];
 		interpose_stand_in(&requests[i]);
+		several->were[i] = requests[i];
 	}
 	return true;
 }
@@ -302,7 +330,8 @@ static void stand_down_several(struct several *several, MPI_Request *requests)
 	free(several->stood);
 }
 
-static bool begin_several(struct several *several, int count, MPI_Request *requests, MPI_Status *statuses)
+/* Keeps the requests as they are now. */
+static bool keep_several(struct several *several, int count, const MPI_Request *requests, MPI_Status *statuses)
 {
 	several->count = count;
 	several->stood = NULL;
@@ -318,13 +347,22 @@ static bool begin_several(struct several *several, int count, MPI_Request *reque
 			return false;
 		}
 	}
-	if (unlikely(session.stand_ins != 0) && count > 0 && !stand_in_several(several, count, requests)) {
+	for (int i = 0; i < count; i++)
+		several->were[i] = requests[i];
+	return true;
+}
+
+static bool begin_several(struct several *several, int count, MPI_Request *requests, MPI_Status *statuses)
+{
+	if (!keep_several(several, count, requests, statuses))
+		return false;
+	if (likely(session.stand_ins == 0) || count <= 0)
+		return true;
+	if (!stand_in_several(several, requests)) {
 		if (several->were != several->few_requests)
 			free(several->were);
 		return false;
 	}
-	for (int i = 0; i < count; i++)
-		several->were[i] = requests[i];
 	return true;
 }
 
@@ -431,18 +469,25 @@ static out_of_line int testall_in_full(int count, MPI_Request *requests, int *fl
 	return session_leave(told_several(&several, requests, used, error));
 }
 
+/* Without taking it. What MPI would raise when it is asked comes out when it is taken. */
+static inline bool is_complete(MPI_Request request)
+{
+	int complete = 0;
+	if (unlikely(interpose_tests_raise_on_world))
+		recorder_ask(request, &complete, MPI_STATUS_IGNORE);
+	else if (PMPI_Request_get_status(request, &complete, MPI_STATUS_IGNORE) != MPI_SUCCESS)
+		complete = 1;
+	return complete;
+}
+
 /* Their completion is awaited one after the other, without taking it. A test of all would rescan all; and where Open MPI finds the last of them complete, it says so in the next
  * call only: a poll could come in between. */
 static void await_all(int count, MPI_Request *requests)
 {
-	for (int i = 0; i < count; i++) {
-		int complete = requests[i] == MPI_REQUEST_NULL;
-		while (!complete) {
-			recorder_ask(requests[i], &complete, MPI_STATUS_IGNORE);
-			if (!complete)
-				session_spin();
-		}
-	}
+	session.spins = 0;
+	for (int i = 0; i < count; i++)
+		while (requests[i] != MPI_REQUEST_NULL && !is_complete(requests[i]))
+			session_spin();
 }
 
 static out_of_line int waitall_in_full(int count, MPI_Request *requests, MPI_Status *statuses)
@@ -455,7 +500,6 @@ static out_of_line int waitall_in_full(int count, MPI_Request *requests, MPI_Sta
 	MPI_Status *used;
 	int error;
 	session_turn(SESSION_COMPLETES);
-	session.spins = 0;
 	struct files_taken *files = unlikely(interpose_files != 0) ? interpose_take_files(count, requests) : NULL;
 	await_all(count, requests);
 	used = statuses_of(&several);
@@ -465,79 +509,125 @@ static out_of_line int waitall_in_full(int count, MPI_Request *requests, MPI_Sta
 	return session_leave(told_several(&several, requests, used, error));
 }
 
-/* The short way of a test for all of a few: the exact receives among them, if all others have no shadow. */
-struct exact {
-	uint64_t handle;
-	struct shadow *shadow;
-	int at;
+/* The short way of a test for all of a few: the receives among them, if all others have no shadow. */
+struct receives {
+	int count;
+	bool wildcards; /* there are: statuses are needed */
+	struct receive {
+		uint64_t handle;
+		struct shadow *shadow;
+		int at;
+	} list[FEW];
 };
 
-/* How many; -1: they take the long way. */
-static inline int find_exact(int count, const MPI_Request *requests, struct exact *exact)
+/* false: they take the long way. */
+static inline bool find_receives(int count, const MPI_Request *requests, struct receives *receives)
 {
 	const struct shadow_table *table = &session.sequence.shadows;
-	int found = 0;
+	receives->count = 0;
+	receives->wildcards = false;
 	if (unlikely(!session_hurry(SESSION_HURRY, SESSION_COMPLETES) || (unsigned)count > FEW || requests == NULL || table->others.used != 0))
-		return -1;
+		return false;
 	for (int i = 0; i < count; i++) {
 		const uint64_t handle = handle_of(requests[i]);
 		struct shadow *shadow = shadow_home(table, handle);
 		if (shadow->handle != handle)
 			continue;
-		if (unlikely(!is_exact_receive(shadow)))
-			return -1;
-		exact[found++] = (struct exact){handle, shadow, i};
+		if (unlikely(!is_exact_receive(shadow))) {
+			if (!is_wildcard(shadow))
+				return false;
+			receives->wildcards = true;
+		}
+		receives->list[receives->count++] = (struct receive){handle, shadow, i};
 	}
-	return found;
+	return true;
 }
 
-static inline int told_exact(const struct exact *exact, int found)
+static inline int told_exact(const struct receives *receives)
 {
 	/* Nobody adds shadows here: they stay where they are. */
-	for (const struct exact *end = exact + found; exact < end; exact++)
-		if (unlikely(!position_tell_at_home(&session.sequence, &session.ledger, exact->shadow)))
-			interpose_tell(exact->shadow, NULL);
+	for (const struct receive *at = receives->list, *end = at + receives->count; at < end; at++)
+		if (unlikely(!position_tell_at_home(&session.sequence, &session.ledger, at->shadow)))
+			interpose_tell(at->shadow, NULL);
 	session_close_safepoint();
 	return MPI_SUCCESS;
 }
 
 /* With an error some are complete and others are not: those whose handles have changed. */
-static out_of_line int told_exact_with_error(int count, MPI_Request *requests, MPI_Status *statuses, const struct exact *exact, int found,
-					     int error)
+static out_of_line int told_with_error(int count, MPI_Request *requests, MPI_Status *given, MPI_Status *used, const struct receives *receives, int error)
 {
 	struct several several;
-	if (!begin_several(&several, count, requests, statuses))
+	/* No persistent request is among them, that could be stood in for. */
+	if (!keep_several(&several, count, requests, given))
 		return error;
-	for (int i = 0; i < found; i++)
-		several.were[exact[i].at] = (MPI_Request)(uintptr_t)exact[i].handle;
-	return told_several(&several, requests, several.given ? several.given : MPI_STATUSES_IGNORE, error);
+	for (int i = 0; i < receives->count; i++)
+		several.were[receives->list[i].at] = (MPI_Request)(uintptr_t)receives->list[i].handle;
+	return told_several(&several, requests, used, error);
+}
+
+/* Wildcards are among them. complete: whether all are, and told. */
+static out_of_line int test_wildcards(int count, MPI_Request *requests, int *complete, MPI_Status *statuses, const struct receives *receives)
+{
+	MPI_Status own[FEW], *used = statuses == MPI_STATUSES_IGNORE ? own : statuses;
+	int error = PMPI_Testall(count, requests, complete, used);
+	if (unlikely(error != MPI_SUCCESS))
+		return told_with_error(count, requests, statuses, used, receives, error);
+	if (!*complete)
+		return MPI_SUCCESS;
+	for (const struct receive *at = receives->list, *end = at + receives->count; at < end; at++)
+		if (!(is_exact_receive(at->shadow) ? position_tell_at_home(&session.sequence, &session.ledger, at->shadow)
+						   : tell_wildcard(at->shadow, &used[at->at])))
+			interpose_tell(at->shadow, &used[at->at]);
+	session_close_safepoint();
+	return MPI_SUCCESS;
+}
+
+static inline int test_all(int count, MPI_Request *requests, int *complete, MPI_Status *statuses, const struct receives *receives)
+{
+	*complete = 0;
+	if (unlikely(receives->wildcards))
+		return test_wildcards(count, requests, complete, statuses, receives);
+	int error = PMPI_Testall(count, requests, complete, statuses);
+	if (unlikely(error != MPI_SUCCESS))
+		return told_with_error(count, requests, statuses, statuses, receives, error);
+	return likely(*complete) ? told_exact(receives) : MPI_SUCCESS;
 }
 
 int MPI_Testall(int count, MPI_Request requests[], int *flag, MPI_Status statuses[])
 {
-	struct exact exact[FEW];
-	int complete = 0, found = find_exact(count, requests, exact);
-	if (unlikely(found < 0 || flag == NULL))
+	struct receives receives;
+	int complete;
+	if (unlikely(!find_receives(count, requests, &receives) || flag == NULL))
 		return testall_in_full(count, requests, flag, statuses);
-	int error = PMPI_Testall(count, requests, &complete, statuses);
+	int error = test_all(count, requests, &complete, statuses, &receives);
 	*flag = complete;
-	if (unlikely(error != MPI_SUCCESS))
-		return told_exact_with_error(count, requests, statuses, exact, found, error);
-	if (unlikely(!complete))
+	if (unlikely(error == MPI_SUCCESS && !complete))
 		nothing_found();
-	return told_exact(exact, complete ? found : 0);
+	return error;
+}
+
+/* Some are not complete yet; then the short way once more, if it is still open. */
+static out_of_line int waitall_and_hurry(int count, MPI_Request *requests, MPI_Status *statuses)
+{
+	struct receives receives;
+	int complete;
+	if (unlikely(interpose_files != 0))
+		return waitall_in_full(count, requests, statuses);
+	await_all(count, requests);
+	if (unlikely(!find_receives(count, requests, &receives)))
+		return waitall_in_full(count, requests, statuses);
+	int error = test_all(count, requests, &complete, statuses, &receives);
+	return likely(complete || error != MPI_SUCCESS) ? error : waitall_in_full(count, requests, statuses);
 }
 
 int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[])
 {
-	struct exact exact[FEW];
-	int complete = 0, found = find_exact(count, requests, exact);
-	if (unlikely(found < 0))
+	struct receives receives;
+	int complete;
+	if (unlikely(!find_receives(count, requests, &receives)))
 		return waitall_in_full(count, requests, statuses);
-	int error = PMPI_Testall(count, requests, &complete, statuses);
-	if (unlikely(error != MPI_SUCCESS))
-		return told_exact_with_error(count, requests, statuses, exact, found, error);
-	return likely(complete) ? told_exact(exact, found) : waitall_in_full(count, requests, statuses);
+	int error = test_all(count, requests, &complete, statuses, &receives);
+	return likely(complete || error != MPI_SUCCESS) ? error : waitall_and_hurry(count, requests, statuses);
 }
 
 /* --- any ------------------------------------------------------------------------------------------------------------------------ */
