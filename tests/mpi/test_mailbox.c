@@ -367,6 +367,38 @@ static void test_truncation(void)
 	MPI_Errhandler_free(&errors);
 }
 
+/* While another's persistent receive is stood in for. */
+static void test_an_error_among_receives_that_nobody_stands_in_for(void)
+{
+	MPI_Request sends[ITEMS], requests[2], persistent;
+	MPI_Status statuses[2];
+	int in[2], other[3], last[3], held[3], flag = 0, error = MPI_SUCCESS;
+	if (size == 1) /* Open MPI reports no truncation from a rank to itself */
+		return;
+	MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+	MPI_Recv_init(held, 3, MPI_INT, before(), TAG, MPI_COMM_WORLD, &persistent);
+	prepare(sends, 1);
+	MPI_Start(&persistent);
+	CU_ASSERT_EQUAL(session.stand_ins, 1);
+	MPI_Irecv(in, 2, MPI_INT, before(), TAG, MPI_COMM_WORLD, &requests[0]);
+	MPI_Irecv(other, 3, MPI_INT, before(), TAG, MPI_COMM_WORLD, &requests[1]);
+	while (error == MPI_SUCCESS && !flag)
+		error = MPI_Testall(2, requests, &flag, statuses);
+	CU_ASSERT_EQUAL(error, MPI_ERR_IN_STATUS);
+	MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
+	check(other, &statuses[1], 2);
+	MPI_Wait(&persistent, statuses);
+	check(held, statuses, 0);
+	MPI_Recv(last, 3, MPI_INT, before(), TAG, MPI_COMM_WORLD, statuses);
+	check(last, statuses, 3);
+	for (int i = 4; i < ITEMS; i++)
+		MPI_Recv(last, 3, MPI_INT, before(), TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	MPI_Request_free(&persistent);
+	MPI_Waitall(ITEMS, sends, MPI_STATUSES_IGNORE);
+	MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
 static void test_freed_and_cancelled(void)
 {
 	MPI_Request sends[ITEMS], request;
@@ -416,6 +448,7 @@ static void add(CU_pSuite suite)
 	ORACLE_ADD(suite, test_messages_held_while_others_are_received);
 	ORACLE_ADD(suite, test_other_patterns_do_not_get_it);
 	ORACLE_ADD(suite, test_truncation);
+	ORACLE_ADD(suite, test_an_error_among_receives_that_nobody_stands_in_for);
 	ORACLE_ADD(suite, test_freed_and_cancelled);
 	ORACLE_ADD(suite, test_exchange_in_place);
 }
