@@ -363,17 +363,30 @@ static uint64_t place_word(int what, int comm, int target, int more)
 	return mix(mix(mix(p->seed, (uint64_t)what), (uint64_t)comm * 64 + (uint64_t)target), (uint64_t)more);
 }
 
+/* On a communicator of one process MPICH 4.0 forgets messages whose requests are freed, and gives a pending receive of any tag what its own
+ * collectives send. */
+static bool alone_in_mpich(int comm, int target)
+{
+	const struct world *world = &p->comms[comm];
+	return mpich && !world->inter && world->size[world->side[target]] == 1;
+}
+
+static bool any_tag(int comm, int target)
+{
+	return use(USE_ANYTAG) && !alone_in_mpich(comm, target);
+}
+
 static enum matching matching_of(int comm, int source, int target, int tag)
 {
 	int style = (int)(place_word(21, comm, target, 0) % 100);
 	if (style < 40)
 		return EXACT;
 	if (style < 55)
-		return use(USE_ANYTAG) && place_word(22, comm, target, source) % 2 ? ANY_TAG_OF_ONE : EXACT;
+		return any_tag(comm, target) && place_word(22, comm, target, source) % 2 ? ANY_TAG_OF_ONE : EXACT;
 	if (style < 72)
 		return use(USE_ANYSOURCE) && place_word(23, comm, target, tag) % 3 ? ANY_SOURCE_OF_TAG : EXACT;
 	if (style < 84)
-		return use(USE_ANYSOURCE) && use(USE_ANYTAG) ? ALL_WILD : EXACT;
+		return use(USE_ANYSOURCE) && any_tag(comm, target) ? ALL_WILD : EXACT;
 	return use(USE_LOOSE) ? LOOSE : EXACT;
 }
 
@@ -452,7 +465,7 @@ static void pattern(struct message *m)
 	m->with_tag = m->matching == ANY_TAG_OF_ONE || m->matching == ALL_WILD ? MPI_ANY_TAG : m->tag;
 	if (m->matching == LOOSE) {
 		m->from = use(USE_ANYSOURCE) && chance(50) ? MPI_ANY_SOURCE : m->source;
-		m->with_tag = use(USE_ANYTAG) && chance(50) ? MPI_ANY_TAG : m->tag;
+		m->with_tag = any_tag(m->comm, m->target) && chance(50) ? MPI_ANY_TAG : m->tag;
 	}
 }
 
@@ -482,6 +495,12 @@ static bool goes_by_itself(const struct message *m)
 {
 	/* MPICH buffers no message to oneself. */
 	return m->mode == BUFFERED || (m->mode == STANDARD && small(m) && m->source != m->target);
+}
+
+/* Whether the request may be freed before the message is received. */
+static bool may_free(const struct message *m)
+{
+	return !alone_in_mpich(m->comm, m->target);
 }
 
 static enum how_received draw_receive(const struct message *m)
@@ -605,7 +624,7 @@ static bool place(struct message *m, int begin, int post, int slot)
 		if (det || goes_by_itself(m))
 			m->end = end_at(least(after + draw(12), end_most), end_most);
 	}
-	if (m->how_sent == ISEND && use(USE_FREED) && chance(4)) {
+	if (m->how_sent == ISEND && use(USE_FREED) && chance(4) && may_free(m)) {
 		m->send_freed = true;
 		m->end = 0;
 	}
@@ -613,7 +632,7 @@ static bool place(struct message *m, int begin, int post, int slot)
 		int until = det ? end_most : least(limit, end_most);
 		m->received = end_at(least(most(begin, take) + draw(12), until), until);
 		if (m->how_received == IRECV && m->matching == EXACT && !safe && !m->reposted && !m->truncated && small(m) && use(USE_FREED) &&
-		    chance(4)) {
+		    chance(4) && may_free(m)) {
 			m->receive_freed = true;
 			m->received = 0;
 		}
@@ -732,7 +751,7 @@ static void add_series(int slot)
 	if (done == 0)
 		return;
 	if (sends) {
-		bool active = use(USE_FREED) && chance(20);
+		bool active = use(USE_FREED) && chance(20) && may_free(&base);
 		act(base.source, (uint64_t)slot << 20, SERIES_INIT, base.send_series, 0);
 		act(base.source, active ? p->messages[p->messages_count - 1].begin : send_end, SERIES_FREE, base.send_series, 0);
 	}

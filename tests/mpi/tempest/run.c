@@ -214,7 +214,7 @@ static void take_matched(int i)
 		int code = MPI_Mrecv(area->address, area->count, area->type, &handles[i], m->ignored ? MPI_STATUS_IGNORE : &status);
 		receive_done(i, m->ignored ? NULL : &status, code);
 	}
-	if (handles[i] != MPI_MESSAGE_NULL)
+	if (handles[i] != MPI_MESSAGE_NULL && !m->truncated) /* MPICH leaves it after an error */
 		wrong("receive %d: a message handle is left", i);
 }
 

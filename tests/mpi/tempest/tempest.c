@@ -15,7 +15,7 @@
 struct state state;
 struct plan plan;
 int rank, ranks;
-bool verbose;
+bool verbose, mpich;
 
 static uint64_t first_seed = 1, seeds = 1;
 static int uses = USE_ALL;
@@ -135,6 +135,15 @@ static void read_options(int argc, char **argv)
 	}
 }
 
+/* Where the libraries do wrong, each in its own way, plans differ. */
+static void find_library(void)
+{
+	char version[MPI_MAX_LIBRARY_VERSION_STRING];
+	int length;
+	OK(MPI_Get_library_version(version, &length));
+	mpich = strstr(version, "MPICH") != NULL;
+}
+
 /* Seamark's calls, if it is there: this program is not linked with it. */
 static void find_seamark(void)
 {
@@ -174,6 +183,7 @@ int main(int argc, char **argv)
 	read_options(argc, argv);
 	if (ranks > RANKS_MOST)
 		wrong("at most %d ranks", RANKS_MOST);
+	find_library();
 	worlds_start();
 	bool again = false;
 	if (safepoints) {

@@ -160,7 +160,7 @@ struct state {
 extern struct state state;
 extern struct plan plan;
 extern int rank, ranks;
-extern bool verbose;
+extern bool verbose, mpich;
 
 __attribute__((format(printf, 1, 2), noreturn)) void wrong(const char *format, ...);
 int expect_ok(int code, const char *call);
