@@ -123,6 +123,7 @@ void shadow_end(struct shadow_table *table, struct shadow *shadow)
 	}
 	shadow->kind = SHADOW_INACTIVE;
 	shadow->flags = SHADOW_PERSISTENT;
+	shadow->spare = 0;
 	shadow->key = ((const struct shadow_pattern *)(uintptr_t)shadow->extra)->key;
 }
 

@@ -33,6 +33,9 @@ enum {
 	SHADOW_COMPLETE = 64   /* its request is complete and gone, and it is about to be told: MPI cannot be asked about the handle any more */
 };
 
+/* In `spare`, of a receive that is complete: MPI ended it with an error, and what is in its buffer is not the message. */
+enum {SHADOW_FAILED = 1};
+
 struct shadow {
 	uint64_t handle;       /* 0: free; among the others: never used, and 1: dropped */
 	uint64_t turn;         /* place in the rank's one sequence of taking; 0: none */

@@ -121,8 +121,8 @@ int interpose_free_persistent(MPI_Request *request);
 
 /* The general path; the shadow is dropped. Null status: it is not needed. An error that MPI does not know of (a mail that did not fit), or MPI_SUCCESS. */
 int interpose_tell(struct shadow *shadow, MPI_Status *status);
-/* In a snapshot: marks what is complete, and looks once more for orders and markers. */
-void interpose_before_telling(uint64_t handle);
+/* In a snapshot: marks what is complete, with MPI's error for it, and looks once more for orders and markers. */
+void interpose_before_telling(uint64_t handle, int error);
 /* Hands an error of interpose_tell to the error handler of its communicator; `error` is what the call will return. */
 void interpose_raise(int error);
 
@@ -146,7 +146,7 @@ static inline int tell(uint64_t handle, MPI_Status *status)
 static inline int told_one(uint64_t handle, MPI_Status *status, int error)
 {
 	if (unlikely(session.watching))
-		interpose_before_telling(handle);
+		interpose_before_telling(handle, error);
 	int own = tell(handle, status);
 	session_close_safepoint();
 	if (unlikely(own != MPI_SUCCESS)) {

@@ -59,6 +59,8 @@ static int get_status(MPI_Request request, int *flag, MPI_Status *status)
 		/* The request stays, and may be asked: it is told now all the same. */
 		session_before_telling();
 		shadow = shadow_of(request);
+		if (error != MPI_SUCCESS && shadow->kind == SHADOW_RECEIVE)
+			shadow->spare = SHADOW_FAILED;
 		if (shadow->kind == SHADOW_DELIVERY)
 			own_error = told_delivery(shadow, status);
 		else if (shadow->kind == SHADOW_OTHER && shadow->spare == OTHER_DELIVERED)

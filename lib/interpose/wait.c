@@ -85,16 +85,19 @@ int interpose_tell(struct shadow *shadow, MPI_Status *status)
 	return MPI_SUCCESS;
 }
 
-static void mark_complete(uint64_t handle)
+static void mark_complete(uint64_t handle, int error)
 {
 	struct shadow *shadow = shadow_find(&session.sequence.shadows, handle);
-	if (shadow)
-		shadow->flags |= SHADOW_COMPLETE;
+	if (shadow == NULL)
+		return;
+	shadow->flags |= SHADOW_COMPLETE;
+	if (unlikely(error != MPI_SUCCESS) && shadow->kind == SHADOW_RECEIVE)
+		shadow->spare = SHADOW_FAILED;
 }
 
-void interpose_before_telling(uint64_t handle)
+void interpose_before_telling(uint64_t handle, int error)
 {
-	mark_complete(handle);
+	mark_complete(handle, error);
 	session_before_telling();
 }
 
@@ -412,11 +415,20 @@ static bool is_over(const struct several *several, const MPI_Request *requests, 
 	return complete;
 }
 
-static void mark_several(const struct several *several, const MPI_Request *requests, int error)
+/* Of one of several, in whose call there was this error. */
+static int error_of(const MPI_Status *statuses, int i, int error)
+{
+	int class = MPI_SUCCESS;
+	if (unlikely(error != MPI_SUCCESS) && statuses != MPI_STATUSES_IGNORE)
+		PMPI_Error_class(error, &class);
+	return class == MPI_ERR_IN_STATUS ? statuses[i].MPI_ERROR : error;
+}
+
+static void mark_several(const struct several *several, const MPI_Request *requests, const MPI_Status *statuses, int error)
 {
 	for (int i = 0; i < several->count; i++)
 		if (is_over(several, requests, i, error))
-			mark_complete(handle_of(several->were[i]));
+			mark_complete(handle_of(several->were[i]), error_of(statuses, i, error));
 	session_before_telling();
 }
 
@@ -435,7 +447,7 @@ static int told_several(struct several *several, MPI_Request *requests, MPI_Stat
 {
 	bool raise = false;
 	if (unlikely(session.watching))
-		mark_several(several, requests, error);
+		mark_several(several, requests, statuses, error);
 	for (int i = 0; i < several->count; i++) {
 		if (!is_over(several, requests, i, error))
 			continue;
@@ -689,7 +701,7 @@ static int told_some(struct several *several, MPI_Request *requests, int found, 
 		found = 0;
 	if (unlikely(session.watching)) {
 		for (int i = 0; i < found; i++)
-			mark_complete(handle_of(several->were[indices[i]]));
+			mark_complete(handle_of(several->were[indices[i]]), error_of(statuses, i, error));
 		session_before_telling();
 	}
 	for (int i = 0; i < found; i++) {

@@ -57,7 +57,8 @@ struct copy *copies_received(const struct shadow *shadow, const MPI_Status *stat
 	struct copy *copy = copy_new(shadow->key, shadow->turn, shadow->position);
 	if (!copy)
 		return NULL;
-	int64_t bytes = recorder_bytes(status);
+	/* Of a truncated message some MPIs say how long it was, and others only that it was. */
+	int64_t bytes = shadow->spare == SHADOW_FAILED ? -1 : recorder_bytes(status);
 	int code = bytes < 0 ? SEAMARK_E_VOID
 			     : recorder_pack(shadow->buffer, shadow->count, telling_type(shadow), bytes, &copy->data, &fault);
 	if (code == 0) {

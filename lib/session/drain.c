@@ -25,9 +25,11 @@ static void look_at_receive(struct shadow *shadow)
 	MPI_Status status;
 	int complete = 0, cancelled = 0;
 	int64_t limit;
-	recorder_ask(telling_request(shadow), &complete, &status);
+	int error = recorder_ask(telling_request(shadow), &complete, &status);
 	if (!complete)
 		return;
+	if (error != MPI_SUCCESS)
+		shadow->spare = SHADOW_FAILED;
 	PMPI_Test_cancelled(&status, &cancelled);
 	if (cancelled)
 		return;

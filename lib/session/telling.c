@@ -217,9 +217,11 @@ void drive_test_freed(void)
 		MPI_Request request = telling_request(shadow);
 		MPI_Status status;
 		int complete = 0, cancelled = 0;
-		PMPI_Test(&request, &complete, &status);
+		int error = PMPI_Test(&request, &complete, &status);
 		if (!complete)
 			continue;
+		if (error != MPI_SUCCESS && shadow->kind == SHADOW_RECEIVE)
+			shadow->spare = SHADOW_FAILED;
 		inside.freed--;
 		if (request != MPI_REQUEST_NULL)
 			PMPI_Request_free(&request); /* it was a persistent one */
