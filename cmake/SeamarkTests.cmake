@@ -2,6 +2,9 @@
 # How tests are added. Each runs in a folder of its own, emptied before it starts.
 
 set(SEAMARK_FRESH ${CMAKE_CURRENT_LIST_DIR}/fresh.sh)
+if("${MPI_C_LIBRARIES}" MATCHES "libmpich")
+	set(SEAMARK_MPICH TRUE)
+endif()
 set(SEAMARK_TEST_ENVIRONMENT
 	OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 	# More ranks than cores: they take turns, and no two worlds are bound to the same core.

@@ -81,7 +81,7 @@ below_test(mpi-below-off unsaved 2 $<TARGET_FILE:below_lazy> ENVIRONMENT SEAMARK
 
 # The MPI library inside the program: nobody can stand before it. The program runs as it would.
 find_library(SEAMARK_STATIC_MPICH libmpich.a)
-if(SEAMARK_STATIC_MPICH AND "${MPI_C_LIBRARIES}" MATCHES "libmpich")
+if(SEAMARK_STATIC_MPICH AND SEAMARK_MPICH)
 	pkg_check_modules(STATIC_MPICH QUIET mpich)
 	set(libraries ${STATIC_MPICH_STATIC_LIBRARIES})
 	list(REMOVE_ITEM libraries mpich)
