@@ -19,11 +19,24 @@ static struct request *new_request(struct rank *rank, enum request_kind kind, in
 	return request;
 }
 
-static void enter(struct rank *rank)
+/* place: where in the program. Where all orders are explored a program that found nothing waits until there is something to find. */
+static void begin_call(struct rank *rank, const void *place)
 {
-	yield(rank);
+	rank->place = place;
+	if (rank->idle && rank->world->explored)
+		rest(rank);
+	else
+		yield(rank);
+	rank->idle = false;
+}
+
+static void enter(struct rank *rank, const void *place)
+{
+	begin_call(rank, place);
 	driver_turn(rank);
 }
+
+#define HERE __builtin_return_address(0)
 
 static uint64_t outgoing(const struct rank *rank, int comm, int target, int tag)
 {
@@ -34,7 +47,7 @@ static uint64_t outgoing(const struct rank *rank, int comm, int target, int tag)
 
 void app_safepoint(struct rank *rank, int64_t step)
 {
-	yield(rank);
+	begin_call(rank, HERE);
 	driver_poll(rank);
 	/* Away: what would have been a safepoint is none. */
 	if (rank->away_until_ns > rank->world->now_ns && !rank->world->calm)
@@ -102,7 +115,7 @@ static struct message *start_send(struct rank *rank, int comm, int target, int t
 
 void app_send(struct rank *rank, int comm, int target, int tag, int64_t a, int64_t b)
 {
-	enter(rank);
+	enter(rank, HERE);
 	rank->open = false;
 	struct message *message = start_send(rank, comm, target, tag, a, b);
 	if (target == rank->rank || !rank->world->program->blocking || !chance(rank->world, rank->world->options.rendezvous))
@@ -119,7 +132,7 @@ void app_send(struct rank *rank, int comm, int target, int tag, int64_t a, int64
 
 struct request *app_isend(struct rank *rank, int comm, int target, int tag, int64_t a, int64_t b)
 {
-	enter(rank);
+	enter(rank, HERE);
 	rank->open = false;
 	struct message *message = start_send(rank, comm, target, tag, a, b);
 	struct request *request = new_request(rank, REQUEST_SEND, comm, target, tag);
@@ -132,7 +145,7 @@ struct request *app_isend(struct rank *rank, int comm, int target, int tag, int6
 
 struct request *app_issend(struct rank *rank, int comm, int target, int tag, int64_t a, int64_t b)
 {
-	enter(rank);
+	enter(rank, HERE);
 	rank->open = false;
 	struct request *request = new_request(rank, REQUEST_SYNCHRONOUS, comm, target, tag);
 	struct message *message = start_send(rank, comm, target, tag, a, b);
@@ -151,7 +164,7 @@ struct request *app_issend(struct rank *rank, int comm, int target, int tag, int
 
 struct request *app_irecv(struct rank *rank, int comm, int source, int tag)
 {
-	enter(rank);
+	enter(rank, HERE);
 	struct request *request = new_request(rank, REQUEST_RECEIVE, comm, source, tag);
 	tick(rank);
 	memcpy(request->clock, rank->clock, sizeof request->clock);
@@ -207,24 +220,25 @@ static bool is_done(struct rank *rank, struct request *request)
 {
 	if (request->kind == REQUEST_COLLECTIVE && !request->done)
 		request->done = net_collective(rank->world, request->comm, request->count)->entered == rank->world->ranks &&
-				chance(rank->world, 40);
+				maybe(rank->world, 40, true);
 	return request->done;
 }
 
 bool app_test(struct rank *rank, struct request *request, struct status *status)
 {
-	enter(rank);
+	enter(rank, HERE);
 	if (is_done(rank, request)) {
 		tell(rank, request, status);
 		return true;
 	}
 	rank->open = false;
+	rank->idle = true;
 	return false;
 }
 
 void app_wait(struct rank *rank, struct request *request, struct status *status)
 {
-	enter(rank);
+	enter(rank, HERE);
 	while (!is_done(rank, request)) {
 		driver_poll(rank);
 		rest(rank);
@@ -234,7 +248,7 @@ void app_wait(struct rank *rank, struct request *request, struct status *status)
 
 int app_testany(struct rank *rank, struct request **requests, int count, struct status *status)
 {
-	enter(rank);
+	enter(rank, HERE);
 	int first = (int)draw(rank->world, (unsigned)count);
 	for (int i = 0; i < count; i++) {
 		int at = (first + i) % count;
@@ -244,12 +258,13 @@ int app_testany(struct rank *rank, struct request **requests, int count, struct 
 		}
 	}
 	rank->open = false;
+	rank->idle = true;
 	return -1;
 }
 
 int app_waitany(struct rank *rank, struct request **requests, int count, struct status *status)
 {
-	enter(rank);
+	enter(rank, HERE);
 	for (;;) {
 		int first = (int)draw(rank->world, (unsigned)count);
 		for (int i = 0; i < count; i++) {
@@ -271,7 +286,7 @@ void app_recv(struct rank *rank, int comm, int source, int tag, struct status *s
 
 bool app_iprobe(struct rank *rank, int comm, int source, int tag, struct status *status)
 {
-	enter(rank);
+	enter(rank, HERE);
 	const struct mail *mail = mailbox_find(&rank->mailbox, (unsigned)rank->comm_index[comm], source, tag);
 	const struct message *message;
 	if (mail)
@@ -280,6 +295,7 @@ bool app_iprobe(struct rank *rank, int comm, int source, int tag, struct status 
 		message = net_probe(rank, comm, source, tag);
 	if (!message) {
 		rank->open = false;
+		rank->idle = true;
 		return false;
 	}
 	driver_before_telling(rank);
@@ -291,7 +307,7 @@ bool app_iprobe(struct rank *rank, int comm, int source, int tag, struct status 
 
 void app_cancel(struct rank *rank, struct request *request)
 {
-	enter(rank);
+	enter(rank, HERE);
 	if (request->kind == REQUEST_DELIVERY || request->done)
 		return;
 	position_cancelling(&rank->sequence, shadow_find(&rank->sequence.shadows, request->handle));
@@ -317,7 +333,7 @@ static uint64_t begin_collective(struct rank *rank, int comm, int64_t value)
 
 struct request *app_ibarrier(struct rank *rank, int comm)
 {
-	enter(rank);
+	enter(rank, HERE);
 	struct request *request = new_request(rank, REQUEST_COLLECTIVE, comm, 0, 0);
 	request->count = begin_collective(rank, comm, 0);
 	rank->collectives_pending++;
@@ -327,11 +343,11 @@ struct request *app_ibarrier(struct rank *rank, int comm)
 /* Blocking: answers nobody. */
 int64_t app_allreduce(struct rank *rank, int comm, int64_t value)
 {
-	enter(rank);
+	enter(rank, HERE);
 	uint64_t count = begin_collective(rank, comm, value);
 	int thread = rank->thread;
 	rank->threads[thread].blocked = true;
-	while (net_collective(rank->world, comm, count)->entered < rank->world->ranks || chance(rank->world, 50))
+	while (net_collective(rank->world, comm, count)->entered < rank->world->ranks || maybe(rank->world, 50, false))
 		rest(rank);
 	rank->threads[thread].blocked = false;
 	struct collective *collective = net_collective(rank->world, comm, count);
@@ -355,7 +371,7 @@ int app_comm_dup(struct rank *rank, int comm)
 
 void app_comm_free(struct rank *rank, int comm)
 {
-	enter(rank);
+	enter(rank, HERE);
 	rank->open = false;
 	driver_comm_freeing(rank, comm);
 	ledger_free_comm(&rank->ledger, rank->comm_index[comm]);

@@ -165,7 +165,7 @@ static void finish_image(struct rank *rank)
 	}
 	note(rank, "closed", rank->cut_epoch, NULL, "%zu recorded", cut->record_count);
 	rank->wait_image = true;
-	rank->image_at = rank->world->now_ns + (int64_t)draw(rank->world, 2000000);
+	rank->image_at = rank->world->late ? INT64_MAX : rank->world->now_ns + (int64_t)draw(rank->world, 2000000);
 }
 
 /* --- actions ----------------------------------------------------------------------------------------------------------- */
@@ -241,7 +241,7 @@ static void send_marker(struct rank *rank, struct snapshot_action *action)
 	action->data = (struct bytes_out){0};
 	rank->markers_out++;
 	note(rank, "marker", attempt_of(rank).epoch, NULL, "to %d", action->peer);
-	if (chance(world, 50)) {
+	if (maybe(world, 50, !world->late)) {
 		head->part = 2;
 		head->next = NULL;
 	}
@@ -322,7 +322,7 @@ static void publish(struct rank *rank)
 {
 	note(rank, "publish", rank->cut_epoch, NULL, "%s", "");
 	rank->wait_publish = true;
-	rank->publish_at = rank->world->now_ns + (int64_t)draw(rank->world, 1000000);
+	rank->publish_at = rank->world->late ? INT64_MAX : rank->world->now_ns + (int64_t)draw(rank->world, 1000000);
 }
 
 static void enter_verdict(struct rank *rank, const struct verdict *share)
@@ -664,12 +664,14 @@ static void take_inbox(struct rank *rank)
 			rank->world->rank[message->source]->markers_out--;
 			wake(rank->world->rank[message->source]);
 		}
-		if (message->comm == LANE_MARKERS && message->part == 1 && !rank->flush && chance(rank->world, 50)) {
+		if (message->comm == LANE_MARKERS && message->part == 1 && !rank->flush &&
+		    maybe(rank->world, 50, rank->world->late && !message->has_arrived)) {
 			i++;
 			continue;
 		}
 		memmove(&rank->inbox[i], &rank->inbox[i + 1], (rank->inbox_count - i - 1) * sizeof *rank->inbox);
 		rank->inbox_count--;
+		message->state = MESSAGE_TOLD;
 		if (message->comm == LANE_ORDERS) {
 			if (wire_kind(message->data.data, message->data.size) == WIRE_REQUEST)
 				rank->world->rank[message->source]->request_came = !rank->at_end;
@@ -718,8 +720,9 @@ static void look_at_marks(struct rank *rank)
 		rank->wait_markers = false;
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_MARKERS_SENT});
 	}
-	if (rank->wait_barrier && world_epoch(world, rank->cut_epoch)->at_barrier == world->ranks && chance(world, 50)) {
-		rank->wait_barrier = false;
+	if (rank->wait_barrier && world_epoch(world, rank->cut_epoch)->at_barrier == world->ranks &&
+	    maybe(world, 50, !world->late || rank->barrier_here)) {
+		rank->wait_barrier = rank->barrier_here = false;
 		note(rank, "barrier", rank->cut_epoch, NULL, "%s", "complete");
 		rank->flush = true;
 		take_inbox(rank); /* every marker was matched: here they are in full */
@@ -732,9 +735,9 @@ static void look_at_verdict(struct rank *rank)
 {
 	struct world *world = rank->world;
 	struct epoch *epoch = rank->wait_verdict ? world_epoch(world, rank->cut_epoch) : NULL;
-	if (!epoch || epoch->at_verdict < world->ranks || chance(world, 50))
+	if (!epoch || epoch->at_verdict < world->ranks || maybe(world, 50, world->late && !rank->verdict_here))
 		return;
-	rank->wait_verdict = false;
+	rank->wait_verdict = rank->verdict_here = false;
 	note(rank, "verdict", rank->cut_epoch, NULL, "%s", epoch->sum.open ? "a channel is open" : "");
 	struct verdict sum = epoch->sum;
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_VERDICT, .verdict = &sum});
@@ -762,7 +765,7 @@ void driver_poll(struct rank *rank)
 	}
 	look_at_marks(rank);
 	if (in_window(rank) && !(is_drill(rank) && attempt_of(rank).is_void)) {
-		if (chance(world, 30))
+		if (maybe(world, 30, world->scanning))
 			scan(rank);
 		if (rank->finalizing || world->now_ns - attempt_of(rank).cut_ns > world->drain_ns)
 			drain(rank, -1);
@@ -776,7 +779,7 @@ void driver_poll(struct rank *rank)
 /* At the beginning of a call: between snapshots seldom, in one always. */
 void driver_turn(struct rank *rank)
 {
-	if (snapshot_phase(rank->snapshot) != SNAPSHOT_IDLE || chance(rank->world, 30))
+	if (snapshot_phase(rank->snapshot) != SNAPSHOT_IDLE || maybe(rank->world, 30, true))
 		driver_poll(rank);
 }
 

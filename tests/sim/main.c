@@ -17,6 +17,7 @@ static const char help[] =
 	"  --seed S         one run;  --seeds A..B  many, until one fails\n"
 	"  --trace          every line of a run;  --shrink SECONDS  for making a failure shorter (20)\n"
 	"  --first P        fail unless P percent of the commits of step programs took one attempt\n"
+	"  --exhaust NAME   every order of events of a small world, or of all;  --states N  of each, at most\n"
 	"  --calm           what is not given is without faults, else it is drawn from the seed:\n";
 
 static const char *const path_names[PATH_COUNT] = {
@@ -105,6 +106,8 @@ struct command {
 	int first_least;
 	double shrink_s;
 	bool trace, calm;
+	const char *exhaust;
+	uint64_t states_most;
 };
 
 static bool parse(struct command *command, int argc, char **argv)
@@ -125,6 +128,10 @@ static bool parse(struct command *command, int argc, char **argv)
 			command->first = command->last = strtoull(value, NULL, 0);
 		else if (strcmp(name, "seeds") == 0 && sscanf(value, "%" SCNu64 "..%" SCNu64, &command->first, &command->last) == 2)
 			continue;
+		else if (strcmp(name, "exhaust") == 0)
+			command->exhaust = value;
+		else if (strcmp(name, "states") == 0)
+			command->states_most = strtoull(value, NULL, 0);
 		else if (strcmp(name, "first") == 0)
 			command->first_least = atoi(value);
 		else if (strcmp(name, "shrink") == 0)
@@ -160,7 +167,7 @@ static void explain(struct command *command)
 
 int main(int argc, char **argv)
 {
-	struct command command = {.first = 1, .last = 1, .shrink_s = 20};
+	struct command command = {.first = 1, .last = 1, .shrink_s = 20, .states_most = UINT64_MAX};
 	options_unset(&command.options);
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return usage(stdout), 0;
@@ -175,6 +182,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		printf(" %s", argv[i]);
 	printf("\n");
+	if (command.exhaust)
+		return explore(command.states_most, command.exhaust) ? 0 : 1;
 	if (run_apart(&command.options, command.first, command.last, command.trace)) {
 		explain(&command);
 		return 1;

@@ -57,7 +57,7 @@ static bool matches(const struct request *request, const struct message *message
 
 static void done_soon(struct world *world, struct request *request, int percent_now)
 {
-	if (chance(world, percent_now)) {
+	if (maybe(world, percent_now, !world->late)) {
 		request->done = true;
 		wake(world->rank[request->owner]);
 		return;
@@ -178,7 +178,7 @@ static void arrive(struct world *world, struct message *message)
 
 /* --- delivering ---------------------------------------------------------------------------------------------------------- */
 
-static bool is_behind_head(struct world *world, const struct message *message)
+bool net_is_behind_head(struct world *world, const struct message *message)
 {
 	if (message->comm >= COMMS_MOST || chance(world, world->overtaking))
 		return false;
@@ -198,6 +198,7 @@ static void marker_matched(struct world *world, const struct message *message)
 static void arrive_for_protocol(struct world *world, struct message *message)
 {
 	struct rank *rank = world->rank[message->target];
+	message->state = MESSAGE_VISIBLE;
 	rank->inbox = grown(rank->inbox, rank->inbox_count, &rank->inbox_room, sizeof *rank->inbox);
 	rank->inbox[rank->inbox_count++] = message;
 	wake(rank);
@@ -206,15 +207,11 @@ static void arrive_for_protocol(struct world *world, struct message *message)
 		marker_matched(world, message);
 }
 
-/* One message makes its way. false: none could. */
-bool net_deliver(struct world *world)
+bool net_deliver_from(struct world *world, size_t at)
 {
-	if (world->active_count == 0)
-		return false;
-	size_t at = draw(world, (unsigned)world->active_count);
 	struct lane *lane = &world->lanes[world->active[at]];
 	struct message *message = lane->first;
-	if (is_behind_head(world, message))
+	if (net_is_behind_head(world, message))
 		return false;
 	lane->first = message->next;
 	message->next = NULL;
@@ -229,14 +226,24 @@ bool net_deliver(struct world *world)
 	return true;
 }
 
+/* One message makes its way. false: none could. */
+bool net_deliver(struct world *world)
+{
+	return world->active_count != 0 && net_deliver_from(world, draw(world, (unsigned)world->active_count));
+}
+
+void net_complete_at(struct world *world, size_t at)
+{
+	world->completing[at]->done = true;
+	wake(world->rank[world->completing[at]->owner]);
+	world->completing[at] = world->completing[--world->completing_count];
+}
+
 bool net_complete(struct world *world)
 {
 	if (world->completing_count == 0)
 		return false;
-	size_t at = draw(world, (unsigned)world->completing_count);
-	world->completing[at]->done = true;
-	wake(world->rank[world->completing[at]->owner]);
-	world->completing[at] = world->completing[--world->completing_count];
+	net_complete_at(world, draw(world, (unsigned)world->completing_count));
 	return true;
 }
 

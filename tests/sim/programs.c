@@ -3,29 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mix.h"
-#include "sim/sim.h"
+#include "sim/programs.h"
 
 static int ranks_of(const struct rank *rank)
 {
 	return rank->world->ranks;
-}
-
-static int left_of(const struct rank *rank)
-{
-	return (rank->rank + ranks_of(rank) - 1) % ranks_of(rank);
-}
-
-static int right_of(const struct rank *rank)
-{
-	return (rank->rank + 1) % ranks_of(rank);
-}
-
-/* As many steps, rounds or transfers as are drawn, or fewer by --length. */
-static int64_t length(const struct rank *rank, int64_t drawn)
-{
-	int64_t most = rank->world->options.length;
-	return most && most < drawn ? most : drawn;
 }
 
 static void compute(struct rank *rank)
@@ -34,18 +16,7 @@ static void compute(struct rank *rank)
 		yield(rank);
 }
 
-/* What a rank gives to and takes from another, as sums of mixed values: at the end they have to be the same for each pair. */
-static void gave(struct rank *rank, int to, int64_t a, int64_t b)
-{
-	rank->app.gave[to] += mix64_pair((uint64_t)a, (uint64_t)b);
-}
-
-static void took(struct rank *rank, const struct status *status)
-{
-	rank->app.took[status->source] += mix64_pair((uint64_t)status->payload.a, (uint64_t)status->payload.b);
-}
-
-static const char *check_pairs(struct world *world)
+const char *check_pairs(struct world *world)
 {
 	for (int i = 0; i < world->ranks; i++)
 		for (int j = 0; j < world->ranks; j++)
@@ -777,6 +748,13 @@ const struct program programs[] = {
 	{"nbx", 2, SMALL, false, false, false, false, nbx_begin, nbx_run, NULL, nbx_check},
 	{"rounds", 2, SMALL, false, false, false, false, nbx_begin, rounds_run, NULL, nbx_check},
 	{"reduce", 1, SMALL, false, false, false, false, reduce_begin, reduce_run, NULL, bank_check},
+	{"ring", 1, RANKS_MOST, true, false, false, true, ring_begin, ring_run, NULL, ring_check},
+	{"hello", 1, RANKS_MOST, false, false, false, true, ring_begin, hello_run, NULL, ring_check},
+	{"one", 2, RANKS_MOST, false, false, false, true, ring_begin, one_run, NULL, one_check},
+	{"gather", 2, SMALL, false, true, false, false, ring_begin, gather_run, NULL, gather_check},
+	{"replies", 2, SMALL, false, false, false, false, replies_begin, replies_run, NULL, check_pairs},
+	{"threads", 1, SMALL, false, false, false, false, threads_begin, threads_run, threads_second, threads_check},
+	{"blocked", 2, SMALL, false, false, false, true, replies_begin, blocked_run, NULL, blocked_check},
 	{"server", 2, SMALL, false, true, false, false, server_begin, server_run, NULL, server_check},
 };
 const int program_count = sizeof programs / sizeof programs[0];

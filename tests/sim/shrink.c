@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +53,7 @@ bool run_apart(const struct options *options, uint64_t first, uint64_t last, boo
 	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would read what it finds */
 		if (said)
 			dup2(fileno(said), 2);
 		run_here(options, first, last, trace);

@@ -199,6 +199,9 @@ struct rank {
 	bool giving;
 	uint64_t last_collective;   /* epoch of the last outcome that a checkpoint call returned */
 	bool flush;                 /* the barrier is done: what is matched is received in full */
+	bool barrier_here, verdict_here; /* explored: they can be noticed */
+	bool idle;                  /* explored: its last call found nothing */
+	const void *place;          /* explored: where its program is */
 	bool wait_markers, wait_barrier, wait_verdict, wait_image, wait_publish;
 	bool want_request;
 	bool request_came;          /* rank 0 has it, and has not begun to end: it owes an answer */
@@ -282,6 +285,9 @@ struct world {
 	uint64_t dies_at, calm_at;  /* actions */
 	bool calm;                  /* the second phase: no faults */
 	bool died;
+	bool explored;              /* nothing is drawn: what happens next is chosen from outside */
+	bool late;                  /* ... and completions, and what is known of others, come as events of their own */
+	bool scanning;              /* ... and receives that are pending are looked at in every poll of a window */
 	bool quiet;                 /* without Seamark's snapshots, for comparison */
 	bool clocked;               /* there are vector clocks */
 	bool tracing;
@@ -322,7 +328,7 @@ static inline size_t stream_number(int source, int comm, int tag)
 
 /* --- what a run leaves, also when it fails ------------------------------------------------------------------------------ */
 
-enum { PROGRAMS_MOST = 32 };
+enum { PROGRAMS_MOST = 32, EXPLORED_DEPTH_MOST = 4000 };
 
 struct statistics {
 	uint32_t attempts[64];      /* commits by the number of attempts they took */
@@ -345,6 +351,8 @@ struct results {
 	uint64_t lines;             /* that its trace has so far */
 	char kind[200];             /* of failure: its text before numbers are put in; empty: none */
 	char text[600];
+	size_t depth;               /* explored: choices made so far */
+	uint8_t chosen[EXPLORED_DEPTH_MOST];
 	uint64_t paths[PATH_COUNT];
 	struct statistics statistics[PROGRAMS_MOST];
 };
@@ -383,6 +391,23 @@ static inline void wake(struct rank *rank) { rank->resting = false; }
 void wake_all(struct world *world);
 /* The options are drawn in full. */
 void world_run(const struct options *options, bool trace);
+/* A life, and what it is made of. before: the one before it, or null. */
+struct world *world_make(const struct options *options, int life, struct world *before, bool trace);
+void world_restore(struct rank *rank, const struct cut *cut);
+void world_live(struct world *world);
+void world_check_end(struct world *world);
+void world_free(struct world *world);
+/* Until the rank's coroutine yields. */
+void world_resume(struct rank *rank, int thread);
+/* By chance; where all orders of events are explored, as it says. */
+bool maybe(struct world *world, int percent, bool explored);
+
+/* print.c: a number for the state of a rank, and of the world: equal numbers, equal futures. */
+uint64_t print_rank(const struct rank *rank);
+uint64_t print_world(const struct world *world);
+
+/* explore.c: every order of events of some small worlds. false: something was left out. */
+bool explore(uint64_t states_most, const char *only);
 struct epoch *world_epoch(struct world *world, uint64_t epoch);
 /* One line of the trace (docs/simulator.md). message: null, or whose stream and position it is. */
 void note_line(struct rank *rank, const char *kind, uint64_t epoch, const struct message *message, const char *format, ...)
@@ -400,6 +425,9 @@ bool net_cancel(struct rank *rank, struct request *request);
 struct message *net_probe(struct rank *rank, int comm, int source, int tag);
 void net_take(struct rank *rank, struct message *message);
 bool net_deliver(struct world *world);
+bool net_deliver_from(struct world *world, size_t active);
+bool net_is_behind_head(struct world *world, const struct message *message);
+void net_complete_at(struct world *world, size_t completing);
 bool net_complete(struct world *world);
 struct collective *net_collective(struct world *world, int comm, uint64_t count);
 

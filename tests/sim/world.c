@@ -19,6 +19,8 @@ enum {
 
 unsigned draw(struct world *world, unsigned below)
 {
+	if (world->explored)
+		return 0;
 	world->random ^= world->random << 13;
 	world->random ^= world->random >> 7;
 	world->random ^= world->random << 17;
@@ -27,7 +29,12 @@ unsigned draw(struct world *world, unsigned below)
 
 bool chance(struct world *world, int percent)
 {
-	return percent > 0 && draw(world, 100) < (unsigned)percent;
+	return percent >= 100 || (percent > 0 && !world->explored && draw(world, 100) < (unsigned)percent);
+}
+
+bool maybe(struct world *world, int percent, bool explored)
+{
+	return world->explored ? explored : chance(world, percent);
 }
 
 void note_line(struct rank *rank, const char *kind, uint64_t epoch, const struct message *message, const char *format, ...)
@@ -96,7 +103,7 @@ void yield(struct rank *rank)
 /* What only time brings is looked for again and again. */
 void rest(struct rank *rank)
 {
-	rank->resting = !rank->wait_image && !rank->wait_publish && !rank->wait_barrier && !rank->wait_verdict;
+	rank->resting = rank->world->explored || (!rank->wait_image && !rank->wait_publish && !rank->wait_barrier && !rank->wait_verdict);
 	yield(rank);
 	rank->resting = false;
 }
@@ -130,7 +137,7 @@ static void start(void)
 }
 
 /* The first time by a context of its own, later by jumps, which cost no system call. */
-static void resume(struct rank *rank, int number)
+void world_resume(struct rank *rank, int number)
 {
 	struct thread *thread = &rank->threads[number];
 	rank->thread = number;
@@ -171,7 +178,7 @@ static struct rank *make_rank(struct world *world, int number)
 
 /* --- restart -------------------------------------------------------------------------------------------------------------- */
 
-static void restore(struct rank *rank, const struct cut *cut)
+void world_restore(struct rank *rank, const struct cut *cut)
 {
 	struct world *world = rank->world;
 	rank->app = cut->app;
@@ -237,7 +244,7 @@ static void draw_requests(struct world *world)
 }
 
 /* before: the life before this one, or null. */
-static struct world *make_world(const struct options *options, int life, struct world *before, bool trace)
+struct world *world_make(const struct options *options, int life, struct world *before, bool trace)
 {
 	struct world *world = calloc(1, sizeof *world);
 	world->options = *options;
@@ -269,7 +276,7 @@ static void free_epoch(struct epoch *epoch, int ranks)
 	free(epoch);
 }
 
-static void free_world(struct world *world)
+void world_free(struct world *world)
 {
 	for (int i = 0; i < world->ranks; i++)
 		driver_close(world->rank[i]);
@@ -325,7 +332,7 @@ static void resume_one(struct world *world)
 	maybe_away(world, rank);
 	if (rank->away_until_ns > world->now_ns && rank->away_from_all && !world->calm)
 		return;
-	resume(rank, rank->thread_count > 1 ? (int)draw(world, (unsigned)rank->thread_count) : 0);
+	world_resume(rank, rank->thread_count > 1 ? (int)draw(world, (unsigned)rank->thread_count) : 0);
 }
 
 /* The clock is an event. In large worlds a rank's turn comes seldom: time goes by turns of a rank. */
@@ -363,7 +370,7 @@ static void calm_down(struct world *world)
 	rank->want_request |= !rank->left && world->requests_left > 0;
 }
 
-static void check_end(struct world *world)
+void world_check_end(struct world *world)
 {
 	const char *wrong = world->program->check(world);
 	if (wrong)
@@ -395,7 +402,7 @@ static void look_for_stillness(struct world *world, uint64_t *lines, uint64_t *s
 		what_hangs(world);
 }
 
-static void live(struct world *world)
+void world_live(struct world *world)
 {
 	uint64_t calm_most = CALM_MOST + (uint64_t)world->ranks * 5000, lines = 0, since = 0;
 	while (world->left_count < world->ranks) {
@@ -419,7 +426,7 @@ static void live(struct world *world)
 		if (world->actions > calm_most + (world->calm_at == UINT64_MAX ? world->dies_at : world->calm_at))
 			what_hangs(world);
 	}
-	check_end(world);
+	world_check_end(world);
 }
 
 /* The snapshot to go on from: any that was committed, after a death the newest. A manifest that was on its way when all died is there, or is not. */
@@ -443,33 +450,33 @@ static void compare_with_quiet(struct world *world)
 {
 	struct options options = world->options;
 	options.lives = options.drill = options.die = options.away = options.empty = 0;
-	struct world *quiet = make_world(&options, 0, NULL, false);
+	struct world *quiet = world_make(&options, 0, NULL, false);
 	quiet->requests_left = 0;
 	quiet->every_ns = quiet->every_steps = 0;
 	quiet->quiet = true;
-	live(quiet);
+	world_live(quiet);
 	for (int i = 0; i < world->ranks; i++)
 		if (world->rank[i]->spoken != quiet->rank[i]->spoken)
 			fail(world, "rank %d does not say or hear what it does without snapshots", i);
-	free_world(quiet);
+	world_free(quiet);
 }
 
 void world_run(const struct options *options, bool trace)
 {
-	struct world *world = make_world(options, 1, NULL, trace);
-	live(world);
+	struct world *world = world_make(options, 1, NULL, trace);
+	world_live(world);
 	if (world->program->same && !world->died && options->seed % 4 == 0)
 		compare_with_quiet(world);
 	for (int life = 2; life <= 1 + options->lives; life++) {
 		struct epoch *chosen = choose(world);
 		if (!chosen && !world->died)
 			break;
-		struct world *next = make_world(options, life, world, trace);
+		struct world *next = world_make(options, life, world, trace);
 		for (int i = 0; chosen && i < next->ranks; i++)
-			restore(next->rank[i], &chosen->cuts[i]);
-		free_world(world);
+			world_restore(next->rank[i], &chosen->cuts[i]);
+		world_free(world);
 		world = next;
-		live(world);
+		world_live(world);
 	}
-	free_world(world);
+	world_free(world);
 }
