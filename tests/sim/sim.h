@@ -406,7 +406,7 @@ bool maybe(struct world *world, int percent, bool explored);
 uint64_t print_rank(const struct rank *rank);
 uint64_t print_world(const struct world *world);
 
-/* explore.c: every order of events of some small worlds. false: something was left out. */
+/* explore.c: every order of events of some small worlds, as far as states_most states of each go. false: one is wrong. */
 bool explore(uint64_t states_most, const char *only);
 struct epoch *world_epoch(struct world *world, uint64_t epoch);
 /* One line of the trace (docs/simulator.md). message: null, or whose stream and position it is. */
