@@ -221,7 +221,7 @@ static void cut(struct rank *rank)
 	paths[PATH_CUT_IN_CALL] += rank->polling && rank->open;
 	position_mark_cut(&rank->sequence);
 	rank->turn_at_cut = rank->sequence.turn;
-	oracle_cut(rank, attempt.epoch);
+	oracle_cut(rank, &attempt);
 	rank->wait_markers = true;
 	for (struct shadow *shadow = NULL; (shadow = shadow_next(&rank->sequence.shadows, shadow));) {
 		shadow->flags &= (uint8_t)~SHADOW_RECORDED;
@@ -299,6 +299,13 @@ static void ended(struct rank *rank)
 	epoch->ended++;
 	if (!(outcome->want & (WANT_EMPTY | WANT_DRILL)))
 		rank->request_came = false;
+	/* Of a communicator that was freed, what is owed may be known too late to be drained before. Else what is late is there, and is found. */
+	if (rank->rank == 0 && outcome->reason == REASON_OPEN_CHANNEL && !(outcome->want & WANT_DRILL) &&
+	    !world->options.away && !world->options.leap && !strstr(outcome->text, "freed a communicator"))
+		fail(world, "snapshot %" PRIu64 " was void because late messages were not found: %s", outcome->epoch, outcome->text);
+	if (rank->rank == 0 && !outcome->committed && reason_cause(outcome->reason) == REASON_TIMING && !outcome->again && !outcome->resigned &&
+	    !(outcome->want & (WANT_EMPTY | WANT_DRILL | WANT_COLLECTIVE)))
+		fail(world, "snapshot %" PRIu64 " was void for a matter of timing, and is not tried again", outcome->epoch);
 	if (rank->rank == 0 && (outcome->want & WANT_DRILL)) {
 		world->drilling = false;
 		paths[PATH_DRILL_GIVEN_UP] += outcome->reason != REASON_NONE;
@@ -605,6 +612,7 @@ static bool drain_one(struct rank *rank, uint64_t owed)
 	    ledger_stream(&rank->ledger.seen, key)->total >= limit || is_awaited(rank, key) ||
 	    !position_is_final(&rank->sequence, key, rank->sequence.turn + 1))
 		return false;
+	oracle_drained(rank, message);
 	net_take(rank, message);
 	paths[PATH_DRAINED]++;
 	message->state = MESSAGE_MAILED;

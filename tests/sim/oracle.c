@@ -92,19 +92,32 @@ void oracle_position(struct rank *rank, const struct message *message, int64_t p
 		     message->comm, position, offset);
 }
 
-void oracle_cut(struct rank *rank, uint64_t epoch)
+void oracle_cut(struct rank *rank, const struct snapshot_attempt *attempt)
 {
-	struct cut *cut = &world_epoch(rank->world, epoch)->cuts[rank->rank];
+	struct cut *cut = &world_epoch(rank->world, attempt->epoch)->cuts[rank->rank];
+	/* State captured and markers sent are one act, in this order. */
+	if (!attempt->is_void && !(attempt->want & WANT_DRILL) && !cut->captured)
+		fail(rank->world, "rank %d: cut %" PRIu64 " without a captured state", rank->rank, attempt->epoch);
+	cut->step = attempt->cut_step;
 	tick(rank);
 	memcpy(cut->clock, rank->clock, sizeof cut->clock);
 	memcpy(cut->begun, rank->begun, sizeof cut->begun);
 	for (int i = 0; i < rank->world->comms; i++)
 		cut->freed[i] = rank->comm_index[i] < 0 ||
 				rank->ledger.comms[rank->comm_index[i]].state != LEDGER_COMM_LIVE;
-	rank->cut_epoch = epoch;
-	if (rank->world->windows++ != 0 && rank->world->window_epoch != epoch)
-		fail(rank->world, "snapshots %" PRIu64 " and %" PRIu64 " are under way together", rank->world->window_epoch, epoch);
-	rank->world->window_epoch = epoch;
+	rank->cut_epoch = attempt->epoch;
+	if (rank->world->windows++ != 0 && rank->world->window_epoch != attempt->epoch)
+		fail(rank->world, "snapshots %" PRIu64 " and %" PRIu64 " are under way together", rank->world->window_epoch,
+		     attempt->epoch);
+	rank->world->window_epoch = attempt->epoch;
+}
+
+/* Only what is in flight may be taken from the MPI library: the rest may be its own, and nobody's business. */
+void oracle_drained(struct rank *rank, const struct message *message)
+{
+	if (message->sent_after >= rank->cut_epoch)
+		fail(rank->world, "rank %d drains message %" PRId64 " from rank %d, tag %d, which was sent after its sender's cut", rank->rank,
+		     message->index, message->source, message->tag);
 }
 
 /* At most one snapshot is under way. */
@@ -151,7 +164,13 @@ void oracle_commit(struct world *world, uint64_t number)
 {
 	struct epoch *epoch = world_epoch(world, number);
 	size_t *flying = calloc((size_t)world->ranks, sizeof *flying), all = 0;
+	int64_t step = -1;
 	for (int i = 0; i < world->ranks; i++) {
+		/* Step ranks all cut at one step; event ranks have none. */
+		if (epoch->cuts[i].step >= 0 && step >= 0 && epoch->cuts[i].step != step)
+			fail(world, "snapshot %" PRIu64 ": rank %d cut at step %" PRId64 ", others at %" PRId64, number, i, epoch->cuts[i].step,
+			     step);
+		step = epoch->cuts[i].step >= 0 ? epoch->cuts[i].step : step;
 		if (!epoch->cuts[i].captured || !epoch->cuts[i].imaged)
 			fail(world, "snapshot %" PRIu64 " was committed without rank %d", number, i);
 		for (int j = 0; world->clocked && j < world->ranks; j++)
@@ -283,6 +302,20 @@ static void check_balance(struct world *world, uint64_t number)
 	table_free(&sums);
 }
 
+/* The place of a freed communicator is given away again when the base has moved a few times, unless something is pending on it. */
+static void check_tombstones(struct rank *rank)
+{
+	enum { PATIENCE = 8 };
+	for (size_t i = 0; i < rank->ledger.comm_room && i < COMMS_MOST; i++) {
+		bool freed = rank->ledger.comms[i].state == LEDGER_COMM_FREED;
+		for (struct shadow *shadow = NULL; freed && (shadow = shadow_next(&rank->sequence.shadows, shadow));)
+			freed = ledger_key_comm(shadow->key) != i;
+		rank->tombstone[i] = freed ? rank->tombstone[i] + 1 : 0;
+		if (rank->tombstone[i] > PATIENCE)
+			fail(rank->world, "rank %d: communicator %zu was freed %d snapshots ago, and its counts stay", rank->rank, i, PATIENCE);
+	}
+}
+
 /* The base of this rank has moved, or was left where it was, after the verdict. */
 void oracle_rebased(struct rank *rank)
 {
@@ -291,6 +324,7 @@ void oracle_rebased(struct rank *rank)
 	snapshot_attempt(rank->snapshot, &attempt);
 	struct epoch *epoch = world_epoch(world, attempt.epoch);
 	rank->rebased_epoch = attempt.epoch;
+	check_tombstones(rank);
 	if (++epoch->rebased == world->ranks)
 		check_balance(world, attempt.epoch);
 }

@@ -153,6 +153,23 @@ static const char *lag_check(struct world *world)
 	return NULL;
 }
 
+/* The same with a safepoint in every other step on every other rank: cuts at one step are a matter of luck. */
+static void stride_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct status status;
+	for (; app->step < app->steps + LAG; app->step++) {
+		if (rank->rank % 2 == 0 || app->step % 2 == 0)
+			app_safepoint(rank, app->step);
+		if (app->step < app->steps)
+			app_send(rank, (int)(app->step % 2), right_of(rank), 3, (int64_t)app->value, app->step);
+		if (app->step < LAG)
+			continue;
+		app_recv(rank, (int)((app->step - LAG) % 2), left_of(rank), 3, &status);
+		app->value = halo_next(app->value, (uint64_t)status.payload.a, 0);
+	}
+}
+
 /* --- pipeline: a step program whose first rank may run far ahead --------------------------------------------------------------- */
 
 static void pipeline_begin(struct rank *rank)
@@ -371,6 +388,52 @@ static const char *bank_check(struct world *world)
 	for (int i = 0; i < world->ranks; i++)
 		sum += world->rank[i]->app.balance;
 	return sum == (int64_t)world->ranks * STARTING_BALANCE ? check_pairs(world) : "money was lost or made";
+}
+
+/* --- jumble: several receives of one stream are pending, and told in any order ------------------------------------------------------- */
+
+static void jumble_begin(struct rank *rank)
+{
+	rank->app.steps = length(rank, 150 + (int64_t)(rank->world->options.seed % 100));
+}
+
+static void jumble_run(struct rank *rank)
+{
+	enum { WINDOW = 4 };
+	struct app *app = &rank->app;
+	struct request *requests[WINDOW] = {NULL};
+	struct status status;
+	int64_t posted = app->count;
+	while (app->count < app->steps || app->step < app->steps) {
+		/* Seldom: several are told between two. */
+		if (draw(rank->world, 6) == 0)
+			app_safepoint(rank, -1);
+		for (int i = 0; i < WINDOW; i++)
+			if (!requests[i] && posted < app->steps) {
+				requests[i] = app_irecv(rank, WORLD_COMM, left_of(rank), 0);
+				posted++;
+			}
+		if (app->step < app->steps && draw(rank->world, 2)) {
+			app_send(rank, WORLD_COMM, right_of(rank), 0, app->step, 0);
+			app->step++;
+			continue;
+		}
+		int at = app_testany(rank, requests, WINDOW, &status);
+		if (at >= 0) {
+			requests[at] = NULL;
+			app->count++;
+			app->sum += status.payload.a * status.payload.a;
+		}
+	}
+}
+
+static const char *jumble_check(struct world *world)
+{
+	int64_t steps = world->rank[0]->app.steps;
+	for (int i = 0; i < world->ranks; i++)
+		if (world->rank[i]->app.sum != (steps - 1) * steps * (2 * steps - 1) / 6)
+			return "a message was lost, or there twice";
+	return NULL;
 }
 
 /* --- steal: idle ranks ask for work and wait for the answer, answering others meanwhile -------------------------------------------- */
@@ -680,7 +743,7 @@ static void comms_run(struct rank *rank)
 		struct request *send = app_isend(rank, comm, right_of(rank), 0, (int64_t)app->value, app->step);
 		if (comm != WORLD_COMM) {
 			if (draw(rank->world, 2)) /* never received */
-				app_isend(rank, comm, (int)draw(rank->world, (unsigned)ranks_of(rank)), 1, 0, 0);
+				app_isend(rank, comm, (int)draw(rank->world, (unsigned)ranks_of(rank)), (int)draw(rank->world, 2), 0, 0);
 			compute(rank);
 			app_comm_free(rank, comm);
 		}
@@ -738,12 +801,14 @@ const struct program programs[] = {
 	{"ahead", 1, RANKS_MOST, true, true, false, true, halo_begin, ahead_run, NULL, halo_check},
 	{"lag", 1, SMALL, true, false, false, true, halo_begin, lag_run, NULL, lag_check},
 	{"comms", 1, SMALL, true, false, true, false, halo_begin, comms_run, NULL, comms_check},
+	{"stride", 1, SMALL, true, false, false, true, halo_begin, stride_run, NULL, lag_check},
 	{"checkpoint", 1, SMALL, true, false, false, true, halo_begin, checkpoint_run, NULL, lag_check},
 	{"pipeline", 1, SMALL, true, true, false, true, pipeline_begin, pipeline_run, NULL, pipeline_check},
 	{"bank", 1, SMALL, false, false, false, false, bank_begin, bank_run, NULL, bank_check},
 	{"posted", 1, SMALL, false, false, false, false, bank_begin, posted_run, NULL, bank_check},
 	{"sync", 1, SMALL, false, false, false, false, bank_begin, synchronous_run, NULL, bank_check},
 	{"pool", 1, SMALL, false, false, false, false, bank_begin, pool_run, NULL, bank_check},
+	{"jumble", 1, SMALL, false, false, false, false, jumble_begin, jumble_run, NULL, jumble_check},
 	{"steal", 2, SMALL, false, false, false, false, steal_begin, steal_run, NULL, steal_check},
 	{"nbx", 2, SMALL, false, false, false, false, nbx_begin, nbx_run, NULL, nbx_check},
 	{"rounds", 2, SMALL, false, false, false, false, nbx_begin, rounds_run, NULL, nbx_check},

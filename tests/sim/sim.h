@@ -222,6 +222,7 @@ struct rank {
 	struct table offset;        /* by incoming stream_number(): by how much the base was moved */
 	uint64_t spoken;            /* of everything that the program has sent and was told, in order */
 	uint64_t rebased_epoch;
+	int tombstone[COMMS_MOST];  /* by index in the ledger: snapshots since it was freed, with nothing pending on it */
 };
 
 /* --- the world ---------------------------------------------------------------------------------------------------------- */
@@ -229,6 +230,7 @@ struct rank {
 /* What one rank gave to one snapshot. */
 struct cut {
 	bool captured, imaged;
+	int64_t step;               /* -1: of an event program, or void */
 	bool freed[COMMS_MOST];     /* communicators freed before it */
 	struct app app;
 	int32_t clock[PEERS_MOST];
@@ -473,7 +475,8 @@ void oracle_sent(struct rank *rank, struct message *message);
 void oracle_restored(struct rank *rank, struct message *message);
 void oracle_told(struct rank *rank, struct message *message);
 void oracle_got(struct rank *rank, const struct request *request, const struct message *message);
-void oracle_cut(struct rank *rank, uint64_t epoch);
+void oracle_cut(struct rank *rank, const struct snapshot_attempt *attempt);
+void oracle_drained(struct rank *rank, const struct message *message);
 void oracle_position(struct rank *rank, const struct message *message, int64_t position, const char *when);
 void oracle_commit(struct world *world, uint64_t epoch);
 /* A drill's channels are closed on this rank. */

@@ -107,6 +107,8 @@ static void test_communicators_end_as_tombstones(void)
 		ledger_sweep(&ledger);
 	CU_ASSERT_EQUAL(ledger_comm_named(&ledger, 2), pair); /* it has a count still */
 	ledger_rebase(ledger_find(&ledger.sent, key), 1, false);
+	ledger_sweep(&ledger);
+	CU_ASSERT_EQUAL(ledger_comm_named(&ledger, 2), pair); /* its peers may have freed it later, and count on it */
 	for (int i = 0; i < 5; i++)
 		ledger_sweep(&ledger);
 	CU_ASSERT_EQUAL(ledger_comm_named(&ledger, 2), LEDGER_NO_COMM);
@@ -151,6 +153,16 @@ static void test_the_collective_sum_is_zero_only_for_equal_counts(void)
 			equal = equal && ledgers[rank].comms[0].begun == ledgers[0].comms[0].begun;
 		}
 		CU_ASSERT_EQUAL(sum == 0, equal);
+	}
+	/* What one rank has too many does not make good what another has too few, nor one communicator for another. */
+	for (int others = 0; others < 2; others++) {
+		uint64_t sum = 0;
+		for (int rank = 0; rank < RANKS; rank++) {
+			ledgers[rank].comms[0].begun = (uint64_t)(others ? rank == 1 || rank == 3 : 5 + (rank == 1) - (rank == 2));
+			ledgers[rank].comms[1].begun = (uint64_t)(others && rank == 2);
+			sum += ledger_collective_sum(&ledgers[rank]);
+		}
+		CU_ASSERT_NOT_EQUAL(sum, 0);
 	}
 	/* Freed communicators do not enter it, and a free on some ranks only shows. */
 	uint64_t sum = 0;
