@@ -397,6 +397,8 @@ void cut_finish(struct snapshot *snapshot)
 			      snapshot->config.rank);
 	places_cut(snapshot);
 	snapshot->share.step = snapshot->attempt.cut_step;
+	if (snapshot->attempt.cut_step >= 0)
+		snapshot->share.step_least = -snapshot->attempt.cut_step;
 	snapshot->share.collectives = ledger_collective_sum(snapshot->config.ledger);
 	snapshot->share.world_most = (int64_t)snapshot->world_at_cut;
 	snapshot->share.world_least = -(int64_t)snapshot->world_at_cut;

@@ -248,7 +248,10 @@ void places_head(struct snapshot *snapshot, int32_t from, const void *data, size
 	struct ledger_comm *world = &snapshot->config.ledger->comms[snapshot->config.world];
 	if (head.world > world->ahead)
 		world->ahead = head.world;
-	cut_order(snapshot, head.stepped && !head.is_void ? head.step : -1, -1, false);
+	/* An event rank's marker names no step. The order that does has been given, and is on its way. */
+	bool awaits_step = snapshot->kind == SNAPSHOT_KIND_STEP && !head.stepped && !snapshot->here;
+	if (!awaits_step || head.is_void || snapshot_is_drill(snapshot))
+		cut_order(snapshot, head.stepped && !head.is_void ? head.step : -1, -1, false);
 	if (snapshot->phase == SNAPSHOT_WINDOW)
 		compare_steps(snapshot, channel);
 }

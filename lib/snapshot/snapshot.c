@@ -170,7 +170,7 @@ void snapshot_join(struct snapshot *snapshot, uint64_t epoch, uint64_t number, u
 	snapshot->finishing = false;
 	snapshot->image_done = false;
 	snapshot->image_abandoned = false;
-	snapshot->share = (struct verdict){.step = -1, .reason_rank = INT32_MAX};
+	snapshot->share = (struct verdict){.step = -1, .step_least = INT64_MIN, .reason_rank = INT32_MAX};
 	/* Cuts that lie apart: a few ranks at once, others some or many calls later. */
 	uint64_t drawn = mix64_pair(nonce, (uint64_t)snapshot->config.rank);
 	snapshot->drill_delay = (uint32_t)((drawn >> 8) % (UINT64_C(1) << (drawn % 8)));
@@ -252,9 +252,21 @@ static void go_on(struct snapshot *snapshot)
 		enter_verdict(snapshot);
 }
 
+/* What is wrong that no rank could see by itself. */
+static enum reason wrong_together(const struct verdict *sum)
+{
+	if (sum->collectives != 0)
+		return REASON_COLLECTIVES;
+	/* Markers compare the steps of two ranks, and not all send each other some. */
+	if (sum->step_least != INT64_MIN && sum->step != -sum->step_least)
+		return REASON_UNEQUAL_STEPS;
+	return REASON_NONE;
+}
+
 static void verdict(struct snapshot *snapshot, const struct verdict *sum)
 {
-	bool good = sum->voids == 0 && sum->open == 0 && sum->collectives == 0 && sum->reason_rank == INT32_MAX;
+	enum reason reason = sum->reason_rank == INT32_MAX ? wrong_together(sum) : (enum reason)sum->reason;
+	bool good = sum->voids == 0 && sum->open == 0 && reason == REASON_NONE;
 	snapshot->phase = SNAPSHOT_IDLE;
 	snapshot->outcome.verdict = *sum;
 	snapshot->outcome.reason_rank = sum->reason_rank;
@@ -268,7 +280,6 @@ static void verdict(struct snapshot *snapshot, const struct verdict *sum)
 	}
 	if (!good) {
 		abandon_image(snapshot);
-		enum reason reason = sum->reason_rank == INT32_MAX ? REASON_COLLECTIVES : (enum reason)sum->reason;
 		snapshot_end(snapshot, false, reason, sum->text);
 		return;
 	}

@@ -25,6 +25,7 @@ void verdict_combine(void *sum_memory, const void *other_memory)
 	take_larger(&sum->held_ns, other->held_ns);
 	take_larger(&sum->overshoot, other->overshoot);
 	take_larger(&sum->step, other->step);
+	take_larger(&sum->step_least, other->step_least);
 	take_larger(&sum->world_most, other->world_most);
 	take_larger(&sum->world_least, other->world_least);
 	if (other->reason_rank < sum->reason_rank) {

@@ -22,6 +22,7 @@ struct verdict {
 	int64_t held_ns;           /* the longest time that a rank was held for its cut */
 	int64_t overshoot;         /* safepoints by which a rank had passed the ordered step */
 	int64_t step;              /* of the cut; -1 in event programs */
+	int64_t step_least;        /* ... negated, so that it is a maximum too; INT64_MIN in event programs */
 	int64_t world_most;        /* collectives begun on the world at the cut */
 	int64_t world_least;       /* ... negated, so that it is a maximum too */
 	/* the lowest rank's reason */
