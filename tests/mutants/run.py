@@ -31,10 +31,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # How the simulator looks for a mutant, in turns: each of these, from its first seed on.
 HUNTS = ["", "--drill 1", "--lives 4", "--unfair 1 --busy 1", "--overtaking 100", "--empty 1 --busy 1", "--fail 5"]
 # Seeds of one hunt, turn by turn.
-TURNS = [10, 40, 150]
-DEEP_TURNS = TURNS + [800, 4000, 15000]
-# With options of a mutant's own: the program that it shows in runs in milliseconds.
-OWN_TURNS = TURNS + [800]
+TURNS = [20, 100, 300]
+OWN_TURNS = TURNS + [800]   # with a mutant's own options, which name the program that it shows in
+DEEP_TURNS = TURNS + [2000, 10000]
 UNIT_TIMEOUT_S = 60
 MPI_TIMEOUT_S = 600
 
@@ -74,9 +73,14 @@ class Tree:
 			output = normal(os.path.join(entry["directory"], words[words.index("-o") + 1]))
 			self.commands[output] = (words, entry["directory"], os.path.realpath(entry["file"]))
 		self.includes = {}
+		self.lock = threading.Lock()
 
 	def included(self, file):
 		"""The files of ours that a file includes, of itself and by others."""
+		with self.lock:
+			return self.walk(file)
+
+	def walk(self, file):
 		if file in self.includes:
 			return self.includes[file]
 		found = self.includes[file] = set()
@@ -87,7 +91,7 @@ class Tree:
 				path = os.path.realpath(os.path.join(folder, name))
 				if os.path.isfile(path):
 					found.add(path)
-					found |= self.included(path)
+					found |= self.walk(path)
 					break
 		return found
 
@@ -204,7 +208,7 @@ class Mutant:
 				reached[options] = first + turn - 1
 				seeds += turn if seed is None else seed - first + 1
 				if seed is not None:
-					self.sim = {"by": "sim", "options": options, "seed": seed, "range": f"{first}..{first + turn - 1}" if "--first" in options else None, "seeds": seeds, "says": says, "ms": since(start)}
+					self.sim = {"by": "sim", "options": options, "seed": seed, "range": f"{first}..{first + turn - 1}", "seeds": seeds, "says": says, "ms": since(start)}
 					return
 
 	def hunt_mpi(self):
@@ -262,14 +266,14 @@ def seeds_timeout_s(count):
 
 
 def one_seed(program, options, seed, folder):
-	return play([program, "--seed", str(seed)] + options.split(), folder, seeds_timeout_s(1))
+	return play([program, "--shrink", "0", "--seed", str(seed)] + options.split(), folder, seeds_timeout_s(1))
 
 
 def sim_says(status, text):
-	says = re.search(r"^seed (\d+), .*?, life \d+: (.*)$", text, re.M)
+	says = re.search(r"^FAILED: (.*)\n  repeat: sim --seed (\d+)", text, re.M)
 	if says:
-		return int(says[1]), says[2]
-	judged = [line for line in text.splitlines() if line.startswith(("step programs:",)) or "were void because" in line]
+		return int(says[2]), says[1]
+	judged = [line for line in text.splitlines() if line.startswith("step programs:") or "were void because" in line]
 	return None, judged[0] if judged else assertion(text) or ended(status)
 
 
@@ -280,17 +284,12 @@ def assertion(text):
 
 def look(program, options, first, count, folder):
 	"""The first seed at which something is wrong, and what; or (None, None)."""
-	status, text = play([program, "--seeds", f"{first}..{first + count - 1}"] + options.split(), folder, seeds_timeout_s(count))
+	status, text = play([program, "--shrink", "0", "--seeds", f"{first}..{first + count - 1}"] + options.split(), folder, seeds_timeout_s(count))
 	if status == 0:
 		return None, None
 	seed, says = sim_says(status, text)
-	if seed is None and status > 0:
-		return first + count - 1, says   # it is the sum that is wrong
-	for seed in [seed] if seed is not None else range(first, first + count):
-		status, text = one_seed(program, options, seed, folder)
-		if status != 0:
-			return seed, sim_says(status, text)[1]
-	return first + count - 1, says + " (and not with one seed alone)"
+	# Without one it is the sum that is wrong.
+	return seed if seed is not None else first + count - 1, says
 
 
 def unit_says(status, text):
@@ -338,7 +337,7 @@ def try_one(mutant, options):
 	if mutant.unit:
 		parts.append(f"{mutant.unit['by']} ({mutant.unit['says']}), {mutant.unit['ms']} ms")
 	if mutant.sim:
-		parts.append(f"{mutant.sim['seeds']} seeds, {mutant.sim['ms']} ms: sim --seed {mutant.sim['seed']} {mutant.sim['options']}: {mutant.sim['says']}")
+		parts.append(f"{mutant.sim['seeds']} seeds, {mutant.sim['ms']} ms: sim --seed {mutant.sim['seed']} {mutant.sim['options']}: {mutant.sim['says']}".replace(" :", ":"))
 	if mutant.mpi:
 		parts.append(f"{mutant.mpi['ms']} ms: {mutant.mpi['by']}: {mutant.mpi['says']}")
 	say(f"{mutant.name}: " + ("; ".join(parts) if parts else "FAILED: it survives"))
@@ -348,8 +347,8 @@ def try_one(mutant, options):
 def control(mutant):
 	"""What noticed the mutant has nothing to notice in the library as it is."""
 	if mutant.sim:
-		if mutant.sim["range"]:
-			status, text = play([mutant.tree.sim, "--seeds", mutant.sim["range"]] + mutant.sim["options"].split(), mutant.folder, 120)
+		if "--first" in mutant.sim["options"]:
+			status, text = play([mutant.tree.sim, "--shrink", "0", "--seeds", mutant.sim["range"]] + mutant.sim["options"].split(), mutant.folder, 120)
 		else:
 			status, text = one_seed(mutant.tree.sim, mutant.sim["options"], mutant.sim["seed"], mutant.folder)
 		if status != 0:
@@ -371,7 +370,7 @@ def table(mutants):
 			says.append(quoted(mutant.unit["says"]))
 			after.append(f"{mutant.unit['ms']} ms")
 		if mutant.sim:
-			by.append(f"`sim {mutant.sim['options']}`")
+			by.append(f"`{('sim ' + mutant.sim['options']).strip()}`")
 			says.append(quoted(mutant.sim["says"]))
 			after.append(f"{mutant.sim['seeds']} seed{'s' if mutant.sim['seeds'] > 1 else ''}")
 		if mutant.mpi:
