@@ -147,8 +147,10 @@ if [ "$how" = work ]; then
 	awk -v n="$workers" -v w="$number" 'NR % n == w' "$top/cases" >cases
 	while read -r scenario point who nth next; do
 		one_case "$scenario" "$point" "$who" "$nth" "$next" </dev/null && continue
-		# A void that nobody arranged may have brought that scenario there, or one rank's being faster than another: where else was it reached?
-		for other in $(awk -v point="$point" -v nth="$nth" 'nth == 1 && $2 == point { print $1 }' "$top/reached"); do
+		# A void that nobody arranged may have brought that scenario there, or one rank's being faster than another: again, and where else it was reached.
+		others=
+		[ "$nth" -gt 1 ] || others="$scenario $(awk -v point="$point" '$2 == point { print $1 }' "$top/reached")"
+		for other in $others; do
 			one_case "$other" "$point" "$who" "$nth" - </dev/null && continue 2
 		done
 		echo "missed $scenario $point $who $nth $next" >>"$deaths"
@@ -170,25 +172,44 @@ live SEAMARK_OFF=1
 [ "$status" -eq 0 ] || fail "the undisturbed run ended with $status"
 mv result expected
 
-what="the first life"
-live CRASH_LOG=log CRASH_AT=end-told CRASH_RANK=0 CRASH_NTH=3
-grep -q '^killed' log || fail "there were no three checkpoints to begin with"
-damaged=none
+# On a busy machine steps go on while checkpoints take long, and few are left for what is to come: such lives are repeated.
+what="the first life" damaged=none
+for again in 1 2 3 4 5; do
+	rm -rf log run
+	mkdir run
+	live CRASH_LOG=log CRASH_AT=end-told CRASH_RANK=0 CRASH_NTH=3
+	grep -q '^killed' log || continue
+	sed -n 's/.*checkpoint 3 at step \([0-9]*\):.*/\1/p' "$out" | grep -q '^[1-9]\?[0-9]$' && break
+done
 find_newest
-[ "$newest" -ge 3 ] || fail "the newest checkpoint to begin with is $newest"
+[ "$newest" -ge 3 ] || fail "there were no three checkpoints to begin with"
 mv run/checkpoints prepared
+
+# Whether a scenario's life, which nobody killed, met what the scenario is for.
+was_met() {
+	case $1 in
+	stop) grep -q '^conveyor: stopped' "$out" ;;
+	void | unnamed | unsynced) grep -q 'is void.*Input/output error' "$out" ;;
+	damaged) grep -q 'cannot be used' "$out" ;;
+	*) grep -q 'committed in' "$out" ;;
+	esac
+}
 
 for scenario in $scenarios; do
 	what="$scenario, nobody killed"
-	set_scene "$scenario"
-	rm -f log
-	# shellcheck disable=SC2086 # words
-	live $with CRASH_LOG=log
-	[ "$status" -eq 0 ] || complain "the life ended with $status"
-	from=$(sed -n 's/^conveyor: from checkpoint \([0-9]*\) .*/\1/p' "$out")
-	[ "${from:-0}" -eq "$before" ] || complain "it is from checkpoint ${from:-0}, not from $before"
+	for again in 1 2 3 4 5; do
+		set_scene "$scenario"
+		rm -f log
+		# shellcheck disable=SC2086 # words
+		live $with CRASH_LOG=log
+		[ "$status" -eq 0 ] || complain "the life ended with $status"
+		from=$(sed -n 's/^conveyor: from checkpoint \([0-9]*\) .*/\1/p' "$out")
+		[ "${from:-0}" -eq "$before" ] || complain "it is from checkpoint ${from:-0}, not from $before"
+		grep -q '^conveyor: stopped' "$out" || cmp -s result expected || complain "the result differs from that of an undisturbed run"
+		was_met "$scenario" && break
+	done
+	was_met "$scenario" || complain "five lives did not meet what the scenario is for"
 	mv log "reached.$scenario"
-	[ "$scenario" = stop ] || cmp -s result expected || complain "the result differs from that of an undisturbed run"
 done
 
 # --- the cases ----------------------------------------------------------------------------------------------------------
