@@ -99,6 +99,8 @@ static void carry_out(struct snapshot_action *action)
 	switch (action->kind) {
 	case SNAPSHOT_SEND_ORDER:
 		crash_point_on("order-to-send", ORDER(action->data));
+		inside.orders_sent++;
+		inside.bytes_sent += action->data.size;
 		if (carrier_send_order(action->peer, action->data.data, action->data.size, &fault) < 0)
 			carrier_failed(&fault);
 		crash_point_on("order-sent", ORDER(action->data));
@@ -115,6 +117,8 @@ static void carry_out(struct snapshot_action *action)
 		break;
 	case SNAPSHOT_SEND_MARKER:
 		crash_point("marker-to-send");
+		inside.markers_sent++;
+		inside.bytes_sent += action->data.size + action->counts.size;
 		if (carrier_send_marker(action->peer, action->data.data, action->data.size, action->counts.data,
 					action->counts.size, &fault) < 0)
 			carrier_failed(&fault);

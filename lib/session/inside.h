@@ -87,6 +87,9 @@ struct inside {
 	int64_t next_drain_ns;
 	bool drain_now;              /* the program waits inside Seamark: nothing will be received meanwhile */
 
+	/* what this rank has sent since a snapshot ended last */
+	uint64_t orders_sent, markers_sent, bytes_sent;
+
 	/* the cut */
 	struct state_capture capture;
 	bool captured;

@@ -102,8 +102,18 @@ static void report_void(const struct snapshot_outcome *outcome)
 		outcome->resigned && advice[0] ? "; what would help: " : "", outcome->resigned ? advice : "");
 }
 
+static void report_sent(const struct snapshot_outcome *outcome)
+{
+	log_say(LOG_DEBUG, "%s %" PRIu64 ", %s: this rank has sent %" PRIu64 " orders and %" PRIu64 " markers, %" PRIu64 " bytes",
+		outcome->want & (WANT_EMPTY | WANT_DRILL) ? "snapshot without a checkpoint, epoch" : "checkpoint",
+		outcome->want & (WANT_EMPTY | WANT_DRILL) ? outcome->epoch : outcome->number, outcome->committed ? "committed" : "void",
+		inside.orders_sent, inside.markers_sent, inside.bytes_sent);
+	inside.orders_sent = inside.markers_sent = inside.bytes_sent = 0;
+}
+
 void report_outcome(const struct snapshot_outcome *outcome)
 {
+	report_sent(outcome);
 	if (outcome->committed) {
 		inside.captured = false; /* its file is the checkpoint's now */
 		inside.has_committed = true;

@@ -18,15 +18,19 @@ static int32_t parent_of(const struct snapshot *snapshot, int32_t root)
 	return ((place & (place - 1)) + root) % snapshot->config.ranks;
 }
 
-/* Walks this rank's children: bit starts at 1. -1: no more. */
-static int32_t next_child(const struct snapshot *snapshot, int32_t root, int32_t *bit)
+/* Walks this rank's children, those with the most ranks below them first: *below starts at 0, and is that number at most. -1: no more. */
+static int32_t next_child(const struct snapshot *snapshot, int32_t root, int32_t *below)
 {
-	int32_t place = from_root(snapshot, root, snapshot->config.rank);
-	if (*bit >= snapshot->config.ranks || (place & *bit))
-		return -1;
-	int32_t child = place | *bit;
-	*bit *= 2;
-	return child < snapshot->config.ranks ? (child + root) % snapshot->config.ranks : -1;
+	int32_t place = from_root(snapshot, root, snapshot->config.rank), ranks = snapshot->config.ranks;
+	if (*below == 0)
+		for (*below = 1; *below < ranks && !(place & *below);)
+			*below *= 2;
+	while (*below > 1) {
+		*below /= 2;
+		if ((place | *below) < ranks)
+			return ((place | *below) + root) % ranks;
+	}
+	return -1;
 }
 
 void wave_send(struct snapshot *snapshot, int32_t to, struct bytes_out *data)
@@ -62,8 +66,8 @@ void wave_announce(struct snapshot *snapshot, const struct wire_announce *announ
 	snapshot->step_at_announce = snapshot->last_step;
 	snapshot->ready = (struct wire_ready){.epoch = announce->epoch, .step = -1};
 	snapshot->ready_missing = 0;
-	int32_t bit = 1;
-	for (int32_t child; (child = next_child(snapshot, root_of(snapshot), &bit)) >= 0;) {
+	int32_t below = 0;
+	for (int32_t child; (child = next_child(snapshot, root_of(snapshot), &below)) >= 0;) {
 		struct bytes_out data = {0};
 		wire_put_announce(&data, announce);
 		wave_send(snapshot, child, &data);
@@ -83,8 +87,8 @@ static void gather(struct snapshot *snapshot, const struct wire_ready *ready)
 
 static void send_order(struct snapshot *snapshot, const struct wire_cut *cut)
 {
-	int32_t bit = 1;
-	for (int32_t child; (child = next_child(snapshot, root_of(snapshot), &bit)) >= 0;) {
+	int32_t below = 0;
+	for (int32_t child; (child = next_child(snapshot, root_of(snapshot), &below)) >= 0;) {
 		struct bytes_out data = {0};
 		wire_put_cut(&data, cut);
 		wave_send(snapshot, child, &data);
@@ -205,8 +209,8 @@ void wave_outcome(struct snapshot *snapshot, const struct wire_outcome *outcome)
 	if (!snapshot->awaiting || snapshot->early.epoch != snapshot->attempt.epoch)
 		return; /* known already, or the verdict has not been noticed here yet */
 	const struct wire_outcome *known = &snapshot->early;
-	int32_t bit = 1;
-	for (int32_t child; (child = next_child(snapshot, 0, &bit)) >= 0;) {
+	int32_t below = 0;
+	for (int32_t child; (child = next_child(snapshot, 0, &below)) >= 0;) {
 		struct bytes_out data = {0};
 		wire_put_outcome(&data, known);
 		wave_send(snapshot, child, &data);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* LogGP between ranks 0 and 1, for bench/scale:
+ *
+ *     mpirun -n 2 loggp [NAME]     ->  NAME:L,o,g,G   in microseconds, G per byte
+ *
+ * o is the mean of a send's time and of a receive's of a message that is here; L what is left of half a round trip; g the time between two of many messages; G
+ * from the longer half of two lengths. After Hoefler, Lichei, Rehm: Low-overhead LogGP parameter assessment, IPDPS 2007. Medians of batches. */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCHES = 41, TURNS = 200, MANY = 64, SMALL = 64, LARGE = 1 << 19 };
+
+static char *data;
+static int rank;
+
+static double microseconds(void)
+{
+	return MPI_Wtime() * 1e6;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static double median(double (*measure)(int bytes), int bytes)
+{
+	double values[BATCHES];
+	for (int i = 0; i < BATCHES; i++)
+		values[i] = measure(bytes);
+	qsort(values, BATCHES, sizeof *values, by_value);
+	return values[BATCHES / 2];
+}
+
+static void send(int bytes)
+{
+	MPI_Send(data, bytes, MPI_BYTE, 1 - rank, 0, MPI_COMM_WORLD);
+}
+
+static void receive(int bytes)
+{
+	MPI_Recv(data, bytes, MPI_BYTE, 1 - rank, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
+static double half_round_trip(int bytes)
+{
+	double begun = microseconds();
+	for (int i = 0; i < TURNS; i++) {
+		if (rank == 0)
+			send(bytes);
+		receive(bytes);
+		if (rank == 1)
+			send(bytes);
+	}
+	return (microseconds() - begun) / TURNS / 2;
+}
+
+/* Rank 0 sends, rank 1 waits until all are there. */
+static double sending(int bytes)
+{
+	MPI_Request requests[MANY];
+	double begun = microseconds();
+	for (int i = 0; rank == 0 && i < MANY; i++)
+		MPI_Isend(data, bytes, MPI_BYTE, 1, 0, MPI_COMM_WORLD, &requests[i]);
+	double took = (microseconds() - begun) / MANY;
+	for (int i = 0; rank == 1 && i < MANY; i++)
+		receive(bytes);
+	if (rank == 0)
+		MPI_Waitall(MANY, requests, MPI_STATUSES_IGNORE);
+	MPI_Barrier(MPI_COMM_WORLD);
+	return took;
+}
+
+static double receiving(int bytes)
+{
+	for (int i = 0; rank == 1 && i < MANY; i++)
+		send(bytes);
+	MPI_Barrier(MPI_COMM_WORLD);
+	double begun = microseconds();
+	for (int i = 0; rank == 0 && i < MANY; i++)
+		receive(bytes);
+	double took = (microseconds() - begun) / MANY;
+	MPI_Barrier(MPI_COMM_WORLD);
+	return took;
+}
+
+/* Many one way and one back, less one each way. */
+static double between_two(int bytes)
+{
+	double begun = microseconds();
+	for (int i = 0; i < MANY + 1; i++)
+		rank == 0 ? send(bytes) : receive(bytes);
+	rank == 0 ? receive(bytes) : send(bytes);
+	double many = microseconds() - begun;
+	begun = microseconds();
+	rank == 0 ? send(bytes) : receive(bytes);
+	rank == 0 ? receive(bytes) : send(bytes);
+	return (many - (microseconds() - begun)) / MANY;
+}
+
+int main(int argc, char **argv)
+{
+	int ranks;
+	MPI_Init(&argc, &argv);
+	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+	data = calloc(1, LARGE);
+	if (ranks != 2 || !data) {
+		fprintf(stderr, "loggp: two ranks, please\n");
+		MPI_Abort(MPI_COMM_WORLD, 2);
+	}
+	half_round_trip(LARGE);
+	double half = median(half_round_trip, SMALL), o = (median(sending, SMALL) + median(receiving, SMALL)) / 2;
+	double g = median(between_two, SMALL);
+	double G = (median(half_round_trip, LARGE) - median(half_round_trip, LARGE / 2)) / (LARGE / 2);
+	double L = half > 2 * o ? half - 2 * o : 0;
+	if (rank == 0)
+		printf("%s:%.3f,%.3f,%.3f,%.7f\n", argc > 1 ? argv[1] : "here", L, o, g, G);
+	free(data);
+	MPI_Finalize();
+	return 0;
+}
