@@ -174,7 +174,7 @@ static void barrier(struct clocks *clocks, double **time, double **other)
 	int32_t ranks = clocks->run->ranks;
 	for (int64_t away = 1; away < ranks; away *= 2) {
 		for (int32_t rank = 0; rank < ranks; rank++) {
-			double arrives = (*time)[(rank - away + ranks) % ranks] + clocks->net->o + on_its_way(clocks->net, 1) + look(clocks);
+			double arrives = (*time)[rank >= away ? rank - away : rank - away + ranks] + clocks->net->o + on_its_way(clocks->net, 1) + look(clocks);
 			(*other)[rank] = larger((*time)[rank] + clocks->net->o, arrives) + clocks->net->o;
 		}
 		double *swap = *time;
@@ -273,14 +273,9 @@ static void markers(struct clocks *clocks, double bytes, double *from_cut, doubl
 }
 
 /* The program stands still from the first barrier to the second; all come to it at the same time, and look all the time. */
-static double standing_still(const struct clocks *like, double **time, double **other)
+static double standing_still(const struct run *run, const struct network *net)
 {
-	struct clocks clocks = *like;
-	clocks.attention = 0;
-	memset(*time, 0, (size_t)clocks.run->ranks * sizeof **time);
-	barrier(&clocks, time, other);
-	barrier(&clocks, time, other);
-	return latest(*time, clocks.run->ranks);
+	return 2 * model_log2(run->ranks) * (net->o + on_its_way(net, 1) + net->o);
 }
 
 struct times model_times(const struct run *run, const struct network *network, const struct real *sizes, double attention)
@@ -307,7 +302,7 @@ struct times model_times(const struct run *run, const struct network *network, c
 	times.posting = network->o * (run->pattern == ALL_TO_ALL || run->markers_all ? run->ranks - 1 : pattern_most(run->pattern, run->ranks, 0));
 	/* The first rank's markers reach everybody, and everybody answers with as many. */
 	times.textbook = exchanged(network, 2 * network->o + network->L + attention, run->ranks - 1, sizes->marker_bytes) + attention;
-	times.barrier = standing_still(&clocks, &time, &other);
+	times.barrier = standing_still(run, network);
 	free(time);
 	free(here);
 	free(other);
