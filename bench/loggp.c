@@ -83,18 +83,23 @@ static double receiving(int bytes)
 	return took;
 }
 
-/* Many one way and one back, less one each way. */
-static double between_two(int bytes)
+static double there_and_back(int there, int bytes)
 {
 	double begun = microseconds();
-	for (int i = 0; i < MANY + 1; i++)
+	for (int i = 0; i < there; i++)
 		rank == 0 ? send(bytes) : receive(bytes);
 	rank == 0 ? receive(bytes) : send(bytes);
-	double many = microseconds() - begun;
-	begun = microseconds();
-	rank == 0 ? send(bytes) : receive(bytes);
-	rank == 0 ? receive(bytes) : send(bytes);
-	return (many - (microseconds() - begun)) / MANY;
+	return microseconds() - begun;
+}
+
+static double one_and_back(int bytes)
+{
+	return there_and_back(1, bytes);
+}
+
+static double many_and_back(int bytes)
+{
+	return there_and_back(MANY + 1, bytes);
 }
 
 int main(int argc, char **argv)
@@ -110,7 +115,7 @@ int main(int argc, char **argv)
 	}
 	half_round_trip(LARGE);
 	double half = fastest(half_round_trip, SMALL), o = (fastest(sending, SMALL) + fastest(receiving, SMALL)) / 2;
-	double g = fastest(between_two, SMALL);
+	double g = (fastest(many_and_back, SMALL) - fastest(one_and_back, SMALL)) / MANY;
 	double G = (fastest(half_round_trip, LARGE) - fastest(half_round_trip, LARGE / 2)) / (LARGE / 2);
 	double L = half > 2 * o ? half - 2 * o : 0;
 	if (rank == 0)
