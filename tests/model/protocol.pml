@@ -71,6 +71,7 @@
 #ifndef TRACE
 #define TRACE 0
 #endif
+#define NUMBERS (GHOSTS || TRACE)
 #ifndef UNSURE
 #define UNSURE 4
 #endif
@@ -128,7 +129,7 @@ typedef receive_t {           /* struct shadow, struct taking */
 	bit recorded;             /* SHADOW_RECORDED */
 	bit before_cut;           /* told before the cut */
 	bit after_cut;            /* posted after it */
-#if GHOSTS
+#if NUMBERS
 	number_t number;          /* the message that it really got */
 #endif
 #if TRACE
@@ -158,7 +159,7 @@ typedef rank_t {              /* struct snapshot, and the session around it */
 	bit capture_due;
 #endif
 	bit open, inside, finalizing, at_end, left;
-	byte begun, begun_at_cut;       /* collectives */
+	number_t begun, begun_at_cut;       /* collectives */
 };
 rank_t rank[RANKS];
 
@@ -175,8 +176,11 @@ byte attempts;
 
 /* What the oracles know. Sets of messages are bits by number. */
 number_t committed_epoch;
+#if NUMBERS
+number_t all_sent[STREAMS], all_matched[STREAMS], base[STREAMS];
+#endif
 #if GHOSTS
-number_t all_sent[STREAMS], all_matched[STREAMS], base[STREAMS], sent_at_cut[STREAMS];
+number_t sent_at_cut[STREAMS];
 int told[STREAMS], told_at_cut[STREAMS], in_record[STREAMS];
 #define BIT(n) (1 << (n))
 #define UP_TO(n) (BIT((n) + 1) - 2)
@@ -285,7 +289,7 @@ inline learn(r, n)
 /* A final position is that of the message that the receive got. */
 inline check_position(r, n)
 {
-#if GHOSTS
+#if NUMBERS
 	assert(rank[r].receives[n].position + base[rank[r].receives[n].stream] == rank[r].receives[n].number)
 #else
 	skip
@@ -303,7 +307,7 @@ inline move_receive(r, here, next)
 	rank[r].receives[here].recorded = rank[r].receives[next].recorded;
 	rank[r].receives[here].before_cut = rank[r].receives[next].before_cut;
 	rank[r].receives[here].after_cut = rank[r].receives[next].after_cut;
-#if GHOSTS
+#if NUMBERS
 	rank[r].receives[here].number = rank[r].receives[next].number;
 #endif
 #if TRACE
@@ -329,7 +333,7 @@ inline drop(r, n)
 	rank[r].receives[k].recorded = 0;
 	rank[r].receives[k].before_cut = 0;
 	rank[r].receives[k].after_cut = 0;
-#if GHOSTS
+#if NUMBERS
 	rank[r].receives[k].number = 0;
 #endif
 #if TRACE
@@ -529,7 +533,7 @@ inline send_message(r, s)
 {
 	sent[s]++;
 	unmatched[s]++;
-#if GHOSTS
+#if NUMBERS
 	all_sent[s]++;
 #endif
 	rank[r].open = 0
@@ -549,7 +553,7 @@ inline post_receive(r, n, source, label)
 			mail[i]--;
 			rank[r].receives[n].state = DELIVERY;
 			rank[r].receives[n].stream = i;
-#if GHOSTS
+#if NUMBERS
 			rank[r].receives[n].number = drawn[i] - mail[i] + base[i];
 #endif
 		:: else
@@ -577,7 +581,7 @@ inline match_receive(r, n, s)
 	unmatched[s]--;
 	rank[r].receives[n].state = MATCHED;
 	rank[r].receives[n].stream = s;
-#if GHOSTS
+#if NUMBERS
 	all_matched[s]++;
 	rank[r].receives[n].number = all_matched[s];
 #endif
@@ -1064,7 +1068,7 @@ inline rebase(r)
 			:: drawn[i] == 0 && seen[i] == 0 -> high[i] = 0        /* ledger_sweep() */
 			:: else
 			fi;
-#if GHOSTS
+#if NUMBERS
 			base[i] = base[i] + limit[i]
 #endif
 #endif
@@ -1254,7 +1258,7 @@ inline drain(r, s)
 	unmatched[s]--;
 	drawn[s]++;
 	mail[s]++;
-#if GHOSTS
+#if NUMBERS
 	all_matched[s]++;
 	assert(drawn[s] + base[s] == all_matched[s]);
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a simulated program calls: MPI through the wrappers, and Seamark by name. In every call others may go on first. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +169,7 @@ struct request *app_irecv(struct rank *rank, int comm, int source, int tag)
 	struct request *request = new_request(rank, REQUEST_RECEIVE, comm, source, tag);
 	tick(rank);
 	memcpy(request->clock, rank->clock, sizeof request->clock);
+	note_only(rank, "posts", rank->cut_epoch, NULL, "%" PRIu64 " communicator %d source %d tag %d", request->handle, comm, source, tag);
 	struct shadow *shadow = shadow_add(&rank->sequence.shadows, request->handle);
 	struct mail *mail = mailbox_find(&rank->mailbox, (unsigned)rank->comm_index[comm], source, tag);
 	if (mail) {
@@ -310,6 +312,7 @@ void app_cancel(struct rank *rank, struct request *request)
 	enter(rank, HERE);
 	if (request->kind == REQUEST_DELIVERY || request->done)
 		return;
+	note_only(rank, "cancels", rank->cut_epoch, NULL, "%" PRIu64, request->handle);
 	position_cancelling(&rank->sequence, shadow_find(&rank->sequence.shadows, request->handle));
 	net_cancel(rank, request);
 }

@@ -172,6 +172,25 @@ static void finish_image(struct rank *rank)
 
 static void act(struct rank *rank, struct snapshot_actions *actions);
 
+/* The model is told of what became void by itself before it is told of what follows. */
+static void note_doom(struct rank *rank)
+{
+	struct snapshot_attempt attempt = attempt_of(rank);
+	if (attempt.is_void && rank->doomed != attempt.epoch) {
+		rank->doomed = attempt.epoch;
+		note_only(rank, "dooms", attempt.epoch, NULL, "%d", (int)snapshot_reason(rank->snapshot));
+	}
+}
+
+static void note_standing(struct rank *rank)
+{
+	int phase = (int)snapshot_phase(rank->snapshot);
+	int standing = phase * 2 + (phase != SNAPSHOT_IDLE && attempt_of(rank).is_void);
+	if (standing != rank->standing)
+		note_only(rank, "stands", attempt_of(rank).epoch, NULL, "%d %d", phase, standing % 2);
+	rank->standing = standing;
+}
+
 static void give(struct rank *rank, const struct taking *taking, bool from_mailbox)
 {
 	struct snapshot_actions actions = {0};
@@ -187,6 +206,7 @@ static void give(struct rank *rank, const struct taking *taking, bool from_mailb
 	}, rank->world->now_ns, &actions);
 	rank->giving = true;
 	act(rank, &actions);
+	note_standing(rank);
 	rank->giving = false;
 	snapshot_actions_free(&actions);
 }
@@ -332,8 +352,18 @@ static void publish(struct rank *rank)
 	rank->publish_at = rank->world->late ? INT64_MAX : rank->world->now_ns + (int64_t)draw(rank->world, 1000000);
 }
 
+/* What this rank found of each stream. */
+static void note_window(struct rank *rank)
+{
+	struct snapshot_incoming in;
+	for (size_t cursor = 0; snapshot_next_incoming(rank->snapshot, &cursor, &in);)
+		note_only(rank, "window", rank->cut_epoch, NULL, "%u %d %u limit %" PRId64 " seen %" PRId64 " recorded %" PRId64,
+			  ledger_key_peer(in.key), comm_number(rank, in.key), ledger_key_tag(in.key), in.limit, in.seen, in.recorded);
+}
+
 static void enter_verdict(struct rank *rank, const struct verdict *share)
 {
+	note_window(rank);
 	struct epoch *epoch = world_epoch(rank->world, rank->cut_epoch);
 	note(rank, "to-verdict", rank->cut_epoch, NULL, "voids %" PRIu64 ", open %" PRIu64 ", %" PRIu64 " recorded", (uint64_t)share->voids,
 	     (uint64_t)share->open, (uint64_t)share->messages);
@@ -360,6 +390,14 @@ static bool storage_fails(struct world *world)
 	return chance(world, world->options.fail) || (world->now_ns >= world->full_from_ns && world->now_ns < world->full_to_ns);
 }
 
+static void note_announcement(struct rank *rank, const struct snapshot_action *action)
+{
+	struct wire_announce announce;
+	if (wire_kind(action->data.data, action->data.size) == WIRE_ANNOUNCE &&
+	    wire_get_announce(action->data.data, action->data.size, &announce))
+		note_only(rank, "announces", announce.epoch, NULL, "root %" PRIu32 " want %u", announce.root, announce.want);
+}
+
 static void carry_out(struct rank *rank, struct snapshot_action *action)
 {
 	struct world *world = rank->world;
@@ -368,6 +406,7 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 	switch (action->kind) {
 	case SNAPSHOT_SEND_ORDER:
 		message = net_send(rank, action->peer, LANE_ORDERS, 0);
+		note_announcement(rank, action);
 		note(rank, order_names[wire_kind(action->data.data, action->data.size)], attempt_of(rank).epoch, NULL, "to %d", action->peer);
 		message->data = action->data;
 		action->data = (struct bytes_out){0};
@@ -429,6 +468,7 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 
 static void act(struct rank *rank, struct snapshot_actions *actions)
 {
+	note_doom(rank);
 	for (size_t i = 0; i < actions->count; i++)
 		carry_out(rank, &actions->list[i]);
 	if (actions->failed)
@@ -447,6 +487,7 @@ void driver_feed(struct rank *rank, struct snapshot_event event)
 		event.threads_inside += i != rank->thread && rank->threads[i].blocked;
 	snapshot_step(rank->snapshot, &event, &actions);
 	act(rank, &actions);
+	note_standing(rank);
 	snapshot_actions_free(&actions);
 }
 
@@ -480,6 +521,7 @@ static void learn(struct rank *rank, struct shadow *shadow, const struct message
 
 void driver_told(struct rank *rank, struct request *request)
 {
+	note_only(rank, "tells", rank->cut_epoch, request->message, "%" PRIu64, request->handle);
 	struct shadow *shadow = shadow_find(&rank->sequence.shadows, request->handle);
 	struct taking taking;
 	uint64_t token = 0;
@@ -514,6 +556,7 @@ void driver_told(struct rank *rank, struct request *request)
 
 void driver_told_mail(struct rank *rank, struct request *request)
 {
+	note_only(rank, "tells-mail", rank->cut_epoch, request->message, "%" PRIu64, request->handle);
 	struct shadow *shadow = shadow_find(&rank->sequence.shadows, request->handle);
 	struct mail *mail = request->mail;
 	paths[PATH_DELIVERED]++;
@@ -553,8 +596,10 @@ void driver_probed(struct rank *rank, const struct message *message)
 	if (snapshot_phase(rank->snapshot) != SNAPSHOT_ALERT || rank->open)
 		return;
 	uint64_t key = key_of(rank, message);
-	if (snapshot_limit(rank->snapshot, key, &limit) && ledger_stream(&rank->ledger.seen, key)->total + 1 > limit)
+	if (snapshot_limit(rank->snapshot, key, &limit) && ledger_stream(&rank->ledger.seen, key)->total + 1 > limit) {
+		note_only(rank, "probes", rank->cut_epoch, message, "%s", "beyond its marker");
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_DOOM, .reason = REASON_ORPHAN, .text = "found by a probe"});
+	}
 }
 
 /* --- the window ------------------------------------------------------------------------------------------------------------ */
@@ -573,6 +618,7 @@ static void scan(struct rank *rank)
 		struct request *request = request_of(rank, shadow->handle);
 		if (!request->done || request->cancelled)
 			continue;
+		note_only(rank, "learns", rank->cut_epoch, request->message, "%" PRIu64, request->handle);
 		learn(rank, shadow, request->message);
 		if (!position_is_final(&rank->sequence, shadow->key, shadow->turn))
 			continue;
@@ -580,6 +626,7 @@ static void scan(struct rank *rank)
 		if (!snapshot_limit(rank->snapshot, shadow->key, &limit) || shadow->position > limit)
 			continue;
 		shadow->flags |= SHADOW_RECORDED;
+		note_only(rank, "finds", rank->cut_epoch, request->message, "%" PRIu64, request->handle);
 		paths[PATH_LOOKED_AT]++;
 		give(rank, &(struct taking){.key = shadow->key, .turn = shadow->turn, .position = shadow->position,
 			.token = copy_message(rank, request->message, shadow->turn)}, false);
@@ -669,6 +716,7 @@ static void take_inbox(struct rank *rank)
 		/* Counts arrive in two parts: their being there, which matches them, and their content. */
 		if (message->comm == LANE_MARKERS && message->part == 1 && !message->is_started) {
 			message->is_started = true;
+			note_only(rank, "counts-here", 0, NULL, "from %d", message->source);
 			rank->world->rank[message->source]->markers_out--;
 			wake(rank->world->rank[message->source]);
 		}
@@ -683,6 +731,7 @@ static void take_inbox(struct rank *rank)
 		if (message->comm == LANE_ORDERS) {
 			if (wire_kind(message->data.data, message->data.size) == WIRE_REQUEST)
 				rank->world->rank[message->source]->request_came = !rank->at_end;
+			note_only(rank, "takes", 0, NULL, "%s from %d", order_names[wire_kind(message->data.data, message->data.size)], message->source);
 			feed_bytes(rank, SNAPSHOT_ORDER, message->source, &message->data);
 		} else if (message->part == 1) {
 			note(rank, "marker-counts", attempt_of(rank).epoch, NULL, "from %d", message->source);
@@ -717,6 +766,7 @@ static void look_at_storage(struct rank *rank)
 			world_epoch(world, rank->cut_epoch)->committed = true;
 			oracle_commit(world, rank->cut_epoch);
 		}
+		note_only(rank, "published", rank->cut_epoch, NULL, "%s", failed ? "failed" : "durable");
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_PUBLISHED, .failed = failed, .text = "disk full"});
 	}
 }
@@ -731,10 +781,10 @@ static void look_at_marks(struct rank *rank)
 	if (rank->wait_barrier && world_epoch(world, rank->cut_epoch)->at_barrier == world->ranks &&
 	    maybe(world, 50, !world->late || rank->barrier_here)) {
 		rank->wait_barrier = rank->barrier_here = false;
-		note(rank, "barrier", rank->cut_epoch, NULL, "%s", "complete");
 		rank->flush = true;
 		take_inbox(rank); /* every marker was matched: here they are in full */
 		rank->flush = false;
+		note(rank, "barrier", rank->cut_epoch, NULL, "%s", "complete");
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_BARRIER});
 	}
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The simulated MPI: lanes in which messages keep their order, matching by posting order, completion when it pleases. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ static void match(struct world *world, struct request *request, struct message *
 {
 	request->message = message;
 	message->state = MESSAGE_MATCHED;
+	note_only(world->rank[message->target], "matched", 0, message, "%" PRIu64, request->handle);
 	oracle_got(world->rank[message->target], request, message);
 	done_soon(world, request, 70);
 	if (message->sender) {
@@ -203,8 +205,10 @@ static void arrive_for_protocol(struct world *world, struct message *message)
 	rank->inbox[rank->inbox_count++] = message;
 	wake(rank);
 	/* Heads are received in receives posted in advance; counts when the driver has seen their head. */
-	if (message->comm == LANE_MARKERS && message->part != 1)
+	if (message->comm == LANE_MARKERS && message->part != 1) {
+		note_only(rank, "head-here", 0, NULL, "from %d%s", message->source, message->part == 2 ? " with counts" : "");
 		marker_matched(world, message);
+	}
 }
 
 bool net_deliver_from(struct world *world, size_t at)

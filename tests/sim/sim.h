@@ -176,6 +176,8 @@ struct rank {
 	struct mailbox mailbox;
 	struct snapshot *snapshot;
 	bool open, polling;
+	int standing;               /* what the trace has told of its phase */
+	uint64_t doomed;            /* the last epoch of which it has told that it is void here */
 	uint32_t synchronous_pending, collectives_pending;
 	int comm_index[COMMS_MOST]; /* in the ledger; LEDGER_NO_COMM */
 	int comm_of[COMMS_MOST];    /* and back */
