@@ -277,7 +277,7 @@ proctype follower()
 			fi; skip }
 		:: what == E_CUT -> d_step {
 			if
-			:: CAN_CUT(who) && rank[who].is_void == b && rank[who].epoch == a -> cut(who); accepted = 1
+			:: CAN_CUT(who) && rank[who].is_void == b && rank[who].epoch == a -> cut(who); rank[who].cut_step = c; accepted = 1
 			:: else
 			fi; skip }
 		:: what == E_MARKER -> d_step { 

@@ -67,7 +67,7 @@ for line in sys.stdin:
 	elif kind == "head-here":
 		put(kind, rank, numbers[0], 1 if "with counts" in text else 0)
 	elif kind in ("cut", "void-cut"):
-		put("cut", rank, epoch, 1 if kind == "void-cut" else 0)
+		put("cut", rank, epoch, 1 if kind == "void-cut" else 0, numbers[0])
 	elif kind in ("to-barrier", "barrier", "verdict"):
 		put(kind, rank)
 	elif kind == "closed":

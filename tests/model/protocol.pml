@@ -159,6 +159,9 @@ typedef rank_t {              /* struct snapshot, and the session around it */
 	bit capture_due;
 #endif
 	bit open, inside, finalizing, at_end, left;
+#if TRACE
+	int cut_step;                   /* -1 in event programs */
+#endif
 	number_t begun, begun_at_cut;       /* collectives */
 };
 rank_t rank[RANKS];
@@ -1155,7 +1158,13 @@ inline forget_window(r)
 #ifdef BROKEN_COLLECTIVES_NOT_SUMMED
 #define SUM_IS_ZERO true
 #else
+/* wrong_together(): traces have steps, too */
+#if TRACE
+#define SAME_STEP(r, i) (rank[r].cut_step < 0 || rank[i].cut_step < 0 || rank[r].cut_step == rank[i].cut_step)
+#define SUM_IS_ZERO (SAME_BEGUN && EACH_RANK(SAME_STEP, 0) && EACH_RANK(SAME_STEP, 1) && EACH_RANK(SAME_STEP, RANKS - 1))
+#else
 #define SUM_IS_ZERO SAME_BEGUN
+#endif
 #endif
 inline learn_verdict(r)
 {
