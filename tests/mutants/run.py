@@ -7,8 +7,8 @@
 A mutant is a patch in this folder. Before it stand lines of its own:
     Mistake: what is done wrong, as the table in docs/mutants.md says it
     Sim: options of the simulator with which it is looked for first (more lines: tried in their order)
-    Mpi: a shell command, run if neither unit tests nor the simulator are to find it. $LIB is the mutant's libseamark.so, $PROGRAM_<name> a test program
-         that is linked with the mutant's objects, $BUILD and $SOURCE the trees, $MPIEXEC mpirun
+    Mpi: a shell command that fails. $LIB is the mutant's libseamark.so, $TEST_BUILD a build tree with it, $PROGRAM_<name> a test program that is linked with
+         the mutant's objects, $BUILD and $TEST_SOURCE the trees, $MPIEXEC mpirun
     Alone: yes: the simulator cannot see it (what is wrong is outside of what it drives): only unit tests, or only MPI
 What the patch touches is copied into the build tree and patched there, compiled as the build compiles it, and linked with the build's own objects for the rest:
 unit tests, the simulator, the library. A patch that does not apply is a failure, and so is a mutant that nothing notices, or a test that fails without it.
@@ -212,21 +212,29 @@ class Mutant:
 					return
 
 	def hunt_mpi(self):
-		environment = {"LIB": None, "BUILD": self.tree.build, "SOURCE": self.tree.source, "MPIEXEC": self.tree.mpiexec,
-			       "TEST_BUILD": self.tree.build, "TEST_SOURCE": self.tree.source}
+		# A build tree in which all is the build's own but the library.
+		build = os.path.join(self.folder, "build")
+		environment = {"BUILD": self.tree.build, "SOURCE": self.tree.source, "MPIEXEC": self.tree.mpiexec, "TEST_SOURCE": self.tree.source,
+			       "TEST_BUILD": build, "LIB": os.path.join(build, "lib", "libseamark.so")}
 		for command in self.headers.get("Mpi", []):
-			if "$LIB" in command:
-				environment["LIB"] = self.library()
+			if re.search(r"\$(LIB|TEST_BUILD|TEST_SOURCE)\b", command) and not os.path.isdir(build):
+				os.makedirs(os.path.dirname(environment["LIB"]))
+				for name in ("apps", "tests"):
+					os.symlink(os.path.join(self.tree.build, name), os.path.join(build, name))
+				os.rename(self.library(), environment["LIB"] + ".0")
+				os.symlink("libseamark.so.0", environment["LIB"])
 			for name in re.findall(r"\$PROGRAM_(\w+)", command):
 				environment["PROGRAM_" + name] = self.link(name, self.tree.programs[name], self.tree.libraries + self.tree.unit_libraries)
 			start = time.monotonic()
 			folder = os.path.join(self.folder, "run")
 			shutil.rmtree(folder, ignore_errors=True)
 			os.makedirs(folder)
-			status, text = play(["sh", "-c", command], folder, MPI_TIMEOUT_S,
-					    {name: value for name, value in environment.items() if value})
+			# Programs that are linked with the library take the mutant too.
+			paths = [os.path.dirname(environment["LIB"])] + [path for path in [os.environ.get("LD_LIBRARY_PATH")] if path]
+			status, text = play(["sh", "-c", command], folder, MPI_TIMEOUT_S, {**environment, "LD_LIBRARY_PATH": ":".join(paths)})
 			if status != 0:
 				self.mpi = {"by": command, "says": mpi_says(status, text), "ms": since(start)}
+				self.text = text
 				return
 
 
