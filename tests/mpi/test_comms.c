@@ -125,6 +125,11 @@ static void test_all_members_make_the_same_name(void)
 	}
 	if (few != MPI_COMM_NULL)
 		same_everywhere(few);
+	/* The two parts of a split are different ones. */
+	uint64_t key = ledger.comms[comms_index(made[1])].name, keys[64];
+	PMPI_Allgather(&key, 1, MPI_UINT64_T, keys, 1, MPI_UINT64_T, MPI_COMM_WORLD);
+	for (int i = 0; i < size; i++)
+		CU_ASSERT_EQUAL(keys[i] == key, i % 2 == rank % 2);
 	if (size > 1) {
 		MPI_Comm two[2] = {bridge(made[1]), bridge(made[1])};
 		same_everywhere(two[0]);
@@ -246,6 +251,23 @@ static void test_names_are_found_again_after_a_restart(void)
 		release(all[i]);
 	release(&further);
 	free_olds(olds, 7);
+	reopen();
+}
+
+static void test_other_members_do_not_take_an_old_name(void)
+{
+	reopen();
+	MPI_Comm part = split(MPI_COMM_WORLD, rank < size / 2, rank);
+	struct comms_old old = old_of(comms_index(part));
+	release(&part);
+	/* Rank 0 leads its part in both lives; on two ranks the parts are the same. */
+	reopen();
+	part = split(MPI_COMM_WORLD, rank % 2, rank);
+	CU_ASSERT_EQUAL(comms_restore(&old, 1, NULL), 0);
+	same_everywhere(part);
+	CU_ASSERT_EQUAL(strcmp(comms_name(comms_index(part)), old.name) == 0, size <= 2);
+	release(&part);
+	free_olds(&old, 1);
 	reopen();
 }
 
@@ -404,6 +426,7 @@ int main(int argc, char **argv)
 	CU_ADD_TEST(suite, test_handles_are_found_whatever_was_freed);
 	CU_ADD_TEST(suite, test_a_path_that_grows_long_stays_a_name);
 	CU_ADD_TEST(suite, test_names_are_found_again_after_a_restart);
+	CU_ADD_TEST(suite, test_other_members_do_not_take_an_old_name);
 	CU_ADD_TEST(suite, test_what_is_made_after_the_first_safepoint_needs_a_label);
 	CU_ADD_TEST(suite, test_members_that_know_different_things_agree);
 	CU_ADD_TEST(suite, test_when_a_member_labels_does_not_matter);

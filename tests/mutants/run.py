@@ -226,16 +226,18 @@ class Mutant:
 			for name in re.findall(r"\$PROGRAM_(\w+)", command):
 				environment["PROGRAM_" + name] = self.link(name, self.tree.programs[name], self.tree.libraries + self.tree.unit_libraries)
 			start = time.monotonic()
-			folder = os.path.join(self.folder, "run")
-			shutil.rmtree(folder, ignore_errors=True)
-			os.makedirs(folder)
-			# Programs that are linked with the library take the mutant too.
-			paths = [os.path.dirname(environment["LIB"])] + [path for path in [os.environ.get("LD_LIBRARY_PATH")] if path]
-			status, text = play(["sh", "-c", command], folder, MPI_TIMEOUT_S, {**environment, "LD_LIBRARY_PATH": ":".join(paths)})
+			status, text = self.play_mpi(command, environment)
 			if status != 0:
 				self.mpi = {"by": command, "says": mpi_says(status, text), "ms": since(start)}
-				self.text = text
 				return
+
+	def play_mpi(self, command, environment):
+		folder = os.path.join(self.folder, "run")
+		shutil.rmtree(folder, ignore_errors=True)
+		os.makedirs(folder)
+		# Programs that are linked with the library take this one too.
+		paths = [os.path.dirname(environment["LIB"])] + [path for path in [os.environ.get("LD_LIBRARY_PATH")] if path]
+		return play(["sh", "-c", command], folder, MPI_TIMEOUT_S, {**environment, "LD_LIBRARY_PATH": ":".join(paths)})
 
 
 # --- running things ----------------------------------------------------------------------------------------------------
@@ -264,7 +266,7 @@ def play(words, folder, timeout_s, environment=None):
 
 
 def ended(status):
-	if status == -signal.SIGKILL:
+	if status in (-signal.SIGKILL, 124):   # 124: timeout(1)
 		return "does not end"
 	return signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
@@ -306,7 +308,7 @@ def unit_says(status, text):
 
 
 def mpi_says(status, text):
-	for pattern in (r"WRONG: (.*)", r"(?:FAILED|failed): (.*)", r"Test: (.*?) ?\.\.\.\s*FAILED", r"^(.*(?:is not|wrong|differ|expected).*)$"):
+	for pattern in (r"WRONG: (.*)", r"is void: (a message .*)", r"(?:FAILED|failed): (.*)", r"Test: (.*?) ?\.\.\.\s*FAILED", r"Test (\w+) had failures"):
 		line = re.search(pattern, text, re.M)
 		if line:
 			return line[1].strip()
@@ -361,6 +363,14 @@ def control(mutant):
 			status, text = one_seed(mutant.tree.sim, mutant.sim["options"], mutant.sim["seed"], mutant.folder)
 		if status != 0:
 			raise Mistake(f"sim --seed {mutant.sim['seed']} {mutant.sim['options']} fails without it: {text}")
+	if mutant.mpi:
+		tree = mutant.tree
+		programs = {"PROGRAM_" + name: os.path.join(tree.build, "tests", "mpi", name) for name in tree.programs}
+		status, text = mutant.play_mpi(mutant.mpi["by"], {
+			"BUILD": tree.build, "SOURCE": tree.source, "MPIEXEC": tree.mpiexec, "TEST_SOURCE": tree.source, "TEST_BUILD": tree.build,
+			"LIB": os.path.join(tree.build, "lib", "libseamark.so"), **programs})
+		if status != 0:
+			raise Mistake(f"{mutant.mpi['by']} fails without it: {text}")
 
 
 def quoted(text, most=150):
@@ -382,7 +392,7 @@ def table(mutants):
 			says.append(quoted(mutant.sim["says"]))
 			after.append(f"{mutant.sim['seeds']} seed{'s' if mutant.sim['seeds'] > 1 else ''}")
 		if mutant.mpi:
-			by.append(f"`{quoted(mutant.headers.get('Test', [mpi_name(mutant.mpi['by'])])[0])}`")
+			by.append(f"`{mpi_name(mutant.mpi['by'])}`")
 			says.append(quoted(mutant.mpi["says"]))
 			after.append(f"{mutant.mpi['ms'] / 1000:.1f} s")
 		rows.append(f"| {mutant.name} | {quoted(mutant.mistake(), 400)} | {'<br>'.join(by) or 'nothing'} | {'<br>'.join(says)} | {'<br>'.join(after)} |")
@@ -390,9 +400,9 @@ def table(mutants):
 
 
 def mpi_name(command):
-	words = [os.path.basename(word).replace("$PROGRAM_", "") for word in command.split()
-		 if not re.match(r"(\w+=|env$|sh$|\$MPIEXEC|-n$|\"?\$TEST)", word)]
-	return " ".join(words)
+	"""The programs and scripts in it."""
+	names = re.findall(r"(?:\$PROGRAM_|/tests/mpi/|/apps/)([\w.]+)", command)
+	return " ".join(dict.fromkeys(names))
 
 
 def write_table(path, mutants):
