@@ -36,6 +36,7 @@ OWN_TURNS = TURNS + [800]   # with a mutant's own options, which name the progra
 DEEP_TURNS = TURNS + [2000, 10000]
 UNIT_TIMEOUT_S = 60
 MPI_TIMEOUT_S = 600
+TIME_IS_OVER = 124   # as timeout(1) has it
 
 # The unit tests of what a file holds.
 UNITS = {
@@ -253,7 +254,7 @@ def run_or_say(words, folder, wrong):
 
 
 def play(words, folder, timeout_s, environment=None):
-	"""Runs it to its end, or to that of the time: (status, text). -9: it was still running."""
+	"""Runs it to its end, or to that of the time: (status, text). The status TIME_IS_OVER: it was still running."""
 	child = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
 				 env={**os.environ, **(environment or {})}, start_new_session=True)
 	try:
@@ -261,12 +262,14 @@ def play(words, folder, timeout_s, environment=None):
 	except subprocess.TimeoutExpired:
 		os.killpg(child.pid, signal.SIGKILL)
 		text, _ = child.communicate()
-		return -signal.SIGKILL, text
+		return TIME_IS_OVER, text
+	if child.returncode in (-signal.SIGTERM, -signal.SIGINT, -signal.SIGKILL):
+		raise Mistake(f"{words[0]} was ended from outside, by {signal.Signals(-child.returncode).name}")
 	return child.returncode, text
 
 
 def ended(status):
-	if status in (-signal.SIGKILL, 124):   # 124: timeout(1)
+	if status == TIME_IS_OVER:
 		return "does not end"
 	return signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
