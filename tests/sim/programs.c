@@ -153,20 +153,27 @@ static const char *lag_check(struct world *world)
 	return NULL;
 }
 
+/* What is sent to the right in a step is received from the left LAG steps later. */
+static void pass_along(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	struct status status;
+	if (app->step < app->steps)
+		app_send(rank, (int)(app->step % 2), right_of(rank), 3, (int64_t)app->value, app->step);
+	if (app->step < LAG)
+		return;
+	app_recv(rank, (int)((app->step - LAG) % 2), left_of(rank), 3, &status);
+	app->value = halo_next(app->value, (uint64_t)status.payload.a, 0);
+}
+
 /* The same with a safepoint in every other step on every other rank: cuts at one step are a matter of luck. */
 static void stride_run(struct rank *rank)
 {
 	struct app *app = &rank->app;
-	struct status status;
 	for (; app->step < app->steps + LAG; app->step++) {
 		if (rank->rank % 2 == 0 || app->step % 2 == 0)
 			app_safepoint(rank, app->step);
-		if (app->step < app->steps)
-			app_send(rank, (int)(app->step % 2), right_of(rank), 3, (int64_t)app->value, app->step);
-		if (app->step < LAG)
-			continue;
-		app_recv(rank, (int)((app->step - LAG) % 2), left_of(rank), 3, &status);
-		app->value = halo_next(app->value, (uint64_t)status.payload.a, 0);
+		pass_along(rank);
 	}
 }
 
@@ -780,18 +787,12 @@ static const char *comms_check(struct world *world)
 static void checkpoint_run(struct rank *rank)
 {
 	struct app *app = &rank->app;
-	struct status status;
 	for (; app->step < app->steps + LAG; app->step++) {
 		if (app->step % 10 == 5)
 			app_checkpoint(rank, app->step);
 		else
 			app_safepoint(rank, app->step);
-		if (app->step < app->steps)
-			app_send(rank, (int)(app->step % 2), right_of(rank), 3, (int64_t)app->value, app->step);
-		if (app->step < LAG)
-			continue;
-		app_recv(rank, (int)((app->step - LAG) % 2), left_of(rank), 3, &status);
-		app->value = halo_next(app->value, (uint64_t)status.payload.a, 0);
+		pass_along(rank);
 	}
 }
 
