@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/index.h"
 #include "snapshot/wire.h"
 
 enum marker_state { MARKER_NONE, MARKER_HEAD, MARKER_COUNTS };
@@ -24,8 +25,7 @@ struct channels {
 	struct channel *list;     /* dense, in order of appearance */
 	size_t count;
 	size_t room;
-	uint32_t *index;          /* open addressing by rank: place in list plus one */
-	unsigned shift;
+	struct index index;       /* by rank */
 	bool failed;              /* no memory for a channel */
 };
 

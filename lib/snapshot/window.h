@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/index.h"
+
 struct window_stream {
 	uint64_t key;
 	int64_t limit;         /* messages before the sender's cut; 0 until a marker says otherwise */
@@ -24,8 +26,7 @@ struct window {
 	struct window_stream *streams; /* dense, in order of appearance */
 	size_t count;
 	size_t room;
-	uint32_t *index;       /* open addressing by key: place in streams plus one */
-	unsigned shift;
+	struct index index;    /* by key */
 	size_t open;           /* streams that owe a late message */
 	bool failed;           /* no memory for a stream */
 };
