@@ -36,11 +36,23 @@ with_snapshots() {
 	same
 	grep 'is void.*not tried again' err | grep -v MPI_Finalize && fail "a snapshot that could not be"
 	commits=$(grep -c 'committed in' err)
-	[ "$commits" -gt 0 ] || fail "no checkpoint"
-	"$command" verify >verify.out 2>&1 || { tail -n 20 verify.out; fail "a checkpoint is not whole"; }
+	"$command" verify >verify.out 2>&1 || [ "$commits" -eq 0 ] || { tail -n 20 verify.out; fail "a checkpoint is not whole"; }
 	proved=$(grep -c 'is whole' verify.out)
 	[ "$proved" -eq "$((commits < keep ? commits : keep))" ] || fail "$commits checkpoints, and $proved are proved"
-	echo "$1: $commits checkpoints, $proved proved, $(grep -c 'is void' err) given up"
+	echo "$1 $amount: $commits checkpoints, $proved proved, $(grep -c 'is void' err) given up"
+}
+
+# A program without steps that exchanges with its neighbours all the time commits when all its ranks happen to cut in one round: on a fast machine a few
+# attempts in a life of a tenth of a second may all be void. It commits if it lives longer.
+until_a_checkpoint() {
+	amount=$shots
+	for longer in 1 2 3 4 5 6; do
+		ground "$1"
+		with_snapshots "$1"
+		[ "$commits" -gt 0 ] && return
+		amount=$((2 * amount))
+	done
+	fail "no checkpoint in $longer lives, the longest of $amount"
 }
 
 under_drill() {
@@ -62,8 +74,5 @@ ground none
 play "quiet" none
 same
 under_drill
-amount=$shots
-ground event
-with_snapshots event
-ground step
-with_snapshots step
+until_a_checkpoint event
+until_a_checkpoint step
