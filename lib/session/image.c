@@ -105,7 +105,8 @@ static int begin_image(struct fault *fault)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of regions");
 	for (size_t i = 0; i < inside.capture.count; i++)
 		regions[i] = (struct store_region){
-			inside.capture.regions[i].name, inside.capture.regions[i].data, inside.capture.regions[i].bytes};
+			.name = inside.capture.regions[i].name, .data = inside.capture.regions[i].data,
+			.bytes = inside.capture.regions[i].bytes};
 	identify(&identity);
 	int code = store_begin_image(inside.store, &identity, regions, inside.capture.count, fault);
 	free(regions);

@@ -117,10 +117,30 @@ static int put_chunk(struct image_writer *writer, const uint8_t *data, size_t si
 	return put_block(writer, data, size, fault);
 }
 
-int image_put(struct image_writer *writer, enum format_kind kind, const char *name, const void *data, uint64_t bytes, struct fault *fault)
+/* The chunk's memory: where it is, or where it has been read to. */
+static const uint8_t *fetch(struct image_writer *writer, const struct store_region *put, uint64_t logical, size_t size, int *code,
+			    struct fault *fault)
+{
+	const uint8_t *data = (const uint8_t *)put->data + logical;
+
+	*code = 0;
+	if (!put->read)
+		return data;
+	if (!writer->fetched)
+		writer->fetched = malloc(FORMAT_CHUNK_SIZE);
+	if (!writer->fetched)
+		*code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to write '%s'", writer->path.text);
+	else
+		*code = put->read(put->context, data, writer->fetched, size, fault);
+	return writer->fetched;
+}
+
+int image_put(struct image_writer *writer, enum format_kind kind, const struct store_region *put, struct fault *fault)
 {
 	struct format_index *index = &writer->index;
 	struct format_region *region;
+	const char *name = put->name;
+	uint64_t bytes = put->bytes;
 	uint64_t chunks = (bytes + FORMAT_CHUNK_SIZE - 1) / FORMAT_CHUNK_SIZE;
 
 	if (index->chunk_count + chunks > UINT32_MAX)
@@ -139,8 +159,11 @@ int image_put(struct image_writer *writer, enum format_kind kind, const char *na
 	};
 	for (uint64_t logical = 0; logical < bytes; logical += FORMAT_CHUNK_SIZE) {
 		size_t size = bytes - logical < FORMAT_CHUNK_SIZE ? (size_t)(bytes - logical) : FORMAT_CHUNK_SIZE;
-		int code = put_chunk(writer, (const uint8_t *)data + logical, size, logical, fault);
+		int code;
+		const uint8_t *data = fetch(writer, put, logical, size, &code, fault);
 
+		if (!code)
+			code = put_chunk(writer, data, size, logical, fault);
 		if (code)
 			return code;
 	}
@@ -215,9 +238,11 @@ void image_discard(struct image_writer *writer, bool remove)
 		close(writer->fd);
 	writer->fd = -1;
 	free(writer->buffer);
+	free(writer->fetched);
 	free(writer->index.regions);
 	free(writer->index.chunks);
 	writer->buffer = NULL;
+	writer->fetched = NULL;
 	writer->filled = 0;
 	memset(&writer->index, 0, sizeof writer->index);
 	writer->region_room = writer->chunk_room = 0;

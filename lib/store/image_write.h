@@ -23,13 +23,14 @@ struct image_writer {
 	size_t chunk_room;
 	uint64_t content;
 	uint64_t table_hash;      /* after image_end */
+	uint8_t *fetched;         /* a chunk of a region that has to be read; made when there is one */
 };
 
 /* Makes the attempt's folder, if no other rank has, and the file. Every function here gives 0, a fault, or SEAMARK_E_VOID: given up. After any
  * failure only image_discard may follow. */
 int image_begin(struct image_writer *writer, const char *folder, const struct store_identity *identity, struct fault *fault);
 /* Appends a region; its name must stay until the end. */
-int image_put(struct image_writer *writer, enum format_kind kind, const char *name, const void *data, uint64_t bytes, struct fault *fault);
+int image_put(struct image_writer *writer, enum format_kind kind, const struct store_region *put, struct fault *fault);
 /* Writes index and header and makes file and folder durable; the file is closed. */
 int image_end(struct image_writer *writer, struct fault *fault);
 /* Lets go of everything, and with `remove` takes the file away. May be called at any time after image_begin, also twice. */

@@ -21,10 +21,22 @@ struct store_identity {
 	int64_t step;        /* or SEAMARK_ANY_STEP */
 };
 
+/* Of what size the blocks are whose last change is known. */
+#define STORE_STAMP_BLOCK (UINT64_C(64) << 10)
+
 struct store_region {
 	const char *name;
 	const void *data;    /* read by the writer's thread until the image is durable, failed or abandoned */
 	uint64_t bytes;
+	/* Null: data is memory of this process. Else its bytes are had by this call, from the writer's thread: `bytes` of them from `data` on go
+	 * to `to`. Not 0: they cannot be had, for the reason in `fault`, and the image has failed. */
+	int (*read)(void *context, const void *data, void *to, uint64_t bytes, struct fault *fault);
+	void *context;
+	/* What need not be looked at again. The captures of a process are counted, from 1, also those of attempts that are void; `capture` is the number of this one, and changed[i]
+	 * that of the one that first found block i as it is now (STORE_STAMP_BLOCK bytes each, from the region's start). If changed[i] <= n, then
+	 * the block is what capture n had at that place of the region of that name. Null: nothing is known. Stays as long as data. */
+	uint64_t capture;
+	const uint64_t *changed;
 };
 
 /* A communicator that was alive at the cut, in order of making; streams and messages name it by its index here. */

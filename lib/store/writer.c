@@ -137,12 +137,16 @@ static void run_write(struct image *image)
 	crash_point("image-to-begin");
 	code = image_begin(&image->file, image->store->folder, &image->identity, &image->fault);
 	for (size_t i = 0; !code && i < image->count; i++)
-		code = image_put(&image->file, FORMAT_PROTECTED, image->regions[i].name, image->regions[i].data, image->regions[i].bytes,
-				 &image->fault);
+		code = image_put(&image->file, FORMAT_PROTECTED, &image->regions[i], &image->fault);
 	if (code)
 		image_failed(image);
 	crash_point("image-regions-put");
 	atomic_store(&image->regions_written, true);
+}
+
+static int put_bytes(struct image *image, enum format_kind kind, const struct bytes_out *bytes)
+{
+	return image_put(&image->file, kind, &(struct store_region){ .name = "", .data = bytes->data, .bytes = bytes->size }, &image->fault);
 }
 
 static void run_finish(struct image *image)
@@ -152,9 +156,9 @@ static void run_finish(struct image *image)
 	if (atomic_load(&image->abandoned) || atomic_load(&image->state) == STORE_FAILED)
 		return;
 	crash_point("image-record-to-put");
-	code = image_put(&image->file, FORMAT_RECORD, "", image->record.data, image->record.size, &image->fault);
+	code = put_bytes(image, FORMAT_RECORD, &image->record);
 	if (!code)
-		code = image_put(&image->file, FORMAT_MESSAGES, "", image->messages.data, image->messages.size, &image->fault);
+		code = put_bytes(image, FORMAT_MESSAGES, &image->messages);
 	if (!code)
 		code = image_end(&image->file, &image->fault);
 	if (code) {

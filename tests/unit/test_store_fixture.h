@@ -193,9 +193,11 @@ static inline void fixture_fill(struct fixture_world *world, uint32_t ranks)
 		for (size_t i = 0; i < sizeof world->field[rank]; i++)
 			world->field[rank][i] = (uint8_t)(rank * 100 + i);
 		snprintf(world->text[rank], sizeof world->text[rank], "from the past of %u", rank);
-		part->regions[0] = (struct store_region){ "field", world->field[rank], sizeof world->field[rank] };
-		part->regions[1] = (struct store_region){ "empty", NULL, 0 };
-		part->regions[2] = (struct store_region){ "text", world->text[rank], strlen(world->text[rank]) };
+		part->regions[0] = (struct store_region){
+			.name = "field", .data = world->field[rank], .bytes = sizeof world->field[rank] };
+		part->regions[1] = (struct store_region){ .name = "empty" };
+		part->regions[2] = (struct store_region){
+			.name = "text", .data = world->text[rank], .bytes = strlen(world->text[rank]) };
 		part->region_count = 3;
 		world->comms[rank][0] = (struct store_comm){ .name = "world", .key = 1, .size = ranks, .members = 5, .begun = 3 };
 		world->comms[rank][1] = (struct store_comm){ .name = "world/0/1", .key = 2, .size = ranks, .members = 5, .begun = 12345678901 };

@@ -83,7 +83,7 @@ static void regions_of_every_size_come_back(void)
 	struct fault fault = FAULT_NONE;
 
 	for (size_t i = 0; i < 8; i++)
-		part.regions[i] = (struct store_region){ names[i], pattern(sizes[i], i), sizes[i] };
+		part.regions[i] = (struct store_region){ .name = names[i], .data = pattern(sizes[i], i), .bytes = sizes[i] };
 	part.region_count = 8;
 	fixture_take(&fixture, 1, &part, 2);
 	verify_is_whole("1");
@@ -109,6 +109,69 @@ static void regions_of_every_size_come_back(void)
 	}
 	CU_ASSERT_EQUAL(store_image_find_region(image, "nobody"), SIZE_MAX);
 	store_close_image(image);
+}
+
+/* Where the bytes of a region lie that must be read by a call, and from which of them on that fails. */
+struct elsewhere {
+	uint8_t *data;
+	uint64_t bytes;
+	uint64_t fails_at;
+};
+
+static int read_elsewhere(void *context, const void *data, void *to, uint64_t bytes, struct fault *fault)
+{
+	const struct elsewhere *elsewhere = context;
+	uint64_t at = (uintptr_t)data - 1000; /* an address that this process could not read */
+
+	if (at > elsewhere->bytes || bytes > elsewhere->bytes - at)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "read beyond the region");
+	if (at + bytes > elsewhere->fails_at)
+		return fault_set(fault, SEAMARK_E_UNABLE, "elsewhere is gone");
+	memcpy(to, elsewhere->data + at, bytes);
+	return 0;
+}
+
+static void regions_that_lie_elsewhere_are_read_by_their_call(void)
+{
+	struct elsewhere elsewhere = { .bytes = 2 * FORMAT_CHUNK_SIZE + 4711, .fails_at = UINT64_MAX };
+	uint8_t near[100] = "memory of this process";
+	struct fixture_part part = { .region_count = 3 };
+	struct store_identity identity;
+	struct store_image_result result;
+	struct store_checkpoint found;
+	struct store_image *image;
+	struct fault fault = FAULT_NONE;
+	uint8_t *data = malloc(elsewhere.bytes);
+
+	end();
+	begin(); /* a folder of its own */
+	elsewhere.data = pattern(elsewhere.bytes, 99);
+	part.regions[0] = (struct store_region){ .name = "near", .data = near, .bytes = sizeof near };
+	part.regions[1] = (struct store_region){
+		.name = "far", .data = (void *)1000, .bytes = elsewhere.bytes, .read = read_elsewhere, .context = &elsewhere };
+	part.regions[2] = (struct store_region){ .name = "near too", .data = near, .bytes = sizeof near };
+	fixture_take(&fixture, 1, &part, 2);
+	verify_is_whole("1");
+	CU_ASSERT_EQUAL_FATAL(store_at(fixture.stores[0], "1", &found, &fault), 0);
+	CU_ASSERT_EQUAL_FATAL(store_open_image(&image, &found, 0, &fault), 0);
+	CU_ASSERT_EQUAL(store_image_load_region(image, 1, data, &fault), 0);
+	CU_ASSERT_FALSE(memcmp(data, elsewhere.data, elsewhere.bytes));
+	CU_ASSERT_EQUAL(store_image_load_region(image, 2, data, &fault), 0);
+	CU_ASSERT_FALSE(memcmp(data, near, sizeof near));
+	store_close_image(image);
+
+	elsewhere.fails_at = FORMAT_CHUNK_SIZE + 5;
+	identity = fixture_identity(&fixture, 2, 0);
+	CU_ASSERT_EQUAL(store_begin_image(fixture.stores[0], &identity, part.regions, 3, &fault), 0);
+	CU_ASSERT_EQUAL(fixture_image_state(fixture.stores[0], &result), STORE_FAILED);
+	CU_ASSERT_EQUAL(result.fault.code, SEAMARK_E_UNABLE);
+	CU_ASSERT_STRING_EQUAL(result.fault.text, "elsewhere is gone");
+	CU_ASSERT_TRUE(result.regions_written);
+	CU_ASSERT_FALSE(is_there("0000002.L01/rank-00000.smk"));
+	end();
+	begin();
+	free(elsewhere.data);
+	free(data);
 }
 
 static void the_record_comes_back(void)
@@ -186,7 +249,7 @@ static void giving_up_works_at_any_time(void)
 {
 	const uint64_t bytes = 8 << 20;
 	uint8_t *data = pattern(bytes, 9);
-	const struct store_region region = { "field", data, bytes };
+	const struct store_region region = { .name = "field", .data = data, .bytes = bytes };
 
 	/* From before the thread has begun to after the image is durable, with and without its end being asked for. */
 	for (int i = 0; i < 24; i++) {
@@ -236,7 +299,7 @@ static void a_full_disk_is_a_failed_image_and_no_file(void)
 {
 	const uint64_t bytes = 8 << 20;
 	uint8_t *data = pattern(bytes, 1);
-	const struct store_region region = { "field", data, bytes };
+	const struct store_region region = { .name = "field", .data = data, .bytes = bytes };
 	struct store_identity identity = fixture_identity(&fixture, 6, 0);
 	struct store_image_result result;
 	struct fault fault = FAULT_NONE;
@@ -291,7 +354,7 @@ static void many_small_regions_fit(void)
 	for (uint32_t i = 0; i < COUNT; i++) {
 		values[i] = i * 77;
 		snprintf(names[i], sizeof names[i], "r%u", i);
-		regions[i] = (struct store_region){ names[i], &values[i], i % 2 ? 4 : 0 };
+		regions[i] = (struct store_region){ .name = names[i], .data = &values[i], .bytes = i % 2 ? 4 : 0 };
 	}
 	CU_ASSERT_EQUAL(store_begin_image(fixture.stores[0], &identity, regions, COUNT, &fault), 0);
 	CU_ASSERT_EQUAL(store_finish_image(fixture.stores[0], &empty_record, &fault), 0);
@@ -307,7 +370,7 @@ static void closing_gives_up_what_is_not_durable(void)
 {
 	const uint64_t bytes = 16 << 20;
 	uint8_t *data = pattern(bytes, 1);
-	const struct store_region region = { "field", data, bytes };
+	const struct store_region region = { .name = "field", .data = data, .bytes = bytes };
 	struct fault fault = FAULT_NONE;
 	struct store_identity identity = fixture_identity(&fixture, 9, 0);
 	size_t before;
@@ -324,6 +387,7 @@ static void closing_gives_up_what_is_not_durable(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
+		{ "regions that lie elsewhere are read by their call", regions_that_lie_elsewhere_are_read_by_their_call },
 		{ "regions of every size come back", regions_of_every_size_come_back },
 		{ "the record comes back", the_record_comes_back },
 		{ "a record that cannot be is refused", a_record_that_cannot_be_is_refused },
