@@ -62,7 +62,7 @@ enum {
 
 	/* The checkpoint does not fit this run. Nothing of the program's memory was written. */
 	SEAMARK_E_RANKS = -20,        /**< it was taken on another number of ranks */
-	SEAMARK_E_REGION = -21,       /**< a region is missing, or of another size, or was not protected in time */
+	SEAMARK_E_REGION = -21,       /**< a region is missing, or of another size or shape, or was not protected in time */
 	SEAMARK_E_VERSION = -22,      /**< it was written by a newer version, or needs what this one does not have */
 	SEAMARK_E_COMMUNICATOR = -23, /**< messages were recorded on a communicator that this run did not make */
 	SEAMARK_E_RUN = -24,          /**< it belongs to another run or attempt than its manifest says */
@@ -110,6 +110,49 @@ enum {
  *         the host and protect the copy); SEAMARK_E_REGION or SEAMARK_E_DAMAGED: it could not be loaded
  */
 SEAMARK_PUBLIC int seamark_protect(const char *name, void *data, size_t bytes);
+
+/** What the elements of an array are. */
+enum seamark_type {
+	SEAMARK_BYTE,         /**< a byte that is no number */
+	SEAMARK_INT8, SEAMARK_UINT8, SEAMARK_INT16, SEAMARK_UINT16, SEAMARK_INT32, SEAMARK_UINT32, SEAMARK_INT64, SEAMARK_UINT64,
+	SEAMARK_FLOAT32, SEAMARK_FLOAT64,
+	SEAMARK_COMPLEX64,    /**< two float32: real, imaginary */
+	SEAMARK_COMPLEX128    /**< two float64 */
+};
+
+/**
+ * As seamark_protect(), and says what the bytes are: a block of an array that the ranks hold together. `seamark export` then writes the whole
+ * array for other programs (HDF5, NumPy, VTK).
+ *
+ * The block lies in one piece, row by row: the last index is the fastest (C's order). An array in which the first index is the fastest
+ * is described with its extents in reverse order, as the Fortran module does. Ranks may hold blocks of any size, one rank may hold none (an
+ * extent of 0, then data may be null). Each rank's own block is checked here; what ranks say of one array is compared when it is exported.
+ * After a restart the region has the same type, extents and place: else SEAMARK_E_REGION, and nothing was written. If only one of
+ * the two was protected as an array, the size alone must be the same.
+ *
+ * @param type        of the elements: enum seamark_type
+ * @param dimensions  1 to 32
+ * @param global      the whole array's extents, one per dimension, slowest first; null: this block is the whole
+ * @param offset      the whole array's index of the block's first element; null: 0 in each dimension
+ * @param local       the block's extents. offset + local is at most global; no array has more than 2^63 - 1 bytes
+ * @return as seamark_protect(); SEAMARK_E_ARGUMENT: there can be no such array (the message says why)
+ */
+SEAMARK_PUBLIC int seamark_protect_array(const char *name, void *data, int type, int dimensions, const uint64_t *global,
+					 const uint64_t *offset, const uint64_t *local);
+
+/**
+ * As seamark_protect_array(), for a block with ghost cells (a halo): a border where copies of other ranks' elements stand, or values beyond the
+ * array's edge. The border is saved and restored with the block, and is not part of what is exported.
+ *
+ * @param offset  the whole array's index of the first element that is not a ghost; null: 0 in each dimension
+ * @param local   the block's extents in memory, with the border
+ * @param before  ghosts at the beginning of each dimension; null: none
+ * @param after   ghosts at the end of each dimension; null: none. offset + local - before - after is at most global; without `global` the block
+ *                without its border is the whole
+ */
+SEAMARK_PUBLIC int seamark_protect_array_with_halo(const char *name, void *data, int type, int dimensions, const uint64_t *global,
+						   const uint64_t *offset, const uint64_t *local, const uint64_t *before,
+						   const uint64_t *after);
 
 /** Bytes going out to a checkpoint; given to a save callback. */
 typedef struct seamark_writer seamark_writer;

@@ -108,19 +108,13 @@ SEAMARK_PUBLIC int seamark_files_image_open(seamark_files_image **image, const s
 /** May be called before or after the checkpoint is closed. */
 SEAMARK_PUBLIC void seamark_files_image_close(seamark_files_image *image);
 
-/** What the elements of a region are. */
-enum seamark_files_type {
-	SEAMARK_FILES_BYTES = 0,
-	SEAMARK_FILES_INT8, SEAMARK_FILES_UINT8, SEAMARK_FILES_INT16, SEAMARK_FILES_UINT16,
-	SEAMARK_FILES_INT32, SEAMARK_FILES_UINT32, SEAMARK_FILES_INT64, SEAMARK_FILES_UINT64,
-	SEAMARK_FILES_FLOAT32, SEAMARK_FILES_FLOAT64, SEAMARK_FILES_COMPLEX64, SEAMARK_FILES_COMPLEX128
-};
-
 /** Where a region lies in one dimension of the global array. */
 struct seamark_files_extent {
 	uint64_t global;        /**< the array's extent */
-	uint64_t first;         /**< the region's first index in it */
-	uint64_t local;         /**< the region's extent */
+	uint64_t first;         /**< the index in it of the region's first element that is not a ghost */
+	uint64_t local;         /**< the region's extent in memory, with its ghosts */
+	uint64_t before;        /**< ghosts at the beginning: they are no part of the array */
+	uint64_t after;         /**< and at the end. first + local - before - after is at most global */
 };
 
 /** A protected region. */
@@ -128,8 +122,8 @@ struct seamark_files_region {
 	const char *name;
 	uint64_t bytes;
 	uint64_t chunks;        /**< pieces it is stored in */
-	enum seamark_files_type type;
-	uint32_t dimensions;    /**< 0: it has no shape */
+	uint32_t type;          /**< enum seamark_type */
+	uint32_t dimensions;    /**< 0: it has no shape; at most 32 */
 	const struct seamark_files_extent *extents; /**< one per dimension, slowest first */
 };
 

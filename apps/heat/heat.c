@@ -8,12 +8,13 @@
  * block with its neighbours by non-blocking messages and computes the next temperatures from the present ones
  * (explicit five-point scheme).
  *
- * What Seamark needs of it are six calls, all of them in run() below and in protect():
+ * What Seamark needs of it are seven calls, all of them in run() below and in what protects:
  *
- *     seamark_protect    names the temperatures, and the problem that they belong to
+ *     seamark_protect    names the problem that the temperatures belong to
+ *     seamark_protect_array_with_halo  the temperatures themselves, and where on the plate they lie, so that `seamark export` can write the plate
  *     seamark_restore    brings both back, with the step, if the folder has a checkpoint
  *     seamark_safepoint  at the top of each step: everything that is protected belongs to this step
- *     seamark_protect    again after each step, as the two arrays change places: the region has moved
+ *     seamark_protect_array_with_halo  again after each step, as the two arrays change places: the region has moved
  *     seamark_stopping   someone wants the program to leave; its checkpoint is made
  *     seamark_strerror   for the words when something is wrong
  *
@@ -114,12 +115,17 @@ static void fail(const char *what, int error)
 	MPI_Abort(MPI_COMM_WORLD, TROUBLE);
 }
 
-static void protect(const char *name, void *data, size_t bytes)
+/* The block with its border, of which the inner part is the plate's. */
+static void protect_temperature(const struct field *field)
 {
-	int result = seamark_protect(name, data, bytes);
+	const uint64_t plate[2] = {(uint64_t)field->size, (uint64_t)field->size};
+	const uint64_t first[2] = {(uint64_t)field->first_row, (uint64_t)field->first_column};
+	const uint64_t block[2] = {(uint64_t)field->rows + 2, (uint64_t)field->columns + 2};
+	const uint64_t border[2] = {1, 1};
+	int result = seamark_protect_array_with_halo("temperature", field->now, SEAMARK_FLOAT64, 2, plate, first, block, border, border);
 
 	if (result < 0)
-		fail(name, result);
+		fail("temperature", result);
 }
 
 static void pause_for(int64_t ms)
@@ -154,7 +160,7 @@ static int64_t compute(struct field *field, const struct options *options, int64
 		if (options->every > 0 && (step + 1) % options->every == 0)
 			tell_change(field, step + 1, rank);
 		field_swap(field);
-		protect("temperature", field->now, field->bytes);
+		protect_temperature(field);
 		pause_for(options->pause_ms);
 	}
 	return step;
@@ -183,8 +189,10 @@ static int run(struct field *field, const struct options *options, int rank)
 	struct problem problem = {.size = options->size, .ratio = options->ratio};
 	int64_t step = 0;
 
-	protect("problem", &problem, sizeof problem);
-	protect("temperature", field->now, field->bytes);
+	int result = seamark_protect("problem", &problem, sizeof problem);
+	if (result < 0)
+		fail("problem", result);
+	protect_temperature(field);
 	int restored = seamark_restore(&step);
 	if (restored < 0) {
 		if (rank == 0)

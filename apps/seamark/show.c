@@ -3,18 +3,38 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/shape.h"
 #include "command.h"
 
 /* --- as JSON ------------------------------------------------------------------------------------------------------- */
+
+static json_t *extents_json(const struct seamark_files_region *region)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < region->dimensions; i++)
+		json_array_append_new(list, json_pack("{s:I, s:I, s:I, s:I, s:I}", "global", (json_int_t)region->extents[i].global, "first",
+						      (json_int_t)region->extents[i].first, "local", (json_int_t)region->extents[i].local,
+						      "before", (json_int_t)region->extents[i].before, "after",
+						      (json_int_t)region->extents[i].after));
+	return list;
+}
 
 static json_t *regions_json(const seamark_files_image *image)
 {
 	json_t *list = json_array();
 	struct seamark_files_region region;
 
-	for (size_t i = 0; !seamark_files_region_at(image, i, &region); i++)
-		json_array_append_new(list, json_pack("{s:o, s:I, s:I}", "name", command_json_text(region.name), "bytes",
-						      (json_int_t)region.bytes, "chunks", (json_int_t)region.chunks));
+	for (size_t i = 0; !seamark_files_region_at(image, i, &region); i++) {
+		json_t *object = json_pack("{s:o, s:I, s:I}", "name", command_json_text(region.name), "bytes", (json_int_t)region.bytes,
+					   "chunks", (json_int_t)region.chunks);
+
+		if (region.dimensions) {
+			json_object_set_new(object, "type", json_string(shape_type_name(region.type)));
+			json_object_set_new(object, "extents", extents_json(&region));
+		}
+		json_array_append_new(list, object);
+	}
 	return list;
 }
 
@@ -112,6 +132,16 @@ static void print_streams(const seamark_files_image *image)
 	}
 }
 
+static void print_region(const struct seamark_files_region *region)
+{
+	const struct shape shape = { region->type, region->dimensions, (const struct shape_extent *)(const void *)region->extents };
+	char text[1024];
+
+	shape_text(&shape, text, sizeof text);
+	command_print("    region   '%s': %s%s%s", region->name, command_size(region->bytes).text, region->dimensions ? ", " : "",
+		      region->dimensions ? text : "");
+}
+
 static void print_image(seamark_files_image *image, uint32_t rank)
 {
 	struct seamark_files_region region;
@@ -119,7 +149,7 @@ static void print_image(seamark_files_image *image, uint32_t rank)
 
 	print_summary(image, rank);
 	for (size_t i = 0; !seamark_files_region_at(image, i, &region); i++)
-		command_print("    region   '%s': %s", region.name, command_size(region.bytes).text);
+		print_region(&region);
 	for (size_t i = 0; !seamark_files_message_at(image, i, &message); i++)
 		command_print("    message  from rank %" PRIu32 ", tag %" PRIu32 ", '%s', position %" PRId64 ": %s", message.source_world,
 			      message.tag, message.communicator, message.position, command_size(message.bytes).text);

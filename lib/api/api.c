@@ -12,6 +12,19 @@ int seamark_protect(const char *name, void *data, size_t bytes)
 	return session_leave(session_protect(name, data, bytes));
 }
 
+int seamark_protect_array(const char *name, void *data, int type, int dimensions, const uint64_t *global, const uint64_t *offset,
+			  const uint64_t *local)
+{
+	return seamark_protect_array_with_halo(name, data, type, dimensions, global, offset, local, NULL, NULL);
+}
+
+int seamark_protect_array_with_halo(const char *name, void *data, int type, int dimensions, const uint64_t *global, const uint64_t *offset,
+				    const uint64_t *local, const uint64_t *before, const uint64_t *after)
+{
+	session_enter();
+	return session_leave(session_protect_array(name, data, type, dimensions, global, offset, local, before, after));
+}
+
 int seamark_protect_with(const char *name, int (*save)(seamark_writer *to, void *context),
 			 int (*load)(seamark_reader *from, void *context), void *context)
 {

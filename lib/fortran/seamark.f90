@@ -17,6 +17,9 @@
 !>   has the attribute target, or is in a module: the compiler has to know that it is read and written by others. What its
 !>   allocatable and pointer components point to is not protected with it.
 !> - Steps are integers of 32 or 64 bits.
+!> - seamark_protect_array takes the type and the local extents from the array. Extents are in Fortran's order, the first index the fastest: what
+!>   is t(nx, ny, nz) here is [nz][ny][nx] in the checkpoint, and so in what `seamark export` writes: a NumPy or HDF5 array of shape
+!>   (nz, ny, nx), which ParaView and h5fortran show as x, y, z. Offsets count from 0, whatever the bounds are. See there for its optional arguments.
 module seamark
    use, intrinsic :: iso_c_binding
    implicit none
@@ -57,6 +60,7 @@ module seamark
    integer(c_int), parameter, public :: SEAMARK_RESTORED = 1
    integer(c_int64_t), parameter, public :: SEAMARK_ANY_STEP = -1_c_int64_t
 
+   public :: seamark_protect_array
    public :: seamark_protect, seamark_protect_address, seamark_protect_with, seamark_write, seamark_read
    public :: seamark_unprotect, seamark_restore, seamark_saved_bytes, seamark_safepoint, seamark_request, seamark_wait
    public :: seamark_checkpoint, seamark_committed, seamark_stopping, seamark_version_loaded, seamark_strerror
@@ -90,7 +94,21 @@ module seamark
       module procedure checkpoint_32, checkpoint_64
    end interface
 
+   !> call seamark_protect_array(name, data [, ierror]), or (name, data, global [, offset] [, before] [, after] [, ierror]); the lists are integers of 32 or 64 bits
+   interface seamark_protect_array
+      module procedure protect_array_alone, protect_array_32, protect_array_64
+   end interface
+
    interface
+      function c_protect_array(name, data, dimensions, global, offset, before, after) &
+            bind(c, name="seamark_fortran_protect_array") result(code)
+         import :: c_char, c_int, c_int64_t
+         character(kind=c_char), intent(in) :: name(*)
+         type(*), dimension(..), target, intent(inout) :: data
+         integer(c_int), value :: dimensions
+         integer(c_int64_t), intent(in), optional :: global(*), offset(*), before(*), after(*)
+         integer(c_int) :: code
+      end function
       function c_protect_described(name, data) bind(c, name="seamark_fortran_protect") result(code)
          import :: c_char, c_int
          character(kind=c_char), intent(in) :: name(*)
@@ -228,6 +246,46 @@ contains
       integer(c_size_t), intent(in) :: bytes
       integer(c_int), intent(out), optional :: ierror
       call give(c_protect(c_name(name), address, bytes), ierror)
+   end subroutine
+
+   !> As seamark_protect, and says what the bytes are: a block of an array that the ranks hold together. Integers of 8 to 64 bits, reals and complex
+   !> numbers of single and double precision, character(1) and logical(1). global: the whole array's extents (absent: this block is the
+   !> whole); offset: how many elements of the whole lie before the block's first in each dimension (absent: none); before, after: ghost
+   !> cells at the beginning and the end of each dimension, which are part of data and not of the whole: offset is then that of the first
+   !> element that is no ghost.
+   subroutine protect_array_64(name, data, global, offset, before, after, ierror)
+      character(len=*), intent(in) :: name
+      type(*), dimension(..), target, intent(inout) :: data
+      integer(c_int64_t), intent(in) :: global(:)
+      integer(c_int64_t), intent(in), optional :: offset(:), before(:), after(:)
+      integer(c_int), intent(out), optional :: ierror
+      integer(c_int) :: dimensions
+      dimensions = size(global)
+      if (present(offset)) dimensions = merge(dimensions, -1, size(offset) == dimensions)
+      if (present(before)) dimensions = merge(dimensions, -1, size(before) == dimensions)
+      if (present(after)) dimensions = merge(dimensions, -1, size(after) == dimensions)
+      call give(c_protect_array(c_name(name), data, dimensions, global, offset, before, after), ierror)
+   end subroutine
+
+   subroutine protect_array_32(name, data, global, offset, before, after, ierror)
+      character(len=*), intent(in) :: name
+      type(*), dimension(..), target, intent(inout) :: data
+      integer(c_int32_t), intent(in) :: global(:)
+      integer(c_int32_t), intent(in), optional :: offset(:), before(:), after(:)
+      integer(c_int), intent(out), optional :: ierror
+      ! Not allocated is not present.
+      integer(c_int64_t), allocatable :: wide_offset(:), wide_before(:), wide_after(:)
+      if (present(offset)) wide_offset = offset
+      if (present(before)) wide_before = before
+      if (present(after)) wide_after = after
+      call protect_array_64(name, data, int(global, c_int64_t), wide_offset, wide_before, wide_after, ierror)
+   end subroutine
+
+   subroutine protect_array_alone(name, data, ierror)
+      character(len=*), intent(in) :: name
+      type(*), dimension(..), target, intent(inout) :: data
+      integer(c_int), intent(out), optional :: ierror
+      call give(c_protect_array(c_name(name), data, int(rank(data), c_int)), ierror)
    end subroutine
 
    !> context is handed to both, and c_null_ptr if it is not given.

@@ -49,6 +49,43 @@ int session_protect(const char *name, void *data, size_t bytes)
 	return code < 0 ? told("seamark_protect", code, &fault) : restore_load_region(name);
 }
 
+/* The caller's lists as a shape, of which shape_check says the rest. */
+static int describe(struct shape *shape, struct shape_extent *extents, int type, int dimensions, const uint64_t *global,
+		    const uint64_t *offset, const uint64_t *local, const uint64_t *before, const uint64_t *after, struct fault *fault)
+{
+	if (type < 0 || type >= SHAPE_TYPES)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "%d is no type of elements: see enum seamark_type", type);
+	if (dimensions < 1 || dimensions > SHAPE_DIMENSIONS_MAX)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "an array has 1 to %d dimensions, and lists of as many numbers: not %d",
+				 SHAPE_DIMENSIONS_MAX, dimensions);
+	if (!local)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "the local extents are a null pointer");
+	for (int i = 0; i < dimensions; i++) {
+		struct shape_extent *extent = &extents[i];
+		*extent = (struct shape_extent){.first = offset ? offset[i] : 0, .local = local[i], .before = before ? before[i] : 0,
+						.after = after ? after[i] : 0};
+		/* Without a global array it is this block. More ghosts than elements are refused later, whatever this is then. */
+		extent->global = global ? global[i] : extent->first + extent->local - extent->before - extent->after;
+	}
+	*shape = (struct shape){(uint32_t)type, (uint32_t)dimensions, extents};
+	return 0;
+}
+
+int session_protect_array(const char *name, void *data, int type, int dimensions, const uint64_t *global, const uint64_t *offset,
+			  const uint64_t *local, const uint64_t *before, const uint64_t *after)
+{
+	struct fault fault = FAULT_NONE;
+	struct shape_extent extents[SHAPE_DIMENSIONS_MAX];
+	struct shape shape;
+	int code = calls_ready("seamark_protect_array");
+	if (code <= 0)
+		return code;
+	code = describe(&shape, extents, type, dimensions, global, offset, local, before, after, &fault);
+	if (code == 0)
+		code = state_protect_array(inside.state, name, data, &shape, &fault);
+	return code < 0 ? told("seamark_protect_array", code, &fault) : restore_load_region(name);
+}
+
 int session_protect_with(const char *name, int (*save)(seamark_writer *, void *), int (*load)(seamark_reader *, void *), void *context)
 {
 	struct fault fault = FAULT_NONE;

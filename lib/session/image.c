@@ -106,7 +106,7 @@ static int begin_image(struct fault *fault)
 	for (size_t i = 0; i < inside.capture.count; i++)
 		regions[i] = (struct store_region){
 			.name = inside.capture.regions[i].name, .data = inside.capture.regions[i].data,
-			.bytes = inside.capture.regions[i].bytes};
+			.bytes = inside.capture.regions[i].bytes, .shape = inside.capture.regions[i].shape};
 	identify(&identity);
 	int code = store_begin_image(inside.store, &identity, regions, inside.capture.count, fault);
 	free(regions);

@@ -87,23 +87,41 @@ static int choose(uint64_t below, struct store_checkpoint *chosen, struct fault 
 	return store_at(inside.store, restart, chosen, fault);
 }
 
+/* Whether what was saved fits a region of the program: its size, and its shape if both have one. */
+static int check_region(struct store_image *image, size_t saved, const struct state_region_view *region, struct fault *fault)
+{
+	const struct shape *shape = store_image_shape(image, saved);
+	const char *name;
+	char own[160], was[160];
+	uint64_t bytes;
+	store_image_region(image, saved, &name, &bytes);
+	if (region->callbacks)
+		return 0;
+	if (shape->dimensions && region->shape.dimensions && !shape_equal(shape, &region->shape)) {
+		shape_text(&region->shape, own, sizeof own);
+		shape_text(shape, was, sizeof was);
+		return fault_set(fault, SEAMARK_E_REGION, "region '%s' is %s, but %s in checkpoint %" PRIu64, name, own, was,
+				 inside.restored.number);
+	}
+	if (bytes != region->bytes)
+		return fault_set(fault, SEAMARK_E_REGION, "region '%s' has %" PRIu64 " bytes, but %" PRIu64
+				 " in checkpoint %" PRIu64 ": seamark_saved_bytes tells the size before it is protected",
+				 name, region->bytes, bytes, inside.restored.number);
+	return 0;
+}
+
 static int check_regions(struct store_image *image, struct fault *fault)
 {
 	for (size_t i = 0; i < state_count(inside.state); i++) {
 		struct state_region_view region;
-		const char *name;
-		uint64_t bytes;
 		state_view(inside.state, i, &region);
 		size_t index = store_image_find_region(image, region.name);
 		if (index == SIZE_MAX)
 			return fault_set(fault, SEAMARK_E_REGION, "region '%s' is not in checkpoint %" PRIu64 ": it was written by "
 					 "another version of the program, or restore it with the regions it had", region.name,
 					 inside.restored.number);
-		store_image_region(image, index, &name, &bytes);
-		if (!region.callbacks && bytes != region.bytes)
-			return fault_set(fault, SEAMARK_E_REGION, "region '%s' has %" PRIu64 " bytes, but %" PRIu64
-					 " in checkpoint %" PRIu64 ": seamark_saved_bytes tells the size before it is protected",
-					 region.name, region.bytes, bytes, inside.restored.number);
+		if (check_region(image, index, &region, fault) < 0)
+			return fault->code;
 	}
 	return 0;
 }
@@ -438,14 +456,8 @@ int restore_load_region(const char *name)
 	if (saved == SIZE_MAX || inside.loaded[saved])
 		return 0;
 	struct state_region_view region;
-	const char *own;
-	uint64_t bytes;
-	store_image_region(inside.image, saved, &own, &bytes);
 	state_view(inside.state, state_find(inside.state, name), &region);
-	if (!region.callbacks && region.bytes != bytes)
-		fault_set(&fault, SEAMARK_E_REGION, "region '%s' has %" PRIu64 " bytes, but %" PRIu64 " in checkpoint %" PRIu64, name,
-			  region.bytes, bytes, inside.restored.number);
-	else
+	if (check_region(inside.image, saved, &region, &fault) == 0)
 		load_one(saved, &fault);
 	crash_point("region-loaded-later");
 	if (fault.code < 0)

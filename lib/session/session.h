@@ -192,6 +192,8 @@ void session_unable(const char *function, const char *why);
 /* --- from the door api ------------------------------------------------------------------------------------------------- */
 
 int session_protect(const char *name, void *data, size_t bytes);
+int session_protect_array(const char *name, void *data, int type, int dimensions, const uint64_t *global, const uint64_t *offset,
+			  const uint64_t *local, const uint64_t *before, const uint64_t *after);
 int session_protect_with(const char *name, int (*save)(seamark_writer *, void *), int (*load)(seamark_reader *, void *), void *context);
 int session_unprotect(const char *name);
 int session_restore(int64_t *step);

@@ -164,7 +164,7 @@ static int capture_regions(struct state *state, struct copy *copy, struct fault 
 		struct state_captured *captured = &copy->captured[i];
 
 		strcpy(copy->names[i], region->name);
-		*captured = (struct state_captured){ copy->names[i], region->data, region->bytes };
+		*captured = (struct state_captured){ copy->names[i], region->data, region->bytes, region->shape };
 		if (region->save) {
 			result = save_region(state, region, captured, fault);
 		} else if (state->copied && region->bytes) {

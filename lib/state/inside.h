@@ -22,6 +22,7 @@ struct region {
 	int (*save)(seamark_writer *, void *); /* null: a block of memory */
 	int (*load)(seamark_reader *, void *);
 	void *context;
+	struct shape shape;                /* owns its extents */
 	struct known known[2];
 };
 

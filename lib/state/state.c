@@ -13,13 +13,25 @@ struct state *state_new(void)
 	return calloc(1, sizeof(struct state));
 }
 
+static void drop_shape(struct region *region)
+{
+	free((struct shape_extent *)(uintptr_t)region->shape.extents);
+	region->shape = SHAPE_NONE;
+}
+
+static void free_region(struct region *region)
+{
+	drop_shape(region);
+	free(region);
+}
+
 void state_free(struct state *state)
 {
 	if (!state)
 		return;
 	copies_free(state);
 	for (size_t i = 0; i < state->count; i++)
-		free(state->regions[i]);
+		free_region(state->regions[i]);
 	free(state->regions);
 	free(state);
 }
@@ -33,7 +45,7 @@ void state_view(const struct state *state, size_t index, struct state_region_vie
 {
 	const struct region *region = state->regions[index];
 
-	*view = (struct state_region_view){ region->name, region->data, region->bytes, region->save != NULL };
+	*view = (struct state_region_view){ region->name, region->data, region->bytes, region->save != NULL, region->shape };
 }
 
 size_t state_find(const struct state *state, const char *name)
@@ -103,7 +115,7 @@ static int check_readable(const char *name, const void *data, size_t bytes, stru
 	return result;
 }
 
-int state_protect(struct state *state, const char *name, void *data, size_t bytes, struct fault *fault)
+static int protect_block(struct state *state, const char *name, void *data, size_t bytes, struct fault *fault)
 {
 	int result = check_call(state, name, fault);
 	struct region *region;
@@ -138,6 +150,40 @@ int state_protect(struct state *state, const char *name, void *data, size_t byte
 	return 0;
 }
 
+int state_protect(struct state *state, const char *name, void *data, size_t bytes, struct fault *fault)
+{
+	int result = protect_block(state, name, data, bytes, fault);
+
+	if (!result)
+		drop_shape(state->regions[state_find(state, name)]);
+	return result;
+}
+
+int state_protect_array(struct state *state, const char *name, void *data, const struct shape *shape, struct fault *fault)
+{
+	struct shape_extent *extents;
+	struct region *region;
+	uint64_t bytes;
+	const char *why = shape_check(shape, &bytes);
+	int result;
+
+	if (why)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "region '%s': %s", name ? name : "", why);
+	extents = malloc(shape->dimensions * sizeof *extents);
+	if (!extents)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for region '%s'", name ? name : "");
+	memcpy(extents, shape->extents, shape->dimensions * sizeof *extents);
+	result = protect_block(state, name, data, (size_t)bytes, fault);
+	region = result ? NULL : state->regions[state_find(state, name)];
+	if (result || shape_equal(&region->shape, shape)) {
+		free(extents);
+		return result;
+	}
+	drop_shape(region);
+	region->shape = (struct shape){ shape->type, shape->dimensions, extents };
+	return 0;
+}
+
 int state_protect_with(struct state *state, const char *name, int (*save)(seamark_writer *, void *),
 		       int (*load)(seamark_reader *, void *), void *context, struct fault *fault)
 {
@@ -153,6 +199,7 @@ int state_protect_with(struct state *state, const char *name, int (*save)(seamar
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for region '%s'", name);
 	if (!region->save)
 		state->prepared = false;
+	drop_shape(region);
 	region->data = NULL;
 	region->bytes = 0;
 	region->save = save;
@@ -171,7 +218,7 @@ int state_unprotect(struct state *state, const char *name, struct fault *fault)
 	index = state_find(state, name);
 	if (index == SIZE_MAX)
 		return fault_set(fault, SEAMARK_E_NOT_FOUND, "no region '%s' is protected", name);
-	free(state->regions[index]);
+	free_region(state->regions[index]);
 	state->count--;
 	memmove(state->regions + index, state->regions + index + 1, (state->count - index) * sizeof *state->regions);
 	state->prepared = false;

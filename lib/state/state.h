@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "base/shape.h"
 #include "seamark.h"
 
 struct state;
@@ -18,6 +19,8 @@ void state_free(struct state *state);
 /* See seamark_protect, seamark_protect_with, seamark_unprotect. That the memory can be read is looked at here, without a fault; memory that is
  * unmapped later, while it is still protected, makes the capture crash. SEAMARK_E_ORDER from inside a save or load callback. */
 int state_protect(struct state *state, const char *name, void *data, size_t bytes, struct fault *fault);
+/* The shape is copied; it must be one that shape_check finds nothing wrong with. */
+int state_protect_array(struct state *state, const char *name, void *data, const struct shape *shape, struct fault *fault);
 int state_protect_with(struct state *state, const char *name, int (*save)(seamark_writer *, void *),
 		       int (*load)(seamark_reader *, void *), void *context, struct fault *fault);
 int state_unprotect(struct state *state, const char *name, struct fault *fault);
@@ -29,6 +32,7 @@ struct state_region_view {
 	void *data;        /* null for one with callbacks */
 	uint64_t bytes;    /* 0 for one with callbacks */
 	bool callbacks;
+	struct shape shape; /* valid until regions are named or forgotten */
 };
 void state_view(const struct state *state, size_t index, struct state_region_view *view);
 /* SIZE_MAX if there is none. */
@@ -43,7 +47,12 @@ void state_prepare(struct state *state);
 
 /* What the cut took: names and bytes, to be written by another thread. Valid until the next capture or state_free. */
 struct state_capture {
-	const struct state_captured { const char *name; const void *data; uint64_t bytes; } *regions;
+	const struct state_captured {
+		const char *name;
+		const void *data;
+		uint64_t bytes;
+		struct shape shape; /* valid until regions are named or forgotten */
+	} *regions;
 	size_t count;
 	uint64_t bytes;    /* of all */
 	bool copied;       /* false: data points into the program's own memory, which must not go on until it is written */

@@ -27,7 +27,7 @@ struct seamark_files_image {
 	struct store_image *image;
 };
 
-_Static_assert(sizeof(struct seamark_files_extent) == sizeof(struct format_extent), "extents are handed out as they are");
+_Static_assert(sizeof(struct seamark_files_extent) == sizeof(struct shape_extent), "extents are handed out as they are");
 
 static _Thread_local struct fault last_fault;
 
@@ -249,9 +249,9 @@ int seamark_files_region_at(const seamark_files_image *image, size_t index, stru
 	region->name = found->name;
 	region->bytes = found->bytes;
 	region->chunks = found->chunk_count;
-	region->type = (enum seamark_files_type)found->type;
-	region->dimensions = found->dimensions;
-	region->extents = (const struct seamark_files_extent *)(const void *)found->extents;
+	region->type = found->shape.type;
+	region->dimensions = found->shape.dimensions;
+	region->extents = (const struct seamark_files_extent *)(const void *)found->shape.extents;
 	return 0;
 }
 

@@ -157,17 +157,19 @@ static void put_region(struct bytes_out *out, const struct format_region *region
 	size_t name = strlen(region->name);
 
 	bytes_put_u32(out, region->kind);
-	bytes_put_u32(out, region->type);
+	bytes_put_u32(out, region->shape.type);
 	bytes_put_u64(out, region->bytes);
 	bytes_put_u64(out, region->first_chunk);
 	bytes_put_u64(out, region->chunk_count);
-	bytes_put_u32(out, region->dimensions);
+	bytes_put_u32(out, region->shape.dimensions);
 	bytes_put_u32(out, (uint32_t)name);
 	bytes_put_u64(out, 0);
-	for (uint32_t i = 0; i < region->dimensions; i++) {
-		bytes_put_u64(out, region->extents[i].global);
-		bytes_put_u64(out, region->extents[i].first);
-		bytes_put_u64(out, region->extents[i].local);
+	for (uint32_t i = 0; i < region->shape.dimensions; i++) {
+		bytes_put_u64(out, region->shape.extents[i].global);
+		bytes_put_u64(out, region->shape.extents[i].first);
+		bytes_put_u64(out, region->shape.extents[i].local);
+		bytes_put_u64(out, region->shape.extents[i].before);
+		bytes_put_u64(out, region->shape.extents[i].after);
 	}
 	bytes_put(out, region->name, name);
 	bytes_put_zeros(out, -name & 7);
@@ -218,7 +220,7 @@ struct decoding {
 	const char *what;
 	struct fault *fault;
 	char *names;                  /* where the next name goes */
-	struct format_extent *extents; /* where the next extents go */
+	struct shape_extent *extents; /* where the next extents go */
 };
 
 static int damaged(const struct decoding *d, const char *why)
@@ -226,25 +228,28 @@ static int damaged(const struct decoding *d, const char *why)
 	return fault_set(d->fault, SEAMARK_E_DAMAGED, "'%s': the index of rank %u is wrong: %s", d->what, d->rank->rank, why);
 }
 
-static const uint8_t element_sizes[] = { 1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8, 8, 16 };
-
 static int get_shape(struct decoding *d, struct format_region *region, struct bytes_in *in)
 {
-	uint64_t bytes = element_sizes[region->type];
+	uint64_t bytes;
+	const char *why;
 
-	region->extents = d->extents;
-	for (uint32_t i = 0; i < region->dimensions; i++) {
-		struct format_extent *extent = d->extents++;
+	region->shape.extents = d->extents;
+	for (uint32_t i = 0; i < region->shape.dimensions; i++) {
+		struct shape_extent *extent = d->extents++;
 
 		extent->global = bytes_get_u64(in);
 		extent->first = bytes_get_u64(in);
 		extent->local = bytes_get_u64(in);
-		if (extent->first > extent->global || extent->local > extent->global - extent->first)
-			return damaged(d, "a region lies outside of its array");
-		if (__builtin_mul_overflow(bytes, extent->local, &bytes))
-			return damaged(d, "a region has a shape that cannot be");
+		extent->before = bytes_get_u64(in);
+		extent->after = bytes_get_u64(in);
 	}
-	if (region->dimensions && bytes != region->bytes)
+	if (!region->shape.dimensions)
+		return 0;
+	why = shape_check(&region->shape, &bytes);
+	if (why)
+		return fault_set(d->fault, SEAMARK_E_DAMAGED, "'%s': the index of rank %u is wrong: a region cannot be as it says: %s",
+				 d->what, d->rank->rank, why);
+	if (bytes != region->bytes)
 		return damaged(d, "a region has another size than its shape");
 	return 0;
 }
@@ -253,24 +258,25 @@ static int get_region(struct decoding *d, struct format_region *region, struct b
 {
 	uint32_t kind = bytes_get_u32(in);
 	uint32_t type = bytes_get_u32(in);
-	uint32_t length;
+	uint32_t dimensions, length;
 	const uint8_t *name;
 	int code;
 
 	region->bytes = bytes_get_u64(in);
 	region->first_chunk = bytes_get_u64(in);
 	region->chunk_count = bytes_get_u64(in);
-	region->dimensions = bytes_get_u32(in);
+	dimensions = bytes_get_u32(in);
 	length = bytes_get_u32(in);
 	if (bytes_get_u64(in) || in->bad)
 		return damaged(d, "the table of regions ends too early");
-	if (kind > FORMAT_MESSAGES || type >= sizeof element_sizes || region->dimensions > FORMAT_DIMENSIONS_MAX)
+	if (kind > FORMAT_MESSAGES || type >= SHAPE_TYPES || dimensions > SHAPE_DIMENSIONS_MAX || (type && !dimensions))
 		return damaged(d, "a region is of no known kind");
 	if ((kind == FORMAT_PROTECTED) != (length > 0) || length > FORMAT_NAME_MAX)
 		return damaged(d, "a region has a name that cannot be");
 	region->kind = (enum format_kind)kind;
-	region->type = type;
-	if (bytes_left(in) < (uint64_t)region->dimensions * 24)
+	region->shape.type = type;
+	region->shape.dimensions = dimensions;
+	if (bytes_left(in) < (uint64_t)dimensions * FORMAT_EXTENT_ENTRY)
 		return damaged(d, "the table of regions ends too early");
 	code = get_shape(d, region, in);
 	if (code)

@@ -12,9 +12,9 @@ enum {
 	FORMAT_HEADER_SIZE = 4096,
 	FORMAT_RANKS_MAX = 62,         /* in one file */
 	FORMAT_CHUNK_SIZE = 4 << 20,   /* what is written; any is read */
-	FORMAT_DIMENSIONS_MAX = 32,
 	FORMAT_NAME_MAX = 255,
 	FORMAT_REGION_ENTRY = 48,
+	FORMAT_EXTENT_ENTRY = 40,      /* of each dimension */
 	FORMAT_CHUNK_ENTRY = 96,
 	FORMAT_MESSAGE_ALIGN = 16
 };
@@ -38,20 +38,12 @@ struct format_header {
 	struct format_rank ranks[FORMAT_RANKS_MAX];
 };
 
-struct format_extent {
-	uint64_t global;
-	uint64_t first;
-	uint64_t local;
-};
-
 struct format_region {
 	enum format_kind kind;
-	uint32_t type;
 	uint64_t bytes;
 	uint64_t first_chunk;
 	uint64_t chunk_count;
-	uint32_t dimensions;
-	struct format_extent *extents;
+	struct shape shape;
 	char *name;
 };
 

@@ -246,6 +246,11 @@ void store_image_region(const struct store_image *image, size_t index, const cha
 	*bytes = image->index.regions[index].bytes;
 }
 
+const struct shape *store_image_shape(const struct store_image *image, size_t index)
+{
+	return &image->index.regions[index].shape;
+}
+
 size_t store_image_find_region(const struct store_image *image, const char *name)
 {
 	return format_find_region(&image->index, name);

@@ -153,6 +153,7 @@ int image_put(struct image_writer *writer, enum format_kind kind, const struct s
 	*region = (struct format_region){
 		.kind = kind,
 		.name = (char *)(uintptr_t)name,
+		.shape = put->shape,
 		.bytes = bytes,
 		.first_chunk = index->chunk_count,
 		.chunk_count = chunks,

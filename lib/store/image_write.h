@@ -29,7 +29,7 @@ struct image_writer {
 /* Makes the attempt's folder, if no other rank has, and the file. Every function here gives 0, a fault, or SEAMARK_E_VOID: given up. After any
  * failure only image_discard may follow. */
 int image_begin(struct image_writer *writer, const char *folder, const struct store_identity *identity, struct fault *fault);
-/* Appends a region; its name must stay until the end. */
+/* Appends a region; its name and the extents of its shape must stay until the end. */
 int image_put(struct image_writer *writer, enum format_kind kind, const struct store_region *put, struct fault *fault);
 /* Writes index and header and makes file and folder durable; the file is closed. */
 int image_end(struct image_writer *writer, struct fault *fault);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "base/shape.h"
 
 /* What an image and its manifest agree on. */
 struct store_identity {
@@ -28,6 +29,7 @@ struct store_region {
 	const char *name;
 	const void *data;    /* read by the writer's thread until the image is durable, failed or abandoned */
 	uint64_t bytes;
+	struct shape shape;  /* copied, as the name is */
 	/* Null: data is memory of this process. Else its bytes are had by this call, from the writer's thread: `bytes` of them from `data` on go
 	 * to `to`. Not 0: they cannot be had, for the reason in `fault`, and the image has failed. */
 	int (*read)(void *context, const void *data, void *to, uint64_t bytes, struct fault *fault);
@@ -203,6 +205,7 @@ uint64_t store_image_table_hash(const struct store_image *image);
 size_t store_image_region_count(const struct store_image *image);
 /* name stays valid until the image is closed. */
 void store_image_region(const struct store_image *image, size_t index, const char **name, uint64_t *bytes);
+const struct shape *store_image_shape(const struct store_image *image, size_t index);
 /* SIZE_MAX if there is none. */
 size_t store_image_find_region(const struct store_image *image, const char *name);
 /* Reads a region's bytes, checked; `data` null: check only. On failure `data` is undefined. */

@@ -32,6 +32,7 @@ struct image {
 	struct store_region *regions;
 	size_t count;
 	char *names;
+	struct shape_extent *extents;
 	struct bytes_out record;
 	struct bytes_out messages;
 	struct image_writer file;  /* the thread's alone */
@@ -283,6 +284,7 @@ static void free_image(struct image *image)
 	bytes_free(&image->messages);
 	free(image->regions);
 	free(image->names);
+	free(image->extents);
 	free(image);
 }
 
@@ -441,7 +443,8 @@ bool writer_stop(struct store *store)
 
 static int copy_regions(struct image *image, const struct store_region *regions, size_t count, struct fault *fault)
 {
-	size_t room = 1;
+	size_t room = 1, dimensions = 1;
+	struct shape_extent *extents;
 	char *name;
 
 	for (size_t i = 0; i < count; i++) {
@@ -450,15 +453,20 @@ static int copy_regions(struct image *image, const struct store_region *regions,
 		if (!length || length > FORMAT_NAME_MAX || (!regions[i].data && regions[i].bytes))
 			return fault_set(fault, SEAMARK_E_ARGUMENT, "region '%s' cannot be saved: it has no memory or a bad name", regions[i].name);
 		room += length + 1;
+		dimensions += regions[i].shape.dimensions;
 	}
 	image->regions = calloc(count + 1, sizeof *image->regions);
 	image->names = name = malloc(room);
-	if (!image->regions || !image->names)
+	image->extents = extents = calloc(dimensions, sizeof *extents);
+	if (!image->regions || !image->names || !extents)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of regions");
 	for (size_t i = 0; i < count; i++) {
 		image->regions[i] = regions[i];
 		image->regions[i].name = name;
 		name = stpcpy(name, regions[i].name) + 1;
+		image->regions[i].shape.extents = extents;
+		for (uint32_t d = 0; d < regions[i].shape.dimensions; d++)
+			*extents++ = regions[i].shape.extents[d];
 	}
 	image->count = count;
 	return 0;

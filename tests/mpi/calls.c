@@ -211,6 +211,80 @@ static void scenario_protect(char **arguments)
 	MPI_Finalize();
 }
 
+/* Arrays: `array make`, and lives that describe the region in some other way. Blocks of 3 x 4 with a ghost before the first dimension, ranks beside each
+ * other in the second. */
+static int protect_block(int type, int dimensions, uint64_t global, uint64_t before)
+{
+	static double block[12];
+	const uint64_t whole[2] = {2, global}, offset[2] = {0, 4 * (uint64_t)rank}, local[2] = {3, 4}, ghosts[2] = {before, 0};
+	return seamark_protect_array_with_halo("block", block, type, dimensions, whole, offset, local, ghosts, NULL);
+}
+
+static void refuse_arrays(void)
+{
+	static double block[64];
+	const uint64_t n[2] = {4, 4}, far[2] = {UINT64_MAX, 0}, more[33] = {5, 4}, none[2] = {0, 4}, huge[2] = {INT64_C(1) << 40, INT64_C(1) << 40};
+	check_is(seamark_protect_array("a", block, 13, 2, n, NULL, n), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", block, -1, 2, n, NULL, n), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", block, SEAMARK_FLOAT64, 0, n, NULL, n), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", block, SEAMARK_FLOAT64, 33, more, NULL, more), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", block, SEAMARK_FLOAT64, 2, n, NULL, NULL), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", block, SEAMARK_FLOAT64, 2, n, NULL, more), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", block, SEAMARK_FLOAT64, 2, n, far, n), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", block, SEAMARK_FLOAT64, 2, NULL, far, n), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", block, SEAMARK_FLOAT64, 2, huge, NULL, n), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", block, SEAMARK_FLOAT64, 2, NULL, NULL, huge), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array("a", NULL, SEAMARK_FLOAT64, 2, NULL, NULL, n), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array(NULL, block, SEAMARK_FLOAT64, 2, NULL, NULL, n), SEAMARK_E_ARGUMENT);
+	check_is(seamark_protect_array_with_halo("a", block, SEAMARK_FLOAT64, 2, n, NULL, n, n, more), SEAMARK_E_ARGUMENT);
+	check_is(seamark_unprotect("a"), SEAMARK_E_NOT_FOUND);
+	check_is(seamark_protect_array("nothing", NULL, SEAMARK_FLOAT64, 2, n, NULL, none), 0);
+	check_is(seamark_unprotect("nothing"), 0);
+}
+
+static void scenario_array(char **arguments)
+{
+	static double plain[12];
+	const char *how = arguments[0];
+	int64_t step = 0;
+	begin();
+	bool other = rank == size - 1; /* one rank that is at odds is enough */
+	uint64_t whole = 4 * (uint64_t)size;
+	if (strcmp(how, "make") == 0) {
+		refuse_arrays();
+		check_is(protect_block(SEAMARK_FLOAT64, 2, whole, 1), 0);
+		check_is(seamark_restore(&step), SEAMARK_FRESH);
+		check_is(seamark_checkpoint(1, LIMIT_S), 0);
+		MPI_Finalize();
+		return;
+	}
+	int wanted = SEAMARK_E_REGION;
+	if (strcmp(how, "type") == 0)
+		check_is(protect_block(other ? SEAMARK_INT64 : SEAMARK_FLOAT64, 2, whole, 1), 0);
+	else if (strcmp(how, "global") == 0)
+		check_is(protect_block(SEAMARK_FLOAT64, 2, whole + other, 1), 0);
+	else if (strcmp(how, "halo") == 0)
+		check_is(seamark_protect_array("block", plain, SEAMARK_FLOAT64, 2, (uint64_t[]){3, whole}, (uint64_t[]){0, 4 * (uint64_t)rank},
+					       (uint64_t[]){3, 4}), 0);
+	else if (strcmp(how, "dimensions") == 0)
+		check_is(seamark_protect_array("block", plain, SEAMARK_FLOAT64, 1, NULL, NULL, (uint64_t[]){12}), 0);
+	else if (strcmp(how, "same") == 0)
+		wanted = protect_block(SEAMARK_FLOAT64, 2, whole, 1) == 0 ? SEAMARK_RESTORED : 99;
+	else if (strcmp(how, "bytes") == 0)
+		wanted = seamark_protect("block", plain, sizeof plain) == 0 ? SEAMARK_RESTORED : 99;
+	else
+		check(strcmp(how, "late") == 0);
+	if (strcmp(how, "late") != 0) {
+		check_is(seamark_restore(&step), wanted);
+	} else {
+		check_is(seamark_restore(&step), SEAMARK_RESTORED);
+		check_is(protect_block(SEAMARK_INT64, 2, whole, 1), SEAMARK_E_REGION);
+		check_is(protect_block(SEAMARK_FLOAT64, 2, whole, 1), 0);
+		check_is(seamark_safepoint(2), 0);
+	}
+	MPI_Finalize();
+}
+
 static void check_saved(const char *name, size_t wanted)
 {
 	size_t bytes = 0;
@@ -1077,7 +1151,7 @@ static const struct {
 	const char *name;
 	void (*run)(char **arguments);
 } scenarios[] = {
-	{"protect", scenario_protect}, {"protected", scenario_protected}, {"callbacks", scenario_callbacks},
+	{"protect", scenario_protect}, {"protected", scenario_protected}, {"array", scenario_array}, {"callbacks", scenario_callbacks},
 	{"loads", scenario_loads}, {"order", scenario_order}, {"settled", scenario_settled}, {"all", scenario_all},
 	{"unwrapped", scenario_unwrapped}, {"make", scenario_make}, {"expect", scenario_expect},
 	{"corrected", scenario_corrected}, {"pending", scenario_pending}, {"unprotected", scenario_unprotected},

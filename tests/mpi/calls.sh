@@ -102,6 +102,28 @@ group_regions() {
 	done
 }
 
+group_arrays() {
+	for ranks in 1 3; do
+		fresh
+		life "$ranks" array make
+		says "$((2 * ranks))" "seamark_protect_array: .* is no type of elements"
+		says "$((3 * ranks))" "seamark_protect_array: an array has 1 to 32 dimensions\|seamark_protect_array: the local extents are a null pointer"
+		says "$((3 * ranks))" "seamark_protect_array: region 'a': it lies outside of the global array"
+		says "$((2 * ranks))" "seamark_protect_array: region 'a': .*extents multiply to more than 2^63 - 1 bytes"
+		says "$ranks" "seamark_protect_array: region 'a': its ghosts are more than its elements"
+		for how in type global halo dimensions; do
+			life "$ranks" array "$how"
+			says 1 "seamark_restore: .*region 'block' is [a-z0-9]* \[.*\], but float64 \[1+2+0.*\] in checkpoint 1"
+		done
+		for how in same bytes; do
+			life "$ranks" array "$how"
+			says 1 'restored from checkpoint 1 at step 1'
+		done
+		life "$ranks" array late
+		says "$ranks" "seamark_protect: region 'block' is int64 .* but float64"
+	done
+}
+
 # --- order, and what is pending -------------------------------------------------------------------------------------------
 
 group_order() {
@@ -454,7 +476,7 @@ group_lock() {
 }
 
 case $group in
-regions | order | restart | permission | damage | requests | signals | settings | limits | lock) "group_$group" ;;
+regions | arrays | order | restart | permission | damage | requests | signals | settings | limits | lock) "group_$group" ;;
 *)
 	echo "no group is called '$group'"
 	exit 2

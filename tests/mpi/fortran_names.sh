@@ -5,15 +5,16 @@ set -u
 header=$1 module=$2
 status=0
 
-# Two names differ: what a function with an address and a size is in C takes any variable in Fortran, and Fortran cannot tell seamark_version from
-# SEAMARK_VERSION.
+# Some differ: what a function with an address and a size is in C takes any variable in Fortran, and Fortran cannot tell seamark_version from
+# SEAMARK_VERSION. What has a halo is protected with optional arguments.
 functions=$(sed -n 's/^SEAMARK_PUBLIC [^(]*[ *]\(seamark_[a-z_]*\)(.*/\1/p' "$header")
 for name in $functions; do
 	public=$name
+	[ "$name" != seamark_protect_array_with_halo ] || continue
 	[ "$name" != seamark_version ] || public=seamark_version_loaded
 	sed -n 's/^ *public :: *//p' "$module" | tr ', ' '\n\n' | grep -qx "$public" || { echo "not public: $public"; status=1; }
 	case $name in
-	seamark_write | seamark_read) grep -q "name=\"seamark_fortran_${name#seamark_}\"" "$module" ;;
+	seamark_write | seamark_read | seamark_protect_array) grep -q "name=\"seamark_fortran_${name#seamark_}\"" "$module" ;;
 	*) grep -q "bind(c, name=\"$name\")" "$module" ;;
 	esac || { echo "not bound: $name"; status=1; }
 done

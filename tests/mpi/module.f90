@@ -46,6 +46,8 @@ program module_calls
       character(len=3) :: short
    end type
    integer(2), allocatable, target :: cube(:, :, :)
+   real(c_float), target :: whole(3, 2)
+   complex(c_double), target :: block(8, 20, 1)
    complex(c_double), target :: waves(5)
    logical, target :: flags(-2:2)
    character(len=4), target :: words(3)
@@ -91,7 +93,7 @@ contains
 
    subroutine protect_all()
       allocate (cube(2, 3, 4), pointed(7))
-      cube = 0; waves = 0; flags = .false.; words = ""; text = ""; here = place(0, 0., ""); places = here; plain = 0; pointed = 0
+      cube = 0; whole = 0; block = 0; waves = 0; flags = .false.; words = ""; text = ""; here = place(0, 0., ""); places = here; plain = 0; pointed = 0
       call seamark_protect("cube", cube, e)
       call is(e == 0, "an allocatable array is protected")
       call seamark_protect("waves", waves, e)
@@ -109,6 +111,10 @@ contains
       call is(e == 0, "an address is protected")
       call seamark_protect_with("list", save_list, load_list, c_loc(numbers), e)
       call is(e == 0, "a state is protected by functions")
+      call seamark_protect_array("whole", whole, e)
+      call is(e == 0, "an array of this rank alone is protected")
+      call seamark_protect_array("block", block, global=[6, 40, 1], offset=[0, 20 * rank, 0], before=[1, 0, 0], after=[1, 0, 0], ierror=e)
+      call is(e == 0, "a block with ghosts is protected")
       call seamark_protect("leaves", text)
       call seamark_unprotect("leaves   ", e)
       call is(e == 0, "a region is unprotected, whatever blanks its name ends in")
@@ -119,6 +125,18 @@ contains
       call is(e == SEAMARK_E_ARGUMENT, "a section with gaps is refused")
       call seamark_protect("backwards", pointed(7:1:-1), e)
       call is(e == SEAMARK_E_ARGUMENT, "one that goes backwards is refused")
+      call seamark_protect_array("gaps", cube(1, :, :), e)
+      call is(e == SEAMARK_E_ARGUMENT, "an array with gaps is refused")
+      call seamark_protect_array("short", block, [6, 40], ierror=e)
+      call is(e == SEAMARK_E_ARGUMENT, "a list of another length is refused")
+      call seamark_protect_array("short", block, [6_8, 40_8, 1_8], offset=[0_8, 0_8], ierror=e)
+      call is(e == SEAMARK_E_ARGUMENT, "an offset of another length is refused")
+      call seamark_protect_array("beyond", block, [6, 40, 1], offset=[0, 0, 0], ierror=e)
+      call is(e == SEAMARK_E_ARGUMENT, "a block beyond the whole is refused")
+      call seamark_protect_array("types", places, e)
+      call is(e == SEAMARK_E_ARGUMENT, "records are no elements")
+      call seamark_protect_array("scalar", here%number, e)
+      call is(e == SEAMARK_E_ARGUMENT, "a scalar is no array")
       call seamark_protect("   ", text, e)
       call is(e == SEAMARK_E_ARGUMENT, "an empty name is refused")
       call seamark_unprotect("never", e)
@@ -135,6 +153,8 @@ contains
       integer :: i
       cube = reshape([(int(100 * rank + i, 2), i=1, 24)], [2, 3, 4])
       waves = [(cmplx(rank, i, c_double), i=1, 5)]
+      whole = reshape([1., 2., 3., 4., 5., 6.], [3, 2])
+      block = (7d0, 8d0)
       flags = [.true., .false., .true., .true., .false.]
       words = ["one  ", "two  ", "three"]
       text = "eleven long"
@@ -174,6 +194,8 @@ contains
       integer :: i
       call is(all(cube == reshape([(int(100 * rank + i, 2), i=1, 24)], [2, 3, 4])), "the cube is back")
       call is(all(abs(waves - [(cmplx(rank, i, c_double), i=1, 5)]) <= 0), "the complex numbers are back")
+      call is(all(abs(whole - reshape([1., 2., 3., 4., 5., 6.], [3, 2])) <= 0), "the array is back")
+      call is(all(abs(block - (7d0, 8d0)) <= 0), "the block is back")
       call is(all(flags .eqv. [.true., .false., .true., .true., .false.]), "the flags are back")
       call is(words(1) == "one" .and. words(3) == "thre" .and. text == "eleven long", "the texts are back")
       call is(here%number == rank .and. places(2)%number == rank + 1 .and. places(2)%short == "de", "the records are back")

@@ -42,6 +42,30 @@ def early():
     assert raises(seamark.Error, "at this point", seamark.safepoint).code == seamark.E_ORDER
 
 
+def arrays():
+    """What cannot be described is refused, by name. That what can is described rightly, the command shows (cli-export)."""
+    square = numpy.zeros((4, 4))
+    raises(TypeError, "seamark.protect", seamark.protect_array, "a", numpy.zeros(2, dtype=[("a", "i4")]))
+    raises(TypeError, "kind", seamark.protect_array, "a", numpy.zeros(2, dtype=">f8"))
+    raises(TypeError, "kind", seamark.protect_array, "a", numpy.zeros(2, dtype=numpy.longdouble))
+    raises((ValueError, BufferError), "", seamark.protect_array, "a", square[:, ::2])
+    raises(ValueError, "array.T", seamark.protect_array, "a", numpy.zeros((4, 3), order="F"))
+    raises(ValueError, "shape has one number", seamark.protect_array, "a", square, (4,))
+    raises(ValueError, "offset has one number", seamark.protect_array, "a", square, (4, 4), (0, -1))
+    raises(ValueError, "halo", seamark.protect_array, "a", square, None, None, ((1, 1, 1), 0))
+    raises(ValueError, "halo", seamark.protect_array, "a", square, None, None, (1,))
+    for wrong in (dict(shape=(3, 4)), dict(shape=(4, 4), offset=(1, 0)), dict(halo=3), dict(shape=(2**40, 2**40))):
+        assert raises(seamark.Error, "argument", lambda: seamark.protect_array("a", square, **wrong)).code == seamark.E_ARGUMENT
+    assert raises(seamark.Error, "argument", seamark.protect_array, "a", numpy.zeros(())).code == seamark.E_ARGUMENT
+    for kind in "bhilqBHILQfdFD?c":
+        seamark.protect_array("kind", numpy.zeros((3, 0, 2), dtype=kind))
+        seamark.protect_array("kind", numpy.zeros((3, 5), dtype=kind), (7, 10), (4, 5))
+    seamark.protect_array("kind", array.array("H", [1, 2, 3]))
+    seamark.protect_array("kind", numpy.zeros((4, 3), order="F").T, (9, 9), numpy.array([7, 4]), ((0, 1), 0))
+    raises(BufferError, "", lambda: [kept.append(0) for kept in [bytearray(3)] if not seamark.protect_array("kind", kept)])
+    seamark.unprotect("kind")
+
+
 def regions():
     # What has no bytes of its own in one piece is refused, by name.
     raises(TypeError, "protect_object", seamark.protect, "objects", numpy.array([{}, []], dtype=object))
@@ -59,6 +83,8 @@ def regions():
     seamark.protect("empty", numpy.zeros((0, 3)))
     seamark.protect("scalar", numpy.zeros(()))
     seamark.unprotect("scalar")
+
+    arrays()
 
     # A region's object is kept, and keeps its size, until it is let go.
     grows = bytearray(100)

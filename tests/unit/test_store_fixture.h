@@ -179,6 +179,7 @@ struct fixture_world {
 	struct store_message messages[FIXTURE_RANKS_MAX][4 * FIXTURE_RANKS_MAX];
 	char text[FIXTURE_RANKS_MAX][32];
 	uint8_t field[FIXTURE_RANKS_MAX][64];
+	struct shape_extent extents[FIXTURE_RANKS_MAX][2];
 	uint64_t bytes[FIXTURE_RANKS_MAX];
 };
 
@@ -192,12 +193,14 @@ static inline void fixture_fill(struct fixture_world *world, uint32_t ranks)
 
 		for (size_t i = 0; i < sizeof world->field[rank]; i++)
 			world->field[rank][i] = (uint8_t)(rank * 100 + i);
+		/* Blocks of 2 x 2 with a ghost at each side of the second dimension, one rank beside the other. */
+		world->extents[rank][0] = (struct shape_extent){ .global = 2, .local = 2 };
+		world->extents[rank][1] = (struct shape_extent){ .global = 2 * ranks, .first = 2 * rank, .local = 4, .before = 1, .after = 1 };
 		snprintf(world->text[rank], sizeof world->text[rank], "from the past of %u", rank);
-		part->regions[0] = (struct store_region){
-			.name = "field", .data = world->field[rank], .bytes = sizeof world->field[rank] };
+		part->regions[0] = (struct store_region){ .name = "field", .data = world->field[rank], .bytes = sizeof world->field[rank],
+			.shape = { SEAMARK_FLOAT64, 2, world->extents[rank] } };
 		part->regions[1] = (struct store_region){ .name = "empty" };
-		part->regions[2] = (struct store_region){
-			.name = "text", .data = world->text[rank], .bytes = strlen(world->text[rank]) };
+		part->regions[2] = (struct store_region){ .name = "text", .data = world->text[rank], .bytes = strlen(world->text[rank]) };
 		part->region_count = 3;
 		world->comms[rank][0] = (struct store_comm){ .name = "world", .key = 1, .size = ranks, .members = 5, .begun = 3 };
 		world->comms[rank][1] = (struct store_comm){ .name = "world/0/1", .key = 2, .size = ranks, .members = 5, .begun = 12345678901 };
