@@ -60,13 +60,7 @@ void app_safepoint(struct rank *rank, int64_t step)
 		rank->open = false; /* other threads may change the state again */
 }
 
-/* The outcome of a seamark_checkpoint is known that no call has returned. */
-static bool collective_is_over(const struct rank *rank)
-{
-	const struct snapshot_outcome *outcome = snapshot_outcome(rank->snapshot);
-	return outcome->epoch > rank->last_collective && (outcome->want & WANT_COLLECTIVE);
-}
-
+/* As in the library: the n-th call of each rank is answered by the n-th attempt of this kind, which may be over, void, before a rank comes. */
 void app_checkpoint(struct rank *rank, int64_t step)
 {
 	if (rank->world->quiet) {
@@ -76,16 +70,15 @@ void app_checkpoint(struct rank *rank, int64_t step)
 	yield(rank);
 	driver_poll(rank);
 	rank->open = step < 0;
-	/* The attempt that belongs to this call may have ended, void, before this rank came. */
-	if (rank->rank == 0 && !collective_is_over(rank))
+	rank->collective_calls++;
+	if (rank->rank == 0)
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_COLLECTIVE});
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_ENTER, .step = step});
-	while (!collective_is_over(rank)) {
+	while (rank->collective_ended < rank->collective_calls) {
 		rest(rank);
 		driver_poll(rank);
 	}
 	driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_LEAVE});
-	rank->last_collective = snapshot_outcome(rank->snapshot)->epoch;
 }
 
 void app_finalize(struct rank *rank)

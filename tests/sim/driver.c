@@ -319,6 +319,7 @@ static void ended(struct rank *rank)
 	epoch->ended++;
 	if (!(outcome->want & (WANT_EMPTY | WANT_DRILL)))
 		rank->request_came = false;
+	rank->collective_ended += (outcome->want & WANT_COLLECTIVE) != 0;
 	/* Of a communicator that was freed, what is owed may be known too late to be drained before. Else what is late is there, and is found. */
 	if (rank->rank == 0 && outcome->reason == REASON_OPEN_CHANNEL && !(outcome->want & WANT_DRILL) &&
 	    !world->options.away && !world->options.leap && !strstr(outcome->text, "freed a communicator"))
@@ -383,8 +384,11 @@ static const char *const order_names[] = {
 };
 
 /* Whether what is written now fails: by itself, or because the disk is full. */
-static bool storage_fails(struct world *world)
+static bool storage_fails(struct rank *rank)
 {
+	struct world *world = rank->world;
+	if (rank->broken)
+		return true;
 	if (world->calm)
 		return false;
 	return chance(world, world->options.fail) || (world->now_ns >= world->full_from_ns && world->now_ns < world->full_to_ns);
@@ -416,7 +420,7 @@ static void carry_out(struct rank *rank, struct snapshot_action *action)
 		own->app = rank->app;
 		if (rank->synchronous_pending || rank->collectives_pending)
 			fail(world, "rank %d: a cut with something pending that a restart could not complete", rank->rank);
-		own->captured = world->calm || !chance(world, world->options.fail);
+		own->captured = !rank->broken && (world->calm || !chance(world, world->options.fail));
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_CAPTURED, .failed = !own->captured, .text = "no memory"});
 		driver_feed(rank, (struct snapshot_event){.kind = SNAPSHOT_CUT_MADE, .held_ns = 1000});
 		break;
@@ -753,7 +757,7 @@ static void take_inbox(struct rank *rank)
 static void look_at_storage(struct rank *rank)
 {
 	struct world *world = rank->world;
-	bool failed = (rank->wait_image || rank->wait_publish) && storage_fails(world);
+	bool failed = (rank->wait_image || rank->wait_publish) && storage_fails(rank);
 	if (rank->wait_image && world->now_ns >= rank->image_at) {
 		rank->wait_image = false;
 		world_epoch(world, rank->cut_epoch)->cuts[rank->rank].imaged = !failed;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Small worlds in every order of events. The world is run again from its beginning for each choice that has not been made yet, depth first; a state that was met before
  * (print.c) is not gone on with. Nothing is drawn: what may happen next are the ranks' next calls, the arrival of the first message of each lane, and, in late worlds, each
- * completion, each end of barrier, reduction and writing as seen by one rank, and the content of a marker behind its being matched. Time goes when nothing else can happen. */
+ * completion, each end of barrier, reduction and writing as seen by one rank, and the content of a marker behind its being matched. Time goes when nothing else can happen, and in
+ * worlds that leap, once at any moment, beyond every time that is waited for; in those that break the storage of one rank is gone from any moment on. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,26 +15,33 @@
 #include "sim/sim.h"
 
 enum { DEPTH_MOST = EXPLORED_DEPTH_MOST, STEPS_MOST = 100000, STILL_MOST = 20000 };
+#define LEAP_NS INT64_C(1000000000000) /* beyond every time that is waited for */
 
 static const struct small_world {
 	const char *name, *program;
 	int ranks, length;
 	bool late, scanning, draining, everywhere;
 	int overtaking;
+	int breaks, leaps;
 } small_worlds[] = {
-	{"ring-2", "ring", 2, 2, false, true, true, true, 0},
-	{"ring-2-long", "ring", 2, 4, false, true, true, false, 0},
-	{"hello-2", "hello", 2, 1, false, true, true, true, 0},
-	{"hello-2-overtaking", "hello", 2, 1, false, true, true, true, 100},
-	{"hello-2-late", "hello", 2, 1, true, true, true, true, 0},
-	{"gather-2", "gather", 2, 2, false, true, true, true, 0},
-	{"gather-2-unscanned", "gather", 2, 2, true, false, false, true, 0},
-	{"one-2-late", "one", 2, 1, true, true, true, true, 0},
-	{"one-3", "one", 3, 1, false, true, true, false, 0},
-	{"one-3-overtaking", "one", 3, 1, false, true, true, true, 100},
-	{"ring-3", "ring", 3, 1, false, true, true, false, 0},
-	{"hello-3", "hello", 3, 1, false, true, true, false, 0},
-	{"gather-3", "gather", 3, 1, false, true, false, false, 0},
+	{"ring-2", "ring", 2, 2, false, true, true, true, 0, 0, 0},
+	{"ring-2-long", "ring", 2, 4, false, true, true, false, 0, 0, 0},
+	{"hello-2", "hello", 2, 1, false, true, true, true, 0, 0, 0},
+	{"hello-2-overtaking", "hello", 2, 1, false, true, true, true, 100, 0, 0},
+	{"hello-2-late", "hello", 2, 1, true, true, true, true, 0, 0, 0},
+	{"gather-2", "gather", 2, 2, false, true, true, true, 0, 0, 0},
+	{"gather-2-unscanned", "gather", 2, 2, true, false, false, true, 0, 0, 0},
+	{"one-2-late", "one", 2, 1, true, true, true, true, 0, 0, 0},
+	{"one-2-breaks", "one", 2, 1, false, true, true, true, 0, 1, 0},
+	{"one-2-breaks-late", "one", 2, 1, true, true, true, true, 0, 1, 0},
+	{"one-2-leaps", "one", 2, 1, false, true, true, true, 0, 0, 1},
+	{"hello-2-breaks", "hello", 2, 1, false, true, true, true, 0, 1, 0},
+	{"hello-2-leaps", "hello", 2, 1, false, true, true, true, 0, 0, 1},
+	{"one-3", "one", 3, 1, false, true, true, false, 0, 0, 0},
+	{"one-3-overtaking", "one", 3, 1, false, true, true, true, 100, 0, 0},
+	{"ring-3", "ring", 3, 1, false, true, true, false, 0, 0, 0},
+	{"hello-3", "hello", 3, 1, false, true, true, false, 0, 0, 0},
+	{"gather-3", "gather", 3, 1, false, true, false, false, 0, 0, 0},
 };
 enum { SMALL_WORLDS = sizeof small_worlds / sizeof *small_worlds };
 
@@ -75,7 +83,7 @@ static bool meet(struct met *met, uint64_t print)
 
 /* --- what may happen next -------------------------------------------------------------------------------------------- */
 
-enum happening { CALL, ARRIVAL, COMPLETION, BARRIER, VERDICT, IMAGE, MANIFEST, CONTENT };
+enum happening { CALL, ARRIVAL, COMPLETION, BARRIER, VERDICT, IMAGE, MANIFEST, CONTENT, BREAK, LEAP };
 struct event { enum happening what; size_t at, in; };
 
 struct events {
@@ -95,6 +103,8 @@ static void may_on_rank(const struct world *world, struct events *events, size_t
 	const struct rank *rank = world->rank[number];
 	if (!rank->left && !rank->resting)
 		may(events, CALL, number, 0);
+	if (world->breaks_left > 0 && !rank->broken && !rank->left)
+		may(events, BREAK, number, 0);
 	if (!world->late)
 		return;
 	const struct epoch *epoch = rank->cut_epoch < world->epoch_count ? world->epochs[rank->cut_epoch] : NULL;
@@ -122,6 +132,8 @@ static void list_events(struct world *world, struct events *events)
 			may(events, ARRIVAL, i, 0);
 	for (size_t i = 0; i < world->completing_count; i++)
 		may(events, COMPLETION, i, 0);
+	if (world->leaps_left > 0 && events->count > 0)
+		may(events, LEAP, 0, 0);
 }
 
 /* A rank that waits, and whose look has changed something, looks again. awake: whether it does, known from an order that began in the same way, or to be found out. */
@@ -137,7 +149,7 @@ static void call(struct rank *rank, bool known, uint8_t *awake)
 
 static void happen(struct world *world, const struct event *event, bool known, uint8_t *awake)
 {
-	struct rank *rank = event->what == ARRIVAL || event->what == COMPLETION ? NULL : world->rank[event->at];
+	struct rank *rank = event->what == ARRIVAL || event->what == COMPLETION || event->what == LEAP ? NULL : world->rank[event->at];
 	switch (event->what) {
 	case CALL:
 		call(rank, known, awake);
@@ -147,6 +159,15 @@ static void happen(struct world *world, const struct event *event, bool known, u
 		return;
 	case COMPLETION:
 		net_complete_at(world, event->at);
+		return;
+	case LEAP:
+		world->leaps_left--;
+		world->now_ns += LEAP_NS;
+		wake_all(world);
+		return;
+	case BREAK:
+		world->breaks_left--;
+		rank->broken = true;
 		return;
 	case BARRIER:
 		rank->barrier_here = true;
@@ -193,6 +214,8 @@ static struct world *begin(struct search *search, bool trace)
 	world->every_ns = world->every_steps = 0;
 	world->rank[search->asker]->want_request = true;
 	world->overtaking = small->overtaking;
+	world->breaks_left = small->breaks;
+	world->leaps_left = small->leaps;
 	return world;
 }
 
@@ -292,6 +315,7 @@ static bool set_up(struct search *search, const struct small_world *small, int a
 	search->options.ranks = small->ranks;
 	search->options.length = small->length;
 	search->options.overtaking = small->overtaking;
+	search->options.leap = small->leaps > 0;
 	search->chosen = results->chosen;
 	search->of = calloc(DEPTH_MOST, 1);
 	search->step = calloc(DEPTH_MOST, sizeof *search->step);

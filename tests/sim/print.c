@@ -222,13 +222,13 @@ uint64_t print_rank(const struct rank *rank)
 		print = mix64_pair(print, of_message(rank->copies[i].message) + rank->copies[i].turn * 2 + rank->copies[i].kept);
 	const uint64_t rest[] = {
 		(uint64_t)(uintptr_t)rank->place, rank->cut_epoch, rank->capture_epoch, rank->rebased_epoch, rank->turn_at_cut, rank->serial,
-		rank->last_collective, (uint64_t)rank->markers_out, rank->synchronous_pending, rank->collectives_pending, rank->audited,
+		rank->collective_calls, rank->collective_ended, (uint64_t)rank->markers_out, rank->synchronous_pending, rank->collectives_pending, rank->audited,
 		(uint64_t)rank->open | (uint64_t)rank->finalizing << 1 | (uint64_t)rank->at_end << 2 | (uint64_t)rank->left << 3 |
 		(uint64_t)rank->wait_markers << 4 | (uint64_t)rank->wait_barrier << 5 | (uint64_t)rank->wait_verdict << 6 |
 		(uint64_t)rank->wait_image << 7 | (uint64_t)rank->wait_publish << 8 | (uint64_t)rank->want_request << 9 |
 		(uint64_t)rank->barrier_here << 10 | (uint64_t)rank->verdict_here << 11 | (uint64_t)rank->idle << 12 |
 		(uint64_t)(rank->wait_image && rank->image_at == INT64_MAX) << 13 | (uint64_t)rank->begun_program << 14 |
-		(uint64_t)(rank->wait_publish && rank->publish_at == INT64_MAX) << 15 | (uint64_t)rank->request_came << 16,
+		(uint64_t)(rank->wait_publish && rank->publish_at == INT64_MAX) << 15 | (uint64_t)rank->request_came << 16 | (uint64_t)rank->broken << 17,
 	};
 	return of_bytes(print, rest, sizeof rest);
 }
@@ -283,5 +283,6 @@ uint64_t print_world(const struct world *world)
 		for (size_t i = 0; i < world->collective_count[comm]; i++)
 			print = mix64_pair(print, (uint64_t)world->collectives[comm][i].entered);
 	print = mix64_pair(print, (uint64_t)world->at_end << 32 | (uint64_t)world->left_count);
+	print = mix64_pair(print, (uint64_t)world->breaks_left << 32 | (uint64_t)world->leaps_left);
 	return mix64_pair(mix64_pair(print, soon), (uint64_t)world->now_ns);
 }

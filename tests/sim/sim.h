@@ -199,10 +199,11 @@ struct rank {
 	size_t inbox_count, inbox_room;
 	int markers_out;            /* that are not matched yet */
 	bool giving;
-	uint64_t last_collective;   /* epoch of the last outcome that a checkpoint call returned */
+	uint64_t collective_calls, collective_ended; /* of seamark_checkpoint, and attempts for one */
 	bool flush;                 /* the barrier is done: what is matched is received in full */
 	bool barrier_here, verdict_here; /* explored: they can be noticed */
 	bool idle;                  /* explored: its last call found nothing */
+	bool broken;                /* explored: from here on it can store nothing */
 	const void *place;          /* explored: where its program is */
 	bool wait_markers, wait_barrier, wait_verdict, wait_image, wait_publish;
 	bool want_request;
@@ -291,6 +292,7 @@ struct world {
 	bool died;
 	bool explored;              /* nothing is drawn: what happens next is chosen from outside */
 	bool late;                  /* ... and completions, and what is known of others, come as events of their own */
+	int breaks_left, leaps_left; /* ... and so many ranks may lose their storage, the clock may leap so often */
 	bool scanning;              /* ... and receives that are pending are looked at in every poll of a window */
 	bool quiet;                 /* without Seamark's snapshots, for comparison */
 	bool clocked;               /* there are vector clocks */
