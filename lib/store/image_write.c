@@ -13,8 +13,8 @@
 #include "base/crash.h"
 #include "base/list.h"
 
-/* Small blocks are gathered, large ones are written from where they are. */
-enum { BUFFER_SIZE = 1 << 20, LARGE = 256 << 10 };
+/* Blocks from here on are written from where they are, if the disk can take them from there; smaller ones are gathered. */
+enum { LARGE = 1 << 20 };
 
 static int given_up(struct fault *fault)
 {
@@ -36,64 +36,156 @@ static int open_file(struct image_writer *writer, struct fault *fault)
 	return writer->fd < 0 ? fault_errno(fault, "cannot make '%s'", writer->path.text) : 0;
 }
 
+/* A disk that is plainly full is noticed here; and a file that does not grow can be written in several places at a time. A file system that cannot reserve
+ * is none the worse. */
+static int reserve(struct image_writer *writer, struct fault *fault)
+{
+	uint64_t size = FORMAT_HEADER_SIZE + format_padded(writer->expected);
+	int error = fallocate(writer->fd, 0, 0, (off_t)size) ? errno : 0;
+
+	crash_point("image-space-reserved");
+	if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+		errno = error;
+		return fault_errno(fault, "cannot reserve %llu bytes for '%s'", (unsigned long long)size, writer->path.text);
+	}
+	if (!error)
+		writer->reserved = size;
+	return 0;
+}
+
 int image_begin(struct image_writer *writer, const char *folder, const struct store_identity *identity, struct fault *fault)
 {
 	int code;
 
 	writer->fd = -1;
+	writer->slot = -1;
 	writer->identity = *identity;
 	writer->folder = io_path("%s/%07llu.L%02u", folder, (unsigned long long)identity->number, identity->life);
 	writer->path = io_path("%s/rank-%05u.smk", writer->folder.text, identity->rank);
 	code = open_file(writer, fault);
-	if (code)
-		return code;
+	if (!code)
+		code = reserve(writer, fault);
 	/* The header comes last: until then its place holds zeros. */
 	writer->offset = FORMAT_HEADER_SIZE;
-	writer->buffer = malloc(BUFFER_SIZE);
-	if (!writer->buffer)
-		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to write '%s'", writer->path.text);
-	return 0;
+	return code ? code : ring_open(&writer->ring, writer->fd, writer->path.text, RING_DEPTH, fault);
 }
 
-static int write_piece(struct image_writer *writer, const void *data, uint64_t size, uint64_t offset, struct fault *fault)
-{
-	int code = io_write(writer->fd, data, size, offset, writer->path.text, fault);
+/* --- on their way ------------------------------------------------------------------------------------------------- */
 
+static int wait_for_one(struct image_writer *writer, struct fault *fault)
+{
+	struct ring_piece done;
+	int code = ring_wait(writer->ring, &done, fault);
+
+	if (done.slot >= 0)
+		ring_give_slot(writer->ring, done.slot);
 	if (!code && !writer->go_on(writer->context))
 		code = given_up(fault);
 	return code;
 }
 
-static int flush_buffer(struct image_writer *writer, struct fault *fault)
+static int start(struct image_writer *writer, const void *data, size_t size, uint64_t offset, int slot, struct fault *fault)
 {
-	size_t size = writer->filled;
+	while (!ring_has_room(writer->ring)) {
+		int code = wait_for_one(writer, fault);
 
-	writer->filled = 0;
-	return size ? write_piece(writer, writer->buffer, size, writer->offset - size, fault) : 0;
-}
-
-/* Writes a block and its padding. */
-static int put_block(struct image_writer *writer, const uint8_t *data, size_t size, struct fault *fault)
-{
-	size_t direct = size >= LARGE ? size / FORMAT_ALIGN * FORMAT_ALIGN : 0;
-	size_t rest = size - direct, padded = (size_t)format_padded(rest);
-	int code = 0;
-
-	if (direct || writer->filled + padded > BUFFER_SIZE)
-		code = flush_buffer(writer, fault);
-	if (!code && direct)
-		code = write_piece(writer, data, direct, writer->offset, fault);
-	if (code)
-		return code;
-	if (rest)
-		memcpy(writer->buffer + writer->filled, data + direct, rest);
-	memset(writer->buffer + writer->filled + rest, 0, padded - rest);
-	writer->filled += padded;
-	writer->offset += direct + padded;
+		if (code)
+			return code;
+	}
+	ring_start(writer->ring, &(struct ring_piece){
+		.write = true, .data = (uint8_t *)(uintptr_t)data, .size = size, .offset = offset, .slot = slot,
+	});
 	return 0;
 }
 
-static int put_chunk(struct image_writer *writer, const uint8_t *data, size_t size, uint64_t logical, struct fault *fault)
+/* Sends off what is gathered. */
+static int flush_slot(struct image_writer *writer, struct fault *fault)
+{
+	int slot = writer->slot, code;
+
+	if (!writer->filled)
+		return 0;
+	code = start(writer, ring_slot(writer->ring, slot), writer->filled, writer->offset - writer->filled, slot, fault);
+	if (!code) {
+		writer->slot = -1;
+		writer->filled = 0;
+	}
+	return code;
+}
+
+/* A slot with room for so much more. */
+static int need_slot(struct image_writer *writer, size_t size, struct fault *fault)
+{
+	int code = writer->filled + size > RING_SLOT_SIZE ? flush_slot(writer, fault) : 0;
+
+	while (!code && writer->slot < 0 && (writer->slot = ring_take_slot(writer->ring)) < 0)
+		code = wait_for_one(writer, fault);
+	return code;
+}
+
+int image_settle(struct image_writer *writer, struct fault *fault)
+{
+	int code = 0;
+
+	while (!code && ring_under_way(writer->ring))
+		code = wait_for_one(writer, fault);
+	return code;
+}
+
+/* Bytes to be written, at most a slot's size of them. */
+struct source {
+	const uint8_t *data;
+	size_t size;
+	bool stays;               /* until image_settle */
+	int slot;                 /* of the ring, at whose beginning they lie, and which is ours; -1: none */
+};
+
+/* From where they are, as far as that goes: how much of them, 0 if nothing. */
+static int send_off(struct image_writer *writer, struct source *source, size_t *sent, struct fault *fault)
+{
+	bool whole = source->slot >= 0;
+	size_t size = whole ? (size_t)format_padded(source->size) : source->size / FORMAT_ALIGN * FORMAT_ALIGN;
+	int code;
+
+	*sent = 0;
+	if (source->size < LARGE || !(whole || (source->stays && ring_fits(writer->ring, source->data, size, writer->offset))))
+		return 0;
+	code = flush_slot(writer, fault);
+	if (whole)
+		memset(ring_slot(writer->ring, source->slot) + source->size, 0, size - source->size);
+	if (!code)
+		code = start(writer, source->data, size, writer->offset, source->slot, fault);
+	if (code)
+		return code;
+	source->slot = -1;
+	writer->offset += size;
+	*sent = whole ? source->size : size;
+	return 0;
+}
+
+/* Appends a block and its padding. */
+static int put_block(struct image_writer *writer, struct source *source, struct fault *fault)
+{
+	size_t sent, rest, padded;
+	int code = send_off(writer, source, &sent, fault);
+
+	rest = source->size - sent;
+	padded = (size_t)format_padded(rest);
+	if (!code && rest)
+		code = need_slot(writer, padded, fault);
+	if (code || !rest)
+		return code;
+	uint8_t *to = ring_slot(writer->ring, writer->slot) + writer->filled;
+	memcpy(to, source->data + sent, rest);
+	memset(to + rest, 0, padded - rest);
+	writer->filled += padded;
+	writer->offset += padded;
+	return 0;
+}
+
+/* --- regions ------------------------------------------------------------------------------------------------------ */
+
+static int put_chunk(struct image_writer *writer, struct source *source, uint64_t logical, struct fault *fault)
 {
 	struct format_index *index = &writer->index;
 	struct format_chunk *chunk;
@@ -103,36 +195,54 @@ static int put_chunk(struct image_writer *writer, const uint8_t *data, size_t si
 	if (!chunks)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", writer->path.text);
 	index->chunks = chunks;
-	hash = XXH3_128bits(data, size);
+	/* Of more than 240 bytes the one is the lower half of the other. */
+	hash = XXH3_128bits(source->data, source->size);
 	chunk = &index->chunks[index->chunk_count++];
 	*chunk = (struct format_chunk){
 		.region = (uint32_t)(index->region_count - 1),
 		.logical = logical,
-		.length = size,
-		.stored = size,
-		.checksum = XXH3_64bits(data, size),
+		.length = source->size,
+		.stored = source->size,
+		.checksum = source->size > 240 ? hash.low64 : XXH3_64bits(source->data, source->size),
 		.content_hash = { hash.low64, hash.high64 },
 		.offset = writer->offset,
 	};
-	return put_block(writer, data, size, fault);
+	return put_block(writer, source, fault);
 }
 
-/* The chunk's memory: where it is, or where it has been read to. */
-static const uint8_t *fetch(struct image_writer *writer, const struct store_region *put, uint64_t logical, size_t size, int *code,
-			    struct fault *fault)
+/* Where the chunk is, or where it has been read to. */
+static int fetch(struct image_writer *writer, const struct store_region *put, uint64_t logical, struct source *source, struct fault *fault)
 {
-	const uint8_t *data = (const uint8_t *)put->data + logical;
+	int code = 0;
 
-	*code = 0;
+	source->data = (const uint8_t *)put->data + logical;
+	source->stays = true;
+	source->slot = -1;
 	if (!put->read)
-		return data;
-	if (!writer->fetched)
-		writer->fetched = malloc(FORMAT_CHUNK_SIZE);
-	if (!writer->fetched)
-		*code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to write '%s'", writer->path.text);
-	else
-		*code = put->read(put->context, data, writer->fetched, size, fault);
-	return writer->fetched;
+		return 0;
+	/* One at most is being filled, and one is ours: the others come back. */
+	while (!code && (source->slot = ring_take_slot(writer->ring)) < 0)
+		code = wait_for_one(writer, fault);
+	if (code)
+		return code;
+	code = put->read(put->context, source->data, ring_slot(writer->ring, source->slot), source->size, fault);
+	source->data = ring_slot(writer->ring, source->slot);
+	return code;
+}
+
+static int put_region_chunk(struct image_writer *writer, const struct store_region *put, uint64_t logical, struct fault *fault)
+{
+	struct source source = { .size = FORMAT_CHUNK_SIZE };
+	int code;
+
+	if (put->bytes - logical < FORMAT_CHUNK_SIZE)
+		source.size = (size_t)(put->bytes - logical);
+	code = fetch(writer, put, logical, &source, fault);
+	if (!code)
+		code = put_chunk(writer, &source, logical, fault);
+	if (source.slot >= 0)
+		ring_give_slot(writer->ring, source.slot);
+	return code;
 }
 
 int image_put(struct image_writer *writer, enum format_kind kind, const struct store_region *put, struct fault *fault)
@@ -159,12 +269,8 @@ int image_put(struct image_writer *writer, enum format_kind kind, const struct s
 		.chunk_count = chunks,
 	};
 	for (uint64_t logical = 0; logical < bytes; logical += FORMAT_CHUNK_SIZE) {
-		size_t size = bytes - logical < FORMAT_CHUNK_SIZE ? (size_t)(bytes - logical) : FORMAT_CHUNK_SIZE;
-		int code;
-		const uint8_t *data = fetch(writer, put, logical, size, &code, fault);
+		int code = put_region_chunk(writer, put, logical, fault);
 
-		if (!code)
-			code = put_chunk(writer, data, size, logical, fault);
 		if (code)
 			return code;
 	}
@@ -191,11 +297,12 @@ static int put_index(struct image_writer *writer, struct format_rank *rank, stru
 		.content = writer->content,
 	};
 	code = 0;
-	/* In pieces, so that the buffer holds what is not written from its place. */
-	for (size_t at = 0; !code && at < out.size; at += FORMAT_CHUNK_SIZE)
-		code = put_block(writer, out.data + at, out.size - at < FORMAT_CHUNK_SIZE ? out.size - at : FORMAT_CHUNK_SIZE, fault);
+	for (size_t at = 0; !code && at < out.size; at += RING_SLOT_SIZE)
+		code = put_block(writer, &(struct source){
+			.data = out.data + at, .size = out.size - at < RING_SLOT_SIZE ? out.size - at : RING_SLOT_SIZE, .slot = -1,
+		}, fault);
 	bytes_free(&out);
-	return code ? code : flush_buffer(writer, fault);
+	return code ? code : flush_slot(writer, fault);
 }
 
 /* A failed fsync is final: the kernel may have dropped the pages, and asked again would say that all is well. */
@@ -204,6 +311,8 @@ static int make_durable(struct image_writer *writer, struct fault *fault)
 	int fd = writer->fd;
 	int code = 0;
 
+	if (writer->reserved != writer->offset && ftruncate(fd, (off_t)writer->offset))
+		return fault_errno(fault, "cannot write '%s'", writer->path.text);
 	crash_point("image-to-sync");
 	if (fsync(fd))
 		code = fault_errno(fault, "cannot make '%s' durable", writer->path.text);
@@ -218,33 +327,45 @@ static int make_durable(struct image_writer *writer, struct fault *fault)
 	return io_sync_folder(writer->folder.text, fault);
 }
 
+static int put_header(struct image_writer *writer, const struct format_header *header, struct fault *fault)
+{
+	int code = need_slot(writer, FORMAT_HEADER_SIZE, fault), slot = writer->slot;
+
+	if (code)
+		return code;
+	format_put_header(ring_slot(writer->ring, slot), header);
+	writer->slot = -1;
+	code = start(writer, ring_slot(writer->ring, slot), FORMAT_HEADER_SIZE, 0, slot, fault);
+	return code ? code : image_settle(writer, fault);
+}
+
 int image_end(struct image_writer *writer, struct fault *fault)
 {
 	struct format_header header = { .identity = writer->identity, .group = writer->identity.rank, .rank_count = 1 };
-	uint8_t page[FORMAT_HEADER_SIZE];
 	int code = put_index(writer, &header.ranks[0], fault);
 
+	if (!code)
+		code = image_settle(writer, fault);
 	if (code)
 		return code;
 	crash_point("image-header-to-write");
 	header.file_size = writer->offset;
-	format_put_header(page, &header);
-	code = write_piece(writer, page, sizeof page, 0, fault);
+	code = put_header(writer, &header, fault);
 	return code ? code : make_durable(writer, fault);
 }
 
 void image_discard(struct image_writer *writer, bool remove)
 {
+	/* First: the disk may still be at work on the regions. */
+	ring_close(writer->ring);
+	writer->ring = NULL;
 	if (writer->fd >= 0)
 		close(writer->fd);
 	writer->fd = -1;
-	free(writer->buffer);
-	free(writer->fetched);
 	free(writer->index.regions);
 	free(writer->index.chunks);
-	writer->buffer = NULL;
-	writer->fetched = NULL;
 	writer->filled = 0;
+	writer->reserved = 0;
 	memset(&writer->index, 0, sizeof writer->index);
 	writer->region_room = writer->chunk_room = 0;
 	if (remove && writer->path.text[0]) {

@@ -1,36 +1,41 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Writes one rank's image, block after block, from whichever thread calls. */
+/* Writes one rank's image, block after block, from whichever thread calls; several blocks are on their way to the disk at a time. */
 #ifndef STORE_IMAGE_WRITE_H
 #define STORE_IMAGE_WRITE_H
 
 #include "store/format.h"
 #include "store/io.h"
+#include "store/ring.h"
 
 struct image_writer {
 	/* Called after each write; false: give up. */
 	bool (*go_on)(void *context);
 	void *context;
+	uint64_t expected;        /* bytes of all regions: so much is reserved on the disk before anything is written */
 
 	int fd;                   /* -1: there is no file */
 	struct io_path folder;    /* the attempt's */
 	struct io_path path;
 	struct store_identity identity;
 	uint64_t offset;          /* of the next block */
-	uint8_t *buffer;          /* the blocks that end at offset and are not written yet */
+	uint64_t reserved;        /* how long the file was made beforehand */
+	struct ring *ring;
+	int slot;                 /* of the ring, with the blocks that end at offset and are not on their way yet; -1: none */
 	size_t filled;
 	struct format_index index;
 	size_t region_room;
 	size_t chunk_room;
 	uint64_t content;
 	uint64_t table_hash;      /* after image_end */
-	uint8_t *fetched;         /* a chunk of a region that has to be read; made when there is one */
 };
 
 /* Makes the attempt's folder, if no other rank has, and the file. Every function here gives 0, a fault, or SEAMARK_E_VOID: given up. After any
  * failure only image_discard may follow. */
 int image_begin(struct image_writer *writer, const char *folder, const struct store_identity *identity, struct fault *fault);
-/* Appends a region; its name and the extents of its shape must stay until the end. */
+/* Appends a region; its name and the extents of its shape must stay until the end, its bytes until image_settle has returned, or image_discard. */
 int image_put(struct image_writer *writer, enum format_kind kind, const struct store_region *put, struct fault *fault);
+/* Waits until nothing that was put is read any more. */
+int image_settle(struct image_writer *writer, struct fault *fault);
 /* Writes index and header and makes file and folder durable; the file is closed. */
 int image_end(struct image_writer *writer, struct fault *fault);
 /* Lets go of everything, and with `remove` takes the file away. May be called at any time after image_begin, also twice. */

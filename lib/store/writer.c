@@ -72,6 +72,7 @@ struct writer {
 	uint64_t drops[DROPS_MAX]; /* attempts whose folders were not empty; the thread's alone */
 	size_t drop_count;
 
+	bool told_way;             /* how images are written; the thread's alone */
 	int64_t next_look_ns;      /* the thread's alone */
 	atomic_bool stop_seen;
 	atomic_bool clear_stop;
@@ -126,6 +127,13 @@ static void image_failed(struct image *image)
 	atomic_store(&image->state, STORE_FAILED);
 }
 
+static void tell_way(struct writer *writer, const struct image_writer *file)
+{
+	if (!writer->told_way)
+		log_say(LOG_INFO, "images are written by way of %s", ring_way(file->ring));
+	writer->told_way = true;
+}
+
 static void run_write(struct image *image)
 {
 	int code;
@@ -134,11 +142,17 @@ static void run_write(struct image *image)
 		return;
 	image->file.go_on = image_goes_on;
 	image->file.context = image;
+	for (size_t i = 0; i < image->count; i++)
+		image->file.expected += format_padded(image->regions[i].bytes);
 	image->begun = true;
 	crash_point("image-to-begin");
 	code = image_begin(&image->file, image->store->folder, &image->identity, &image->fault);
+	if (!code)
+		tell_way(image->store->writer, &image->file);
 	for (size_t i = 0; !code && i < image->count; i++)
 		code = image_put(&image->file, FORMAT_PROTECTED, &image->regions[i], &image->fault);
+	if (!code)
+		code = image_settle(&image->file, &image->fault);
 	if (code)
 		image_failed(image);
 	crash_point("image-regions-put");

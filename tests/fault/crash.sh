@@ -23,7 +23,7 @@ export SEAMARK_EVERY="15 steps" SEAMARK_DRAIN=2ms SEAMARK_KEEP=$keep
 unset CRASH_LIST CRASH_LOG CRASH_AT CRASH_RANK CRASH_NTH CRASH_MEET
 LIFE_LIMIT=${LIFE_LIMIT:-60}
 
-scenarios="restart fresh void unnamed unsynced leavings damaged stop"
+scenarios="restart fresh void unnamed unsynced leavings damaged stop plain"
 
 # The number of the newest checkpoint with a manifest, but for $damaged, into $newest; 0: none.
 find_newest() {
@@ -57,6 +57,7 @@ set_scene() {
 		printf garbled | dd of="$last/rank-00001.smk" bs=1 seek=200000 conv=notrunc 2>/dev/null
 		;;
 	stop) : >"$SEAMARK_DIR/stop" ;;
+	plain) with="LD_PRELOAD=$shim DISK_RING=refused" ;;
 	esac
 	find_newest
 	before=$newest

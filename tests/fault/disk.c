@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A disk that fails, to be preloaded. DISK_FAILS says how, for files of checkpoints only:
  *   full:N   from the N-th write to an image on, the disk is full, for DISK_FOR writes (default: for good)
+ *   none     it does not
  *   fsync:N  the N-th fsync of an image fails with an input/output error
  *   name:N   the N-th rename of a manifest into place fails
  *   folder:N the N-th fsync of a checkpoint's folder that has its manifest fails with an input/output error
- * Writes are counted per process. */
+ * Writes are counted per process, those by io_uring among them. DISK_RING=refused: io_uring cannot be had. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "uring.h"
 
 static atomic_long calls;
 
@@ -47,6 +50,23 @@ static bool fails(const char *kind)
 		return false;
 	long call = atomic_fetch_add(&calls, 1) + 1, first = atol(how + length + 1);
 	return call >= first && (!last || call < first + atol(last));
+}
+
+static bool uring_refused(void)
+{
+	const char *how = getenv("DISK_RING");
+	return how && strcmp(how, "refused") == 0;
+}
+
+static int uring_fate(int fd)
+{
+	return is_image(fd) && fails("full") ? -ENOSPC : 0;
+}
+
+static int uring_result(int fd, int result)
+{
+	(void)fd;
+	return result;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)

@@ -18,13 +18,14 @@ run() {
 	env "$@" SEAMARK_DIR="$how.smk" SEAMARK_EVERY="60 steps" "$MPIEXEC" -n $ranks "$heat" --size 256 --steps 3000 >"$how.out" 2>"$how.log"
 }
 
-for how in full:5 full:12 fsync:3 name:3 full:8-for-a-while; do
-	for_writes=
+for how in full:5 full:12 fsync:3 name:3 full:8-for-a-while full:5-without-io_uring full:8-for-a-while-without-io_uring; do
+	for_writes= ring=
+	case $how in *-without-io_uring) ring=DISK_RING=refused ;; esac
 	case $how in
-	*-for-a-while) for_writes=DISK_FOR=8 ;;
+	*-for-a-while*) for_writes=DISK_FOR=8 ;;
 	fsync:* | name:*) for_writes=DISK_FOR=1 ;;
 	esac
-	run LD_PRELOAD="$shim" DISK_FAILS="${how%%-*}" ${for_writes:+"$for_writes"} || fail "heat ended with $?"
+	run LD_PRELOAD="$shim" DISK_FAILS="${how%%-*}" ${for_writes:+"$for_writes"} ${ring:+"$ring"} || fail "heat ended with $?"
 	case $how in
 	name:*) words="manifest" ;;
 	fsync:*) words="Input/output error" ;;
@@ -32,7 +33,7 @@ for how in full:5 full:12 fsync:3 name:3 full:8-for-a-while; do
 	esac
 	grep "is void: .*$words" "$how.log" >/dev/null || fail "no void checkpoint says '$words'"
 	grep "committed in" "$how.log" >/dev/null || fail "nothing was committed"
-	case $how in *-for-a-while | fsync:* | name:*)
+	case $how in *-for-a-while* | fsync:* | name:*)
 		sed -n '/is void/,$p' "$how.log" | grep "committed in" >/dev/null || fail "nothing was committed after the disk was well again" ;;
 	esac
 	SEAMARK_DIR="$how.smk" "$command" verify >"$how.verify" 2>&1 || { cat "$how.verify"; fail "what was committed does not verify"; }

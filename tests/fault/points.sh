@@ -17,7 +17,7 @@ check() {
 			}
 			/crash_point/ { open_at = 0 }
 			open_at && (NR > open_at + reach || /^}/) { complain(open_at, what); open_at = 0 }
-			match($0, /[^a-z_](p?write|fsync|fdatasync|rename(at)?|unlink(at)?|rmdir|mkdir(at)?|f?truncate|link|symlink)\(/) {
+			match($0, /[^a-z_](p?write|fsync|fdatasync|rename(at)?|unlink(at)?|rmdir|mkdir(at)?|f?truncate|fallocate|io_uring_submit|link|symlink)\(/) {
 				found(substr($0, RSTART + 1, RLENGTH - 2))
 			}
 			/O_CREAT/ { found("open") }' "$file"
@@ -45,8 +45,11 @@ if [ "${1-}" = --self ]; then
 	for point in publish-synced publish-renamed publish-failed folder-synced folder-made file-written; do
 		spoiled store/io.c "/crash_point.*\"$point\"/d"
 	done
-	for point in image-file-made image-synced image-folder-removed; do
+	for point in image-file-made image-space-reserved image-to-sync image-synced image-folder-removed; do
 		spoiled store/image_write.c "/\"$point\"/d"
+	done
+	for point in piece-under-way piece-written; do
+		spoiled store/ring.c "/\"$point\"/d"
 	done
 	spoiled store/catalogue.c '/"manifest-retired"/d'
 	spoiled store/lives.c '/"lock-signed"/d'

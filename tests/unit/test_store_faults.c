@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "../fault/uring.h"
 #include "store/verify.h"
 #include "test_store_fixture.h"
 
@@ -17,6 +18,7 @@ static int fated_call;       /* which of them meets its fate; 0: none */
 static enum fate fate;
 static int fate_errno;
 static bool hard_times;      /* writes are interrupted and short */
+static bool without_ring;
 static char fated_name[16];
 static uint64_t times;
 
@@ -42,6 +44,36 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
 	if (hard_times && size > 1)
 		size = 1 + mix64(times++) % (size - 1);
 	return syscall(SYS_pwrite64, fd, data, size, offset);
+}
+
+static bool uring_refused(void)
+{
+	return without_ring;
+}
+
+static int uring_fate(int fd)
+{
+	(void)fd;
+	if (meets_fate("write by ring"))
+		return -errno;
+	return hard_times && mix64(times++) % 3 == 0 ? (mix64(times++) % 2 ? -EINTR : -EAGAIN) : 0;
+}
+
+static int uring_result(int fd, int result)
+{
+	(void)fd;
+	return hard_times ? 1 + (int)(mix64(times++) % (uint64_t)result) : result;
+}
+
+int ftruncate(int fd, off_t size)
+{
+	return meets_fate("ftruncate") ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+}
+
+/* A file system may be unable to reserve, and then only that. */
+int fallocate(int fd, int mode, off_t offset, off_t size)
+{
+	return meets_fate("fallocate") ? -1 : (int)syscall(SYS_fallocate, fd, mode, offset, size);
 }
 
 int fsync(int fd)
@@ -81,8 +113,15 @@ static void begin(void)
 	fixture_folder(folder);
 }
 
+static void begin_without_ring(void)
+{
+	without_ring = true;
+	begin();
+}
+
 static void end(void)
 {
+	without_ring = false;
 	fated_call = 0;
 	fixture_remove(folder);
 }
@@ -241,7 +280,11 @@ int main(void)
 		{ "interrupted and short writes go on", interrupted_and_short_writes_go_on },
 		CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = { { "store: faults", NULL, NULL, begin, end, tests }, CU_SUITE_INFO_NULL };
+	CU_SuiteInfo suites[] = {
+		{ "store: faults", NULL, NULL, begin, end, tests },
+		{ "store: faults, without io_uring", NULL, NULL, begin_without_ring, end, tests },
+		CU_SUITE_INFO_NULL,
+	};
 	unsigned failures;
 
 	if (CU_initialize_registry() || CU_register_suites(suites))
