@@ -63,13 +63,15 @@ int catalogue_list(const char *folder, struct catalogue_entry **list, size_t *co
 		return fault_errno(fault, "cannot open folder '%s'", folder);
 	while (!code && (errno = 0, file = readdir(open))) {
 		struct catalogue_entry entry;
-		char manifest[64];
+		char manifest[64], held[64];
 
 		if (!parse_name(file->d_name, &entry))
 			continue;
 		snprintf(manifest, sizeof manifest, "%s/" MANIFEST_NAME, entry.name);
+		snprintf(held, sizeof held, "%s/" MANIFEST_HELD, entry.name);
 		/* What may not be looked at is not known to be absent. */
 		entry.committed = !faccessat(dirfd(open), manifest, F_OK, AT_SYMLINK_NOFOLLOW) || (errno != ENOENT && errno != ENOTDIR);
+		entry.held = !entry.committed && !faccessat(dirfd(open), held, F_OK, AT_SYMLINK_NOFOLLOW);
 		if (!append(list, count, &room, &entry))
 			code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to list folder '%s'", folder);
 	}
@@ -90,6 +92,20 @@ int catalogue_list(const char *folder, struct catalogue_entry **list, size_t *co
 struct io_path catalogue_path(const char *folder, uint64_t number, uint32_t life)
 {
 	return io_path("%s/%07" PRIu64 ".L%02" PRIu32, folder, number, life);
+}
+
+/* Not by "..", where the name tells: a folder may be there by a link. */
+struct io_path catalogue_beside(const char *path, uint64_t number, uint32_t life)
+{
+	size_t length = strlen(path), end;
+
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	for (end = length; end && path[end - 1] != '/'; end--)
+		;
+	if (!strncmp(path + end, ".", length - end) || !strncmp(path + end, "..", length - end))
+		return io_path("%.*s/../%07" PRIu64 ".L%02" PRIu32, (int)length, path, number, life);
+	return io_path("%.*s%07" PRIu64 ".L%02" PRIu32, (int)end, path, number, life);
 }
 
 int catalogue_read(const char *folder, const struct catalogue_entry *entry, struct store_checkpoint *found, struct fault *fault)
@@ -115,20 +131,70 @@ static bool ends_with(const char *name, const char *ending)
 	return length >= end && !strcmp(name + length - end, ending);
 }
 
+static bool is_image(const char *name)
+{
+	return (!strncmp(name, "rank-", 5) || !strncmp(name, "whole-", 6)) && ends_with(name, ".smk");
+}
+
 static bool is_ours(const char *name)
 {
-	return (!strncmp(name, "rank-", 5) && ends_with(name, ".smk")) || !strcmp(name, MANIFEST_RETIRED) || !strcmp(name, MANIFEST_PINNED) ||
-	       ends_with(name, ".tmp");
+	return is_image(name) || !strcmp(name, MANIFEST_RETIRED) || !strcmp(name, MANIFEST_PINNED) || ends_with(name, ".tmp");
+}
+
+/* Gives the manifest another name, if it is there. */
+static int rename_manifest(const char *path, const char *from, const char *to, struct fault *fault)
+{
+	struct io_path manifest = io_path("%s/%s", path, from), retired = io_path("%s/%s", path, to);
+
+	if (rename(manifest.text, retired.text))
+		return errno == ENOENT ? 0 : fault_errno(fault, "cannot retire '%s'", manifest.text);
+	crash_point_on("manifest-retired", to);
+	return io_sync_folder(path, fault);
 }
 
 static int take_manifest_away(const char *path, struct fault *fault)
 {
-	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path), retired = io_path("%s/" MANIFEST_RETIRED, path);
+	int code = rename_manifest(path, MANIFEST_NAME, MANIFEST_RETIRED, fault);
 
-	if (rename(manifest.text, retired.text))
-		return errno == ENOENT ? 0 : fault_errno(fault, "cannot retire '%s'", manifest.text);
-	crash_point("manifest-retired");
-	return io_sync_folder(path, fault);
+	return code ? code : rename_manifest(path, MANIFEST_HELD, MANIFEST_RETIRED, fault);
+}
+
+int catalogue_hold(const char *path, struct fault *fault)
+{
+	return rename_manifest(path, MANIFEST_NAME, MANIFEST_HELD, fault);
+}
+
+/* A name that a locator makes. */
+static bool is_named(const struct store_checkpoint *checkpoint, const char *name)
+{
+	for (uint32_t i = 0; i < checkpoint->locator_count; i++) {
+		const char *pattern = checkpoint->locators[i].pattern;
+		size_t before = strcspn(pattern, "*");
+
+		if (!strncmp(name, pattern, before) && ends_with(name, pattern + before + 1))
+			return true;
+	}
+	return false;
+}
+
+int catalogue_sweep(const struct store_checkpoint *checkpoint, struct fault *fault)
+{
+	DIR *open = opendir(checkpoint->path);
+	struct dirent *file;
+	int code = 0;
+
+	if (!open)
+		return fault_errno(fault, "cannot open folder '%s'", checkpoint->path);
+	while ((file = readdir(open))) {
+		bool left = is_image(file->d_name) ? !is_named(checkpoint, file->d_name) : ends_with(file->d_name, ".tmp");
+
+		if (left && unlinkat(dirfd(open), file->d_name, 0) && errno != ENOENT)
+			code = fault_errno(fault, "cannot remove '%s/%s'", checkpoint->path, file->d_name);
+		if (left)
+			crash_point_on("leaving-swept", file->d_name);
+	}
+	closedir(open);
+	return code;
 }
 
 int catalogue_remove(const char *path, struct fault *fault)

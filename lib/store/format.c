@@ -175,9 +175,10 @@ static void put_region(struct bytes_out *out, const struct format_region *region
 	bytes_put_zeros(out, -name & 7);
 }
 
-static void put_chunk(struct bytes_out *out, const struct format_chunk *chunk, const struct store_identity *own, uint32_t group,
-		      uint32_t number)
+static void put_chunk(struct bytes_out *out, const struct format_chunk *chunk, const struct format_place *own)
 {
+	const struct format_place *place = chunk->elsewhere ? &chunk->place : own;
+
 	bytes_put_u32(out, chunk->region);
 	bytes_put_u32(out, FORMAT_PLAIN);
 	bytes_put_u64(out, chunk->logical);
@@ -186,11 +187,11 @@ static void put_chunk(struct bytes_out *out, const struct format_chunk *chunk, c
 	bytes_put_u64(out, chunk->checksum);
 	bytes_put_u64(out, chunk->content_hash[0]);
 	bytes_put_u64(out, chunk->content_hash[1]);
-	bytes_put_u64(out, own->number);
-	bytes_put_u32(out, own->life);
-	bytes_put_u32(out, group);
-	bytes_put_u32(out, own->rank);
-	bytes_put_u32(out, number);
+	bytes_put_u64(out, place->number);
+	bytes_put_u32(out, place->life);
+	bytes_put_u32(out, place->group);
+	bytes_put_u32(out, place->rank);
+	bytes_put_u32(out, place->chunk);
 	bytes_put_u64(out, chunk->offset);
 	bytes_put_u64(out, 0);
 }
@@ -208,8 +209,11 @@ void format_put_index(struct bytes_out *out, const struct format_index *index, c
 	bytes_put(out, regions.data, regions.size);
 	out->failed = out->failed || regions.failed;
 	bytes_free(&regions);
-	for (size_t i = 0; i < index->chunk_count; i++)
-		put_chunk(out, &index->chunks[i], own, group, (uint32_t)i);
+	for (size_t i = 0; i < index->chunk_count; i++) {
+		const struct format_place place = { own->number, own->life, group, own->rank, (uint32_t)i };
+
+		put_chunk(out, &index->chunks[i], &place);
+	}
 }
 
 /* Everything that decoding an index passes around. */
@@ -321,11 +325,28 @@ static int check_regions(struct decoding *d)
 	return 0;
 }
 
-static int get_chunk(struct decoding *d, struct format_chunk *chunk, uint32_t number, struct bytes_in *in)
+/* Of the checkpoint itself it is the image's own; else of one before it, and not so far that a manifest could not name it. */
+static int check_place(const struct decoding *d, struct format_chunk *chunk, uint32_t number)
 {
 	const struct store_identity *identity = &d->header->identity;
+	const struct format_place *place = &chunk->place;
+
+	if (place->number == identity->number) {
+		if (place->life != identity->life || place->group != d->header->group || place->rank != d->rank->rank || place->chunk != number)
+			return damaged(d, "a chunk is said to be where another is");
+		return 0;
+	}
+	chunk->elsewhere = true;
+	if (place->number > identity->number || identity->number - place->number > FORMAT_PARENTS_MAX || !place->life ||
+	    place->life > identity->life)
+		return damaged(d, "a chunk is said to be in a checkpoint that cannot have it");
+	return 0;
+}
+
+static int get_chunk(struct decoding *d, struct format_chunk *chunk, uint32_t number, struct bytes_in *in)
+{
 	uint32_t codec;
-	bool own, zeros;
+	bool zeros;
 
 	chunk->region = bytes_get_u32(in);
 	codec = bytes_get_u32(in);
@@ -335,35 +356,56 @@ static int get_chunk(struct decoding *d, struct format_chunk *chunk, uint32_t nu
 	chunk->checksum = bytes_get_u64(in);
 	chunk->content_hash[0] = bytes_get_u64(in);
 	chunk->content_hash[1] = bytes_get_u64(in);
-	own = bytes_get_u64(in) == identity->number;
-	own = bytes_get_u32(in) == identity->life && own;
-	own = bytes_get_u32(in) == d->header->group && own;
-	own = bytes_get_u32(in) == d->rank->rank && own;
-	own = bytes_get_u32(in) == number && own;
+	chunk->place.number = bytes_get_u64(in);
+	chunk->place.life = bytes_get_u32(in);
+	chunk->place.group = bytes_get_u32(in);
+	chunk->place.rank = bytes_get_u32(in);
+	chunk->place.chunk = bytes_get_u32(in);
 	chunk->offset = bytes_get_u64(in);
 	zeros = bytes_get_u64(in) == 0;
-	if (codec != FORMAT_PLAIN || !own)
-		return fault_set(d->fault, SEAMARK_E_VERSION, "'%s' has a chunk that is %s: use a newer Seamark", d->what,
-				 own ? "coded in a way that this Seamark does not know" : "kept in another file");
+	if (codec != FORMAT_PLAIN)
+		return fault_set(d->fault, SEAMARK_E_VERSION, "'%s' has a chunk that is coded in a way that this Seamark does not know: use a newer one",
+				 d->what);
 	if (!zeros || !chunk->length || chunk->stored != chunk->length)
 		return damaged(d, "a chunk has a size that cannot be");
-	return 0;
+	return check_place(d, chunk, number);
 }
 
-/* Chunks lie one after the other, and inside the file: so all of them together cannot be larger than it. */
+static int compare_offsets(const void *a, const void *b)
+{
+	const struct format_chunk *left = *(const struct format_chunk *const *)a, *right = *(const struct format_chunk *const *)b;
+
+	return (left->offset > right->offset) - (left->offset < right->offset);
+}
+
+/* A file's own chunks lie inside it, in any order, and do not overlap: so all of them together cannot be larger than it. */
 static int check_chunk_places(struct decoding *d)
 {
 	uint64_t size = d->header->file_size, free_from = FORMAT_HEADER_SIZE;
+	const struct format_chunk **own = calloc(d->index->chunk_count + 1, sizeof *own);
+	size_t count = 0;
+	int code = 0;
 
-	for (size_t i = 0; i < d->index->chunk_count; i++) {
+	if (!own)
+		return fault_set(d->fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", d->what);
+	for (size_t i = 0; !code && i < d->index->chunk_count; i++) {
 		const struct format_chunk *chunk = &d->index->chunks[i];
 
-		if (chunk->offset % FORMAT_ALIGN || chunk->offset < free_from || chunk->offset > size ||
-		    chunk->stored > size - chunk->offset)
-			return damaged(d, "a chunk is not in the file");
-		free_from = chunk->offset + format_padded(chunk->stored);
+		if (chunk->offset % FORMAT_ALIGN || chunk->offset < FORMAT_HEADER_SIZE || chunk->offset > INT64_MAX ||
+		    chunk->stored > INT64_MAX - chunk->offset)
+			code = damaged(d, "a chunk is not in the file");
+		else if (!chunk->elsewhere)
+			own[count++] = chunk;
 	}
-	return 0;
+	if (!code && count)
+		qsort(own, count, sizeof(*own), compare_offsets);
+	for (size_t i = 0; !code && i < count; i++) {
+		if (own[i]->offset < free_from || own[i]->offset > size || own[i]->stored > size - own[i]->offset)
+			code = damaged(d, "a chunk is not in the file");
+		free_from = own[i]->offset + format_padded(own[i]->stored);
+	}
+	free(own);
+	return code;
 }
 
 /* Each region's chunks are its content without gaps. */
@@ -382,11 +424,14 @@ static int check_chunk_order(struct decoding *d)
 
 			if (chunk->region != i || chunk->logical != end)
 				return damaged(d, "chunks are out of order");
+			if (chunk->elsewhere && region->kind != FORMAT_PROTECTED)
+				return damaged(d, "the record lies in another file");
+			if (__builtin_add_overflow(content, chunk->length, &content))
+				return damaged(d, "the chunks of a region are not its size");
 			end += chunk->length;
 		}
 		if (end != region->bytes)
 			return damaged(d, "the chunks of a region are not its size");
-		content += end;
 	}
 	if (next != d->index->chunk_count || content != d->rank->content)
 		return damaged(d, "chunks are left over");

@@ -16,7 +16,8 @@ enum {
 	FORMAT_REGION_ENTRY = 48,
 	FORMAT_EXTENT_ENTRY = 40,      /* of each dimension */
 	FORMAT_CHUNK_ENTRY = 96,
-	FORMAT_MESSAGE_ALIGN = 16
+	FORMAT_MESSAGE_ALIGN = 16,
+	FORMAT_PARENTS_MAX = STORE_PARENTS_MAX
 };
 
 enum format_kind { FORMAT_PROTECTED, FORMAT_RECORD, FORMAT_MESSAGES };
@@ -47,6 +48,15 @@ struct format_region {
 	char *name;
 };
 
+/* The file that has a chunk's bytes, when it is not the image's own: always the one that they were written to, never one that refers to another. */
+struct format_place {
+	uint64_t number;               /* of the checkpoint */
+	uint32_t life;
+	uint32_t group;
+	uint32_t rank;
+	uint32_t chunk;                /* its index in that rank's table */
+};
+
 struct format_chunk {
 	uint32_t region;
 	uint64_t logical;
@@ -54,7 +64,9 @@ struct format_chunk {
 	uint64_t stored;
 	uint64_t checksum;
 	uint64_t content_hash[2];      /* low, high */
-	uint64_t offset;
+	uint64_t offset;               /* in the file that has it */
+	bool elsewhere;                /* not in the image's own file, but at: */
+	struct format_place place;
 };
 
 struct format_index {

@@ -15,31 +15,52 @@
 
 enum { PIECE = 256 << 10 };
 
-static int open_file(struct store_image *image, uint64_t *size, struct fault *fault)
+static int open_file(int *fd, const char *path, uint64_t *size, struct fault *fault)
 {
 	struct stat status;
 
 	/* Not to wait for whatever lies there instead of a file. */
-	image->fd = open(image->path.text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (image->fd < 0 && errno == ENOENT)
-		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is missing", image->path.text);
-	if (image->fd < 0 || fstat(image->fd, &status))
-		return fault_errno(fault, "cannot open '%s'", image->path.text);
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*fd < 0 && errno == ENOENT)
+		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is missing", path);
+	if (*fd < 0 || fstat(*fd, &status))
+		return fault_errno(fault, "cannot open '%s'", path);
 	if (!S_ISREG(status.st_mode))
-		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is not a file", image->path.text);
+		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is not a file", path);
 	*size = (uint64_t)status.st_size;
 	return 0;
 }
 
-static int check_identity(struct store_image *image, const struct store_checkpoint *checkpoint, uint32_t rank, uint32_t group,
-			  struct fault *fault)
+static int read_header(int *fd, struct format_header *header, const char *path, struct fault *fault)
 {
-	const struct store_identity *is = &image->header.identity, *should = &checkpoint->identity;
+	uint8_t page[FORMAT_HEADER_SIZE];
+	uint64_t size = 0;
+	int code = open_file(fd, path, &size, fault);
 
+	if (!code && size < sizeof page)
+		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is cut short", path);
+	if (!code)
+		code = io_read(*fd, page, sizeof page, 0, path, fault);
+	return code ? code : format_get_header(header, page, size, path, fault);
+}
+
+int image_open_file(int *fd, struct format_header *header, const char *path, const struct store_checkpoint *checkpoint, uint32_t group,
+		    struct fault *fault)
+{
+	const struct store_identity *is = &header->identity, *should = &checkpoint->identity;
+	int code = read_header(fd, header, path, fault);
+
+	if (code)
+		return code;
 	if (memcmp(is->run, should->run, sizeof is->run) || is->number != should->number || is->life != should->life ||
-	    is->nonce != should->nonce || is->ranks != should->ranks || is->step != should->step || image->header.group != group)
-		return fault_set(fault, SEAMARK_E_RUN, "'%s' is of another run or attempt than the manifest beside it", image->path.text);
-	image->identity = *is;
+	    is->nonce != should->nonce || is->ranks != should->ranks || is->step != should->step || header->group != group)
+		return fault_set(fault, SEAMARK_E_RUN, "'%s' is of another run or attempt than the manifest beside it", path);
+	return 0;
+}
+
+static int find_rank(struct store_image *image, uint32_t rank, struct fault *fault)
+{
+	image->identity = image->header.identity;
 	image->identity.rank = rank;
 	for (uint32_t i = 0; i < image->header.rank_count; i++)
 		if (image->header.ranks[i].rank == rank) {
@@ -49,55 +70,56 @@ static int check_identity(struct store_image *image, const struct store_checkpoi
 	return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' has no image of rank %u", image->path.text, rank);
 }
 
-static int read_header(struct store_image *image, struct fault *fault)
+int image_read_index(struct format_index *index, int fd, const struct format_header *header, const struct format_rank *rank, const char *path,
+		     struct fault *fault)
 {
-	uint8_t page[FORMAT_HEADER_SIZE];
-	uint64_t size = 0;
-	int code = open_file(image, &size, fault);
-
-	if (!code && size < sizeof page)
-		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is cut short", image->path.text);
-	if (!code)
-		code = io_read(image->fd, page, sizeof page, 0, image->path.text, fault);
-	return code ? code : format_get_header(&image->header, page, size, image->path.text, fault);
-}
-
-static int read_index(struct store_image *image, struct fault *fault)
-{
-	size_t size = (size_t)image->rank->index_size;
+	size_t size = (size_t)rank->index_size;
 	void *data = malloc(size + 1);
 	int code;
 
+	memset(index, 0, sizeof *index);
 	if (!data)
-		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", image->path.text);
-	code = io_read(image->fd, data, size, image->rank->index_offset, image->path.text, fault);
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", path);
+	code = io_read(fd, data, size, rank->index_offset, path, fault);
 	if (!code)
-		code = format_get_index(&image->index, data, size, &image->header, image->rank, image->path.text, fault);
+		code = format_get_index(index, data, size, header, rank, path, fault);
 	free(data);
 	return code;
 }
 
 /* --- content ------------------------------------------------------------------------------------------------------- */
 
-static int chunk_damaged(const struct store_image *image, const struct format_chunk *chunk, const char *why, struct fault *fault)
+static int chunk_damaged(const struct store_image *image, const struct format_chunk *chunk, const char *path, const char *why, struct fault *fault)
 {
 	const struct format_region *region = &image->index.regions[chunk->region];
 	const char *what = region->kind == FORMAT_PROTECTED ? region->name : region->kind == FORMAT_RECORD ? "(ledger)" : "(messages)";
 
-	return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': region '%s', bytes %llu to %llu: %s", image->path.text, what,
+	return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': region '%s', bytes %llu to %llu: %s", path, what,
 			 (unsigned long long)chunk->logical, (unsigned long long)(chunk->logical + chunk->length - 1), why);
 }
 
-static int check_padding(struct store_image *image, const struct format_chunk *chunk, struct fault *fault)
+/* A chunk's bytes: in the image's own file, or in another's. */
+struct source {
+	int fd;
+	const char *path;
+};
+
+static int find_source(struct store_image *image, const struct format_chunk *chunk, struct source *source, struct fault *fault)
+{
+	*source = (struct source){ image->fd, image->path.text };
+	return chunk->elsewhere ? parents_file(image->parents, chunk, &source->fd, &source->path, fault) : 0;
+}
+
+static int check_padding(struct store_image *image, const struct format_chunk *chunk, const struct source *source, struct fault *fault)
 {
 	uint8_t padding[FORMAT_ALIGN];
 	uint64_t end = chunk->offset + chunk->stored;
 	size_t size = (size_t)(format_padded(chunk->stored) - chunk->stored);
-	int code = io_read(image->fd, padding, size, end, image->path.text, fault);
+	int code = io_read(source->fd, padding, size, end, source->path, fault);
 
 	for (size_t i = 0; !code && i < size; i++)
 		if (padding[i])
-			return chunk_damaged(image, chunk, "what follows it is not zero", fault);
+			return chunk_damaged(image, chunk, source->path, "what follows it is not zero", fault);
 	return code;
 }
 
@@ -106,15 +128,18 @@ static int read_chunk(struct store_image *image, const struct format_chunk *chun
 {
 	XXH3_state_t *checksum = image->states[0], *content = image->states[1];
 	XXH128_hash_t hash;
-	int code;
+	struct source source;
+	int code = find_source(image, chunk, &source, fault);
 
+	if (code)
+		return code;
 	XXH3_64bits_reset(checksum);
 	XXH3_128bits_reset(content);
 	for (uint64_t done = 0; done < chunk->stored; done += PIECE) {
 		size_t size = chunk->stored - done < PIECE ? (size_t)(chunk->stored - done) : PIECE;
 		uint8_t *at = to ? to + done : scratch;
 
-		code = io_read(image->fd, at, size, chunk->offset + done, image->path.text, fault);
+		code = io_read(source.fd, at, size, chunk->offset + done, source.path, fault);
 		if (code)
 			return code;
 		XXH3_64bits_update(checksum, at, size);
@@ -122,10 +147,10 @@ static int read_chunk(struct store_image *image, const struct format_chunk *chun
 	}
 	hash = XXH3_128bits_digest(content);
 	if (XXH3_64bits_digest(checksum) != chunk->checksum)
-		return chunk_damaged(image, chunk, "the checksum is wrong", fault);
+		return chunk_damaged(image, chunk, source.path, "the checksum is wrong", fault);
 	if (hash.low64 != chunk->content_hash[0] || hash.high64 != chunk->content_hash[1])
-		return chunk_damaged(image, chunk, "the content is not what its hash says", fault);
-	return check_padding(image, chunk, fault);
+		return chunk_damaged(image, chunk, source.path, "the content is not what its hash says", fault);
+	return check_padding(image, chunk, &source, fault);
 }
 
 int image_load(struct store_image *image, size_t index, void *data, struct fault *fault)
@@ -186,11 +211,14 @@ static int open_parts(struct store_image *image, const struct store_checkpoint *
 	image->states[1] = XXH3_createState();
 	if (!image->states[0] || !image->states[1])
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", image->path.text);
-	code = read_header(image, fault);
+	image->parents = parents_open(checkpoint);
+	if (!image->parents)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", image->path.text);
+	code = image_open_file(&image->fd, &image->header, image->path.text, checkpoint, group, fault);
 	if (!code)
-		code = check_identity(image, checkpoint, rank, group, fault);
+		code = find_rank(image, rank, fault);
 	if (!code)
-		code = read_index(image, fault);
+		code = image_read_index(&image->index, image->fd, &image->header, image->rank, image->path.text, fault);
 	return code ? code : read_record(image, fault);
 }
 
@@ -211,6 +239,16 @@ int store_open_image(struct store_image **opened, const struct store_checkpoint 
 	return 0;
 }
 
+int store_open_parents(struct store_image *image, struct fault *fault)
+{
+	struct source source;
+	int code = 0;
+
+	for (size_t i = 0; !code && i < image->index.chunk_count; i++)
+		code = find_source(image, &image->index.chunks[i], &source, fault);
+	return code;
+}
+
 void store_close_image(struct store_image *image)
 {
 	if (!image)
@@ -219,6 +257,7 @@ void store_close_image(struct store_image *image)
 		close(image->fd);
 	XXH3_freeState(image->states[0]);
 	XXH3_freeState(image->states[1]);
+	parents_close(image->parents);
 	format_free_index(&image->index);
 	format_free_record(&image->record);
 	free(image->messages);

@@ -7,6 +7,7 @@
 
 #include "store/format.h"
 #include "store/io.h"
+#include "store/parents.h"
 
 struct store_image {
 	int fd;
@@ -15,11 +16,18 @@ struct store_image {
 	const struct format_rank *rank;  /* this one's entry in the header */
 	struct store_identity identity;
 	struct format_index index;
+	struct parents *parents;
 	struct store_record record;      /* data of messages is null until they are loaded */
 	uint8_t *messages;
 	XXH3_state_t *states[2];
 };
 
+/* Opens a file group of a checkpoint and reads its header, which must be what the manifest says. *fd is -1 or to be closed, also after a failure. */
+int image_open_file(int *fd, struct format_header *header, const char *path, const struct store_checkpoint *checkpoint, uint32_t group,
+		    struct fault *fault);
+/* Reads a rank's index. Free with format_free_index, also after a failure. */
+int image_read_index(struct format_index *index, int fd, const struct format_header *header, const struct format_rank *rank, const char *path,
+		     struct fault *fault);
 /* As store_image_load_region, for every region in the index. */
 int image_load(struct store_image *image, size_t index, void *data, struct fault *fault);
 

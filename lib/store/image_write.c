@@ -44,7 +44,8 @@ static int reserve(struct image_writer *writer, struct fault *fault)
 	int error = fallocate(writer->fd, 0, 0, (off_t)size) ? errno : 0;
 
 	crash_point("image-space-reserved");
-	if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+	/* How much an increment takes is only a guess. */
+	if (!writer->known && (error == ENOSPC || error == EDQUOT || error == EFBIG)) {
 		errno = error;
 		return fault_errno(fault, "cannot reserve %llu bytes for '%s'", (unsigned long long)size, writer->path.text);
 	}
@@ -185,28 +186,75 @@ static int put_block(struct image_writer *writer, struct source *source, struct 
 
 /* --- regions ------------------------------------------------------------------------------------------------------ */
 
-static int put_chunk(struct image_writer *writer, struct source *source, uint64_t logical, struct fault *fault)
+/* A new line in the table of chunks, of the last region. */
+static struct format_chunk *add_chunk(struct image_writer *writer, uint64_t logical, size_t size, struct fault *fault)
 {
 	struct format_index *index = &writer->index;
-	struct format_chunk *chunk;
+	struct format_chunk *chunks = list_with_room(index->chunks, index->chunk_count, &writer->chunk_room, sizeof *chunks);
+
+	if (!chunks) {
+		fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", writer->path.text);
+		return NULL;
+	}
+	index->chunks = chunks;
+	chunks[index->chunk_count] = (struct format_chunk){ .region = (uint32_t)(index->region_count - 1), .logical = logical, .length = size };
+	return &chunks[index->chunk_count++];
+}
+
+/* A chunk that a checkpoint before has: only where it is goes into the table. */
+static void refer(struct image_writer *writer, struct format_chunk *chunk, const struct format_chunk *known)
+{
+	const struct format_chunk own = *chunk;
+
+	*chunk = *known;
+	chunk->region = own.region;
+	chunk->logical = own.logical;
+	writer->referred += known->stored;
+	writer->parents |= UINT64_C(1) << (writer->identity.number - known->place.number - 1);
+}
+
+/* The chunk that the checkpoint before has at this place, if nothing in it has changed since its capture. */
+static const struct format_chunk *find_unchanged(const struct image_writer *writer, const struct store_region *put, uint64_t logical, size_t size)
+{
+	if (!writer->known || !writer->known->capture || !put->changed)
+		return NULL;
+	for (uint64_t block = logical / STORE_STAMP_BLOCK; block * STORE_STAMP_BLOCK < logical + size; block++)
+		if (put->changed[block] > writer->known->capture)
+			return NULL;
+	return chain_at(writer->known, writer->identity.number, put->name, logical, size);
+}
+
+static int put_unchanged(struct image_writer *writer, const struct format_chunk *unchanged, struct fault *fault)
+{
+	struct format_chunk *chunk = add_chunk(writer, unchanged->logical, (size_t)unchanged->length, fault);
+
+	if (!chunk)
+		return SEAMARK_E_MEMORY;
+	refer(writer, chunk, unchanged);
+	return writer->go_on(writer->context) ? 0 : given_up(fault);
+}
+
+static int put_chunk(struct image_writer *writer, struct source *source, uint64_t logical, struct fault *fault)
+{
+	bool protected = writer->index.regions[writer->index.region_count - 1].kind == FORMAT_PROTECTED;
+	struct format_chunk *chunk = add_chunk(writer, logical, source->size, fault);
+	const struct format_chunk *known;
 	XXH128_hash_t hash;
 
-	struct format_chunk *chunks = list_with_room(index->chunks, index->chunk_count, &writer->chunk_room, sizeof *chunks);
-	if (!chunks)
-		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", writer->path.text);
-	index->chunks = chunks;
-	/* Of more than 240 bytes the one is the lower half of the other. */
+	if (!chunk)
+		return SEAMARK_E_MEMORY;
 	hash = XXH3_128bits(source->data, source->size);
-	chunk = &index->chunks[index->chunk_count++];
-	*chunk = (struct format_chunk){
-		.region = (uint32_t)(index->region_count - 1),
-		.logical = logical,
-		.length = source->size,
-		.stored = source->size,
-		.checksum = source->size > 240 ? hash.low64 : XXH3_64bits(source->data, source->size),
-		.content_hash = { hash.low64, hash.high64 },
-		.offset = writer->offset,
-	};
+	chunk->content_hash[0] = hash.low64;
+	chunk->content_hash[1] = hash.high64;
+	known = writer->known && protected ? chain_find(writer->known, writer->identity.number, source->size, chunk->content_hash) : NULL;
+	if (known) {
+		refer(writer, chunk, known);
+		return writer->go_on(writer->context) ? 0 : given_up(fault);
+	}
+	chunk->stored = source->size;
+	/* Of more than 240 bytes the one is the lower half of the other. */
+	chunk->checksum = source->size > 240 ? hash.low64 : XXH3_64bits(source->data, source->size);
+	chunk->offset = writer->offset;
 	return put_block(writer, source, fault);
 }
 
@@ -233,10 +281,14 @@ static int fetch(struct image_writer *writer, const struct store_region *put, ui
 static int put_region_chunk(struct image_writer *writer, const struct store_region *put, uint64_t logical, struct fault *fault)
 {
 	struct source source = { .size = FORMAT_CHUNK_SIZE };
+	const struct format_chunk *unchanged;
 	int code;
 
 	if (put->bytes - logical < FORMAT_CHUNK_SIZE)
 		source.size = (size_t)(put->bytes - logical);
+	unchanged = find_unchanged(writer, put, logical, source.size);
+	if (unchanged)
+		return put_unchanged(writer, unchanged, fault);
 	code = fetch(writer, put, logical, &source, fault);
 	if (!code)
 		code = put_chunk(writer, &source, logical, fault);

@@ -3,7 +3,7 @@
 #ifndef STORE_IMAGE_WRITE_H
 #define STORE_IMAGE_WRITE_H
 
-#include "store/format.h"
+#include "store/chain.h"
 #include "store/io.h"
 #include "store/ring.h"
 
@@ -25,6 +25,9 @@ struct image_writer {
 	struct format_index index;
 	size_t region_room;
 	size_t chunk_room;
+	const struct chain_table *known; /* chunks that need not be written; null: all are */
+	uint64_t referred;        /* as in struct store_image_result */
+	uint64_t parents;
 	uint64_t content;
 	uint64_t table_hash;      /* after image_end */
 };

@@ -283,19 +283,13 @@ static int name_life(struct store *store, const struct catalogue_entry *list, si
 /* --- a life -------------------------------------------------------------------------------------------------------- */
 
 /* What is left of attempts whose ranks have ended, or will commit nothing any more. */
-static void remove_leavings(struct store *store, const struct catalogue_entry *list, size_t count)
+static void remove_leavings(struct store *store)
 {
 	struct io_path temporary = io_path("%s/run.json.tmp", store->folder);
 
 	unlink(temporary.text);
 	crash_point("leavings-to-remove");
-	for (size_t i = 0; i < count; i++) {
-		struct io_path path = catalogue_path(store->folder, list[i].number, list[i].life);
-		struct fault fault = FAULT_NONE;
-
-		if (!list[i].committed && catalogue_remove(path.text, &fault))
-			log_say(LOG_NOTICE, "leavings of an earlier run could not be removed: %s", fault.text);
-	}
+	retention_tidy(store->folder);
 }
 
 int store_begin_life(struct store *store, double patience_s, uint8_t run[16], uint32_t *life, uint64_t *next, struct fault *fault)
@@ -317,7 +311,7 @@ int store_begin_life(struct store *store, double patience_s, uint8_t run[16], ui
 		lives_release_lock(store);
 	} else {
 		sign_lock(store);
-		remove_leavings(store, list, count);
+		remove_leavings(store);
 		crash_point("leavings-removed");
 		memcpy(run, store->run, sizeof store->run);
 		*life = store->life;

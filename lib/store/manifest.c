@@ -57,25 +57,45 @@ static json_t *count(uint64_t value)
 	return json_integer((json_int_t)(value > INT64_MAX ? INT64_MAX : value));
 }
 
-static json_t *one_rank_each(uint32_t ranks)
+static json_t *groups(const struct store_checkpoint *checkpoint)
 {
-	return json_pack("[{s:i, s:I, s:i, s:s, s:s, s:{s:s, s:i}}]", "first_rank", 0, "ranks", (json_int_t)ranks, "ranks_each", 1,
-			 "locator", "rank-*.smk", "level", "folder", "redundancy", "scheme", "none", "group", 1);
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < checkpoint->locator_count; i++) {
+		const struct store_locator *locator = &checkpoint->locators[i];
+
+		json_array_append_new(list, json_pack("{s:I, s:I, s:I, s:s, s:s, s:{s:s, s:i}}", "first_rank", (json_int_t)locator->first_rank,
+						      "ranks", (json_int_t)locator->ranks, "ranks_each", (json_int_t)locator->ranks_each,
+						      "locator", locator->pattern, "level", "folder", "redundancy", "scheme", "none",
+						      "group", 1));
+	}
+	return list;
 }
 
-char *manifest_text(const struct store_commit *commit)
+static json_t *parents(const struct store_checkpoint *checkpoint)
 {
-	const struct store_identity *identity = &commit->identity;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < checkpoint->parent_count; i++)
+		json_array_append_new(list, json_pack("{s:o, s:I}", "number", count(checkpoint->parents[i].number), "life",
+						      (json_int_t)checkpoint->parents[i].life));
+	return list;
+}
+
+char *manifest_text(const struct store_checkpoint *checkpoint)
+{
+	const struct store_identity *identity = &checkpoint->identity;
 	char *body = NULL, *text = NULL;
 	size_t size;
-	json_t *root = json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:s, s:I, s:I, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:[]}",
+	json_t *root = json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:I, s:o, s:s, s:I, s:I, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"format", FORMAT, "writer", "seamark " SEAMARK_VERSION, "must_understand", hex(0), "may_ignore", hex(0),
 		"run", hex_bytes(identity->run, sizeof identity->run), "number", count(identity->number),
 		"life", (json_int_t)identity->life, "nonce", hex(identity->nonce), "scope", "world",
-		"ranks", (json_int_t)identity->ranks, "step", (json_int_t)identity->step, "taken", taken(commit->requested_ns),
-		"held_s", isfinite(commit->held_s) ? commit->held_s : 0.0, "bytes", count(commit->bytes),
-		"messages", count(commit->messages), "message_bytes", count(commit->message_bytes),
-		"table_sum", hex(commit->table_sum), "groups", one_rank_each(identity->ranks), "parents");
+		"ranks", (json_int_t)identity->ranks, "step", (json_int_t)identity->step, "taken", taken(checkpoint->taken_ns),
+		"held_s", isfinite(checkpoint->held_s) ? checkpoint->held_s : 0.0, "bytes", count(checkpoint->bytes),
+		"referred_bytes", count(checkpoint->referred), "messages", count(checkpoint->messages), "message_bytes",
+		count(checkpoint->message_bytes), "table_sum", hex(checkpoint->table_sum), "groups", groups(checkpoint),
+		"parents", parents(checkpoint));
 
 	if (root)
 		body = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
@@ -233,9 +253,34 @@ static void get_identity(struct reading *r, json_t *root, struct store_checkpoin
 	identity->nonce = get_hex(r, root, "nonce");
 }
 
+/* Ascending, before the checkpoint itself, and near enough for a chunk to name them. */
+static void get_parents(struct reading *r, json_t *root, struct store_checkpoint *found)
+{
+	json_t *list = json_object_get(root, "parents"), *parent;
+	uint64_t least = found->number > STORE_PARENTS_MAX ? found->number - STORE_PARENTS_MAX : 0;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > STORE_PARENTS_MAX) {
+		refuse(r, SEAMARK_E_DAMAGED, "parents", "are missing or too many");
+		return;
+	}
+	json_array_foreach(list, i, parent) {
+		struct store_parent *next = &found->parents[found->parent_count];
+
+		if (least >= found->number)
+			refuse(r, SEAMARK_E_DAMAGED, "parents", "are not before their child");
+		if (r->code)
+			return;
+		next->number = get_number(r, parent, "number", (int64_t)least, found->number - 1);
+		next->life = (uint32_t)get_number(r, parent, "life", 1, found->life);
+		least = next->number + 1;
+		found->parent_count++;
+	}
+}
+
 static void get_rest(struct reading *r, json_t *root, struct store_checkpoint *found)
 {
-	json_t *held = json_object_get(root, "held_s"), *parents = json_object_get(root, "parents");
+	json_t *held = json_object_get(root, "held_s");
 
 	get_text(r, root, "writer");
 	get_hex(r, root, "may_ignore");
@@ -248,10 +293,8 @@ static void get_rest(struct reading *r, json_t *root, struct store_checkpoint *f
 	found->messages = get_number(r, root, "messages", 0, INT64_MAX);
 	found->message_bytes = get_number(r, root, "message_bytes", 0, INT64_MAX);
 	found->table_sum = get_hex(r, root, "table_sum");
-	if (!json_is_array(parents))
-		refuse(r, SEAMARK_E_DAMAGED, "parents", "are missing");
-	else if (json_array_size(parents))
-		refuse(r, SEAMARK_E_VERSION, "parents", "are not known to this Seamark");
+	found->referred = get_number(r, root, "referred_bytes", 0, INT64_MAX);
+	get_parents(r, root, found);
 	get_groups(r, root, found);
 }
 
@@ -282,7 +325,7 @@ int manifest_decode(struct store_checkpoint *found, const char *text, size_t siz
 	else if (get_hex(&r, root, "must_understand") && !r.code)
 		refuse(&r, SEAMARK_E_VERSION, "must_understand", "names features that this Seamark does not have");
 	if (!r.code) {
-		found->locator_count = 0;
+		found->locator_count = found->parent_count = 0;
 		get_identity(&r, root, found);
 	}
 	if (!r.code)
@@ -291,9 +334,9 @@ int manifest_decode(struct store_checkpoint *found, const char *text, size_t siz
 	return r.code;
 }
 
-int manifest_read(struct store_checkpoint *found, const char *folder, struct fault *fault)
+static int read_file(struct store_checkpoint *found, const char *folder, const char *name, struct fault *fault)
 {
-	struct io_path path = io_path("%s/" MANIFEST_NAME, folder), pinned = io_path("%s/" MANIFEST_PINNED, folder);
+	struct io_path path = io_path("%s/%s", folder, name), pinned = io_path("%s/" MANIFEST_PINNED, folder);
 	char *text;
 	size_t size;
 	int code = io_read_file(path.text, SIZE_MOST, &text, &size, fault);
@@ -304,6 +347,21 @@ int manifest_read(struct store_checkpoint *found, const char *folder, struct fau
 	free(text);
 	found->pinned = !access(pinned.text, F_OK);
 	return code;
+}
+
+int manifest_read(struct store_checkpoint *found, const char *folder, struct fault *fault)
+{
+	return read_file(found, folder, MANIFEST_NAME, fault);
+}
+
+int manifest_read_held(struct store_checkpoint *found, const char *folder, struct fault *fault)
+{
+	struct fault own = FAULT_NONE;
+	int code = read_file(found, folder, MANIFEST_NAME, &own);
+
+	if (code == SEAMARK_E_NOT_FOUND)
+		return read_file(found, folder, MANIFEST_HELD, fault);
+	return code ? fault_set(fault, code, "%s", own.text) : 0;
 }
 
 bool manifest_locate(const struct store_checkpoint *checkpoint, uint32_t rank, char *name, size_t room, uint32_t *group)

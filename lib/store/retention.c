@@ -1,31 +1,130 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* What stays in the folder: the checkpoints that are kept, and the files of others in which chunks of them lie. */
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "store/catalogue.h"
 
-/* One that cannot be read is left to people: it is no checkpoint to count, and may be all that somebody has. */
+/* A folder of checkpoints, and what is to become of each. */
+struct keeping {
+	const char *folder;
+	struct catalogue_entry *list;
+	size_t count;
+	enum fate { FATE_GOES, FATE_KEPT, FATE_UNREADABLE } *fates;
+	struct store_parent *needed;   /* what those that stay need, in any order */
+	size_t needed_count, needed_room;
+	struct store_checkpoint *found;
+};
+
+static void need(struct keeping *keeping, const struct store_parent *parent, bool *failed)
+{
+	struct store_parent *grown = list_with_room(keeping->needed, keeping->needed_count, &keeping->needed_room, sizeof *grown);
+
+	if (!grown) {
+		*failed = true;
+		return;
+	}
+	keeping->needed = grown;
+	keeping->needed[keeping->needed_count++] = *parent;
+}
+
+/* The newest `keep`, all for 0, and the pinned ones stay. One that cannot be read stays too: it is no checkpoint to count, and may be all that somebody has. */
+static bool choose(struct keeping *keeping, uint64_t keep)
+{
+	uint64_t newer = 0;
+	bool failed = false;
+
+	for (size_t i = keeping->count; i--;) {
+		const struct catalogue_entry *entry = &keeping->list[i];
+
+		if (!entry->committed)
+			continue;
+		if (catalogue_read(keeping->folder, entry, keeping->found, NULL)) {
+			keeping->fates[i] = FATE_UNREADABLE;
+			continue;
+		}
+		if (keep && newer++ >= keep && !keeping->found->pinned)
+			continue;
+		keeping->fates[i] = FATE_KEPT;
+		for (uint32_t p = 0; p < keeping->found->parent_count; p++)
+			need(keeping, &keeping->found->parents[p], &failed);
+	}
+	return !failed;
+}
+
+/* By one that is kept; and nobody knows what one needs that cannot be read. */
+static bool is_needed(const struct keeping *keeping, const struct catalogue_entry *entry)
+{
+	for (size_t i = 0; i < keeping->needed_count; i++)
+		if (keeping->needed[i].number == entry->number && keeping->needed[i].life == entry->life)
+			return true;
+	for (size_t i = 0; i < keeping->count; i++) {
+		uint64_t number = keeping->list[i].number;
+
+		if (keeping->fates[i] == FATE_UNREADABLE && number > entry->number && number - entry->number <= STORE_PARENTS_MAX)
+			return true;
+	}
+	return false;
+}
+
+static bool open_keeping(struct keeping *keeping, const char *folder, uint64_t keep, struct fault *fault)
+{
+	keeping->folder = folder;
+	keeping->found = malloc(sizeof *keeping->found);
+	if (!keeping->found || catalogue_list(folder, &keeping->list, &keeping->count, fault))
+		return false;
+	keeping->fates = calloc(keeping->count + 1, sizeof *keeping->fates);
+	return keeping->fates && choose(keeping, keep);
+}
+
+static void close_keeping(struct keeping *keeping)
+{
+	free(keeping->found);
+	free(keeping->fates);
+	free(keeping->needed);
+	free(keeping->list);
+}
+
 void retention_retire(const char *folder, uint64_t keep)
 {
-	struct store_checkpoint *found = malloc(sizeof *found);
+	struct keeping keeping = {0};
 	struct fault fault = FAULT_NONE;
-	struct catalogue_entry *list = NULL;
-	size_t count = 0;
-	uint64_t newer = 0;
 
-	if (!keep || !found || catalogue_list(folder, &list, &count, &fault))
-		goto end;
-	for (size_t i = count; i--;) {
-		struct io_path path = catalogue_path(folder, list[i].number, list[i].life);
+	if (keep && open_keeping(&keeping, folder, keep, &fault))
+		for (size_t i = keeping.count; i--;) {
+			const struct catalogue_entry *entry = &keeping.list[i];
+			struct io_path path = catalogue_path(folder, entry->number, entry->life);
 
-		if (!list[i].committed || catalogue_read(folder, &list[i], found, NULL))
-			continue;
-		if (newer++ >= keep && !found->pinned)
-			catalogue_remove(path.text, &fault);
-	}
-end:
+			/* What is neither is an attempt, perhaps one that is under way. */
+			if (keeping.fates[i] != FATE_GOES || !(entry->committed || entry->held))
+				continue;
+			if (!is_needed(&keeping, entry))
+				catalogue_remove(path.text, &fault);
+			else if (entry->committed)
+				catalogue_hold(path.text, &fault);
+		}
 	if (fault.code)
 		log_say(LOG_NOTICE, "an old checkpoint could not be removed: %s", fault.text);
-	free(list);
-	free(found);
+	close_keeping(&keeping);
+}
+
+void retention_tidy(const char *folder)
+{
+	struct keeping keeping = {0};
+	struct fault fault = FAULT_NONE;
+
+	if (open_keeping(&keeping, folder, 0, &fault))
+		for (size_t i = 0; i < keeping.count; i++) {
+			const struct catalogue_entry *entry = &keeping.list[i];
+			struct io_path path = catalogue_path(folder, entry->number, entry->life);
+
+			if (keeping.fates[i] == FATE_KEPT && !catalogue_read(folder, entry, keeping.found, NULL))
+				catalogue_sweep(keeping.found, &fault);
+			else if (!entry->committed && !(entry->held && is_needed(&keeping, entry)))
+				catalogue_remove(path.text, &fault);
+		}
+	if (fault.code)
+		log_say(LOG_NOTICE, "leavings of an earlier run could not be removed: %s", fault.text);
+	close_keeping(&keeping);
 }

@@ -131,6 +131,8 @@ enum store_state { STORE_IDLE, STORE_WORKING, STORE_DURABLE, STORE_FAILED };
 
 struct store_image_result {
 	uint64_t bytes;        /* of the file */
+	uint64_t referred;     /* stored bytes of chunks that lie in checkpoints before it */
+	uint64_t parents;      /* which these are: bit i for the one whose number is this one's less i + 1 */
 	uint64_t table_hash;   /* of the image's chunk table */
 	struct fault fault;    /* when failed */
 	int64_t progress_ns;   /* CLOCK_MONOTONIC when the last write was finished */
@@ -139,6 +141,28 @@ struct store_image_result {
 /* Asked often from the program's thread: a few loads. */
 enum store_state store_image_state(struct store *store, struct store_image_result *result);
 
+struct store_checkpoint;
+struct store_image; /* an image open for reading */
+
+/* --- increments: a chunk whose content (length and XXH3-128) is in the checkpoint before is not written again ------- */
+
+/* Every rank, before its first image, alike: of so many committed checkpoints one holds all its chunks. 1 (as without this call): each does. */
+void store_set_full_every(struct store *store, uint32_t every);
+/* Every rank, before its first image: the checkpoint that was restored, whose chunks the next may refer to. */
+int store_set_restored(struct store *store, const struct store_checkpoint *restored, const struct store_image *image, struct fault *fault);
+
+struct store_outcome {
+	uint64_t number;       /* of the attempt */
+	uint32_t life;
+	bool committed;
+	bool distrusted;       /* void because of what is in the folder: the next holds all its chunks */
+	uint64_t parents;      /* of a committed one: as in struct store_commit */
+	uint64_t bytes;
+	uint64_t referred;
+};
+/* Every rank, when it knows the outcome of an attempt, before its next image: only a committed one may be referred to. */
+void store_settle(struct store *store, const struct store_outcome *outcome);
+
 /* Rank 0 only. What the verdict sums up. */
 struct store_commit {
 	struct store_identity identity; /* rank is ignored */
@@ -146,6 +170,8 @@ struct store_commit {
 	uint64_t messages;     /* in flight, over all ranks */
 	uint64_t message_bytes;
 	uint64_t bytes;        /* of all images */
+	uint64_t referred;     /* as in struct store_image_result, summed */
+	uint64_t parents;      /* as there, of any rank */
 	double held_s;         /* maximum over ranks */
 	int64_t requested_ns;  /* CLOCK_REALTIME of the announcement, for `taken` in the manifest */
 };
@@ -168,7 +194,13 @@ struct store_locator {
 	char pattern[48];
 };
 
-enum { STORE_LOCATORS_MAX = 16 };
+enum { STORE_LOCATORS_MAX = 16, STORE_PARENTS_MAX = 64 };
+
+/* A checkpoint in which chunks of another lie. */
+struct store_parent {
+	uint64_t number;
+	uint32_t life;
+};
 
 /* A checkpoint that a manifest says exists. Without pointers: it may be sent to other ranks as it is. */
 struct store_checkpoint {
@@ -182,11 +214,14 @@ struct store_checkpoint {
 	uint64_t messages;
 	uint64_t message_bytes;
 	uint64_t bytes;
+	uint64_t referred;              /* stored bytes of chunks that lie in its parents */
 	double held_s;
 	int64_t taken_ns;               /* CLOCK_REALTIME */
 	bool pinned;
 	uint32_t locator_count;
 	struct store_locator locators[STORE_LOCATORS_MAX];
+	uint32_t parent_count;
+	struct store_parent parents[STORE_PARENTS_MAX]; /* ascending by number */
 };
 
 /* Rank 0: the newest checkpoint with a manifest whose number is below `below` (UINT64_MAX: the newest at all). SEAMARK_E_NOT_FOUND: none. A manifest that
@@ -195,10 +230,10 @@ int store_newest(struct store *store, uint64_t below, struct store_checkpoint *f
 /* The checkpoint at a path (its folder; anything with a slash or that is no number), or with a number in this folder. */
 int store_at(struct store *store, const char *number_or_path, struct store_checkpoint *found, struct fault *fault);
 
-struct store_image; /* an image open for reading */
-
 /* Opens this rank's image in a checkpoint and checks header, identity and all tables (not the regions' content). */
 int store_open_image(struct store_image **image, const struct store_checkpoint *checkpoint, uint32_t rank, struct fault *fault);
+/* Opens the files of other checkpoints in which chunks of it lie, which else happens when the first is read: SEAMARK_E_DAMAGED if one is missing. */
+int store_open_parents(struct store_image *image, struct fault *fault);
 void store_close_image(struct store_image *image);
 const struct store_identity *store_image_identity(const struct store_image *image);
 uint64_t store_image_table_hash(const struct store_image *image);

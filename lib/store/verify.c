@@ -37,6 +37,8 @@ struct verification {
 	uint64_t table_sum;
 	uint64_t file_bytes;
 	uint64_t message_bytes;
+	uint64_t referred;
+	bool used[STORE_PARENTS_MAX]; /* the manifest's parents in which a chunk lies */
 	bool no_memory;
 };
 
@@ -70,31 +72,39 @@ static int compare_extents(const void *a, const void *b)
 	return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
-static bool padding_is_zero(struct store_image *image, const struct extent *extent)
+static bool is_zero(struct store_image *image, uint64_t from, uint64_t to)
 {
-	uint8_t padding[FORMAT_ALIGN];
-	size_t size = (size_t)(format_padded(extent->size) - extent->size);
+	uint8_t piece[16 * FORMAT_ALIGN];
 
-	if (io_read(image->fd, padding, size, extent->offset + extent->size, image->path.text, NULL))
-		return false;
-	for (size_t i = 0; i < size; i++)
-		if (padding[i])
+	while (from < to) {
+		size_t size = to - from < sizeof piece ? (size_t)(to - from) : sizeof piece;
+
+		if (io_read(image->fd, piece, size, from, image->path.text, NULL))
 			return false;
+		for (size_t i = 0; i < size; i++)
+			if (piece[i])
+				return false;
+		from += size;
+	}
 	return true;
 }
 
-/* Blocks and their padding are all there is in the file. */
+/* What lies between blocks is zero, and the last one's padding ends the file. */
 static const char *check_extents(struct store_image *image, struct extent *extents, size_t count)
 {
 	uint64_t next = FORMAT_HEADER_SIZE;
 
 	qsort(extents, count, sizeof *extents, compare_extents);
 	for (size_t i = 0; i < count; i++) {
-		if (extents[i].offset != next)
-			return extents[i].offset < next ? "blocks overlap" : "there are bytes that belong to nothing";
-		if (extents[i].index && !padding_is_zero(image, &extents[i]))
+		uint64_t end = extents[i].offset + extents[i].size;
+
+		if (extents[i].offset < next)
+			return "blocks overlap";
+		if (!is_zero(image, next, extents[i].offset))
+			return "there are bytes that belong to nothing";
+		next = format_padded(end);
+		if (extents[i].index && !is_zero(image, end, next))
 			return "what follows the index is not zero";
-		next += format_padded(extents[i].size);
 	}
 	return next == image->header.file_size ? NULL : "there are bytes that belong to nothing";
 }
@@ -108,7 +118,8 @@ static bool add_extents(const struct store_image *image, struct extent **extents
 	*extents = grown;
 	grown[(*count)++] = (struct extent){ image->rank->index_offset, image->rank->index_size, true };
 	for (size_t i = 0; i < image->index.chunk_count; i++)
-		grown[(*count)++] = (struct extent){ image->index.chunks[i].offset, image->index.chunks[i].stored, false };
+		if (!image->index.chunks[i].elsewhere)
+			grown[(*count)++] = (struct extent){ image->index.chunks[i].offset, image->index.chunks[i].stored, false };
 	return true;
 }
 
@@ -141,9 +152,32 @@ static void check_layout(struct verification *v, struct store_image *image)
 	free(extents);
 }
 
+/* The chunks that lie elsewhere are what the tables there say: with their content read, as every chunk's is, nothing about them is taken on trust. */
+static void check_references(struct verification *v, struct store_image *image)
+{
+	const struct store_checkpoint *is = v->checkpoint;
+
+	for (size_t i = 0; i < image->index.chunk_count; i++) {
+		const struct format_chunk *chunk = &image->index.chunks[i];
+		struct fault fault = FAULT_NONE;
+
+		if (!chunk->elsewhere)
+			continue;
+		v->referred += chunk->stored;
+		for (uint32_t p = 0; p < is->parent_count; p++)
+			v->used[p] = v->used[p] || (is->parents[p].number == chunk->place.number && is->parents[p].life == chunk->place.life);
+		if (parents_check(image->parents, chunk, &fault)) {
+			tell(v, fault.code, image->identity.rank, "%s", fault.text);
+			return;
+		}
+	}
+}
+
 static void check_content(struct verification *v, struct store_image *image)
 {
 	uint64_t problems = v->proof->problems;
+
+	check_references(v, image);
 
 	for (size_t i = 0; i < image->index.region_count; i++) {
 		struct fault fault = FAULT_NONE;
@@ -382,6 +416,12 @@ static void check_sums(struct verification *v)
 		tell(v, SEAMARK_E_DAMAGED, -1, "the images' tables are not those that were committed");
 	if (v->file_bytes != is->bytes)
 		tell(v, SEAMARK_E_DAMAGED, -1, "the images have %" PRIu64 " bytes, the manifest says %" PRIu64, v->file_bytes, is->bytes);
+	if (v->referred != is->referred)
+		tell(v, SEAMARK_E_DAMAGED, -1, "the images have %" PRIu64 " bytes in other checkpoints, the manifest says %" PRIu64, v->referred,
+		     is->referred);
+	for (uint32_t i = 0; i < is->parent_count; i++)
+		if (!v->used[i])
+			tell(v, SEAMARK_E_DAMAGED, -1, "nothing lies in checkpoint %" PRIu64 ", which the manifest says is needed", is->parents[i].number);
 	if (v->proof->messages != is->messages || v->message_bytes != is->message_bytes)
 		tell(v, SEAMARK_E_DAMAGED, -1, "the images hold %" PRIu64 " messages of %" PRIu64 " bytes, the manifest says %" PRIu64
 		     " of %" PRIu64, v->proof->messages, v->message_bytes, is->messages, is->message_bytes);
@@ -416,6 +456,8 @@ int store_verify(const struct store_checkpoint *checkpoint, void (*told)(void *c
 		check_certificate(&v);
 	}
 	proof->bytes = v.file_bytes;
+	proof->referred = v.referred;
+	proof->parents = checkpoint->parent_count;
 	for (size_t i = 0; i < v.name_room; i++)
 		free(v.names[i]);
 	free(v.names);

@@ -13,6 +13,8 @@ struct verify_proof {
 	uint64_t streams;
 	uint64_t messages;
 	uint64_t abandoned;
+	uint64_t referred;         /* stored bytes of chunks that lie in other checkpoints */
+	uint64_t parents;          /* these checkpoints */
 };
 
 /* told: for each problem, in the order of ranks (-1: the checkpoint as a whole; code 0: worth knowing, no problem). 0 if all holds, SEAMARK_E_DAMAGED if there

@@ -12,6 +12,8 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "store/catalogue.h"
+#include "store/chain.h"
+#include "store/image_read.h"
 #include "store/image_write.h"
 #include "store/internal.h"
 #include "store/manifest.h"
@@ -20,9 +22,9 @@ enum { DROPS_MAX = 64, END_PATIENCE_S = 10 };
 #define LOOK_EVERY_NS INT64_C(1000000000)
 
 struct job {
-	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP } kind;
+	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP, JOB_SETTLE } kind;
 	struct image *image;
-	uint64_t number;           /* of the attempt to drop; this job is freed when it is done */
+	struct store_outcome outcome; /* of the attempt to drop, or to settle; these jobs are freed when they are done */
 	struct job *next;
 };
 
@@ -48,6 +50,8 @@ struct image {
 	_Atomic int state;         /* the rest is written before it is durable or failed, and not after */
 	uint64_t bytes;
 	uint64_t table_hash;
+	uint64_t referred;
+	uint64_t parents;
 	struct fault fault;
 };
 
@@ -73,6 +77,9 @@ struct writer {
 	size_t drop_count;
 
 	bool told_way;             /* how images are written; the thread's alone */
+
+	struct chain chain;        /* the thread's alone, once it has been given work */
+
 	int64_t next_look_ns;      /* the thread's alone */
 	atomic_bool stop_seen;
 	atomic_bool clear_stop;
@@ -136,6 +143,7 @@ static void tell_way(struct writer *writer, const struct image_writer *file)
 
 static void run_write(struct image *image)
 {
+	struct chain *chain = &image->store->writer->chain;
 	int code;
 
 	if (atomic_load(&image->abandoned))
@@ -144,6 +152,10 @@ static void run_write(struct image *image)
 	image->file.context = image;
 	for (size_t i = 0; i < image->count; i++)
 		image->file.expected += format_padded(image->regions[i].bytes);
+	if (chain_begin(chain, image->store->folder))
+		image->file.known = chain->table;
+	if (image->file.known && image->file.expected > chain->expected)
+		image->file.expected = chain->expected;
 	image->begun = true;
 	crash_point("image-to-begin");
 	code = image_begin(&image->file, image->store->folder, &image->identity, &image->fault);
@@ -164,8 +176,20 @@ static int put_bytes(struct image *image, enum format_kind kind, const struct by
 	return image_put(&image->file, kind, &(struct store_region){ .name = "", .data = bytes->data, .bytes = bytes->size }, &image->fault);
 }
 
+/* All regions of an image are of one capture, and not all have to say of which. */
+static uint64_t capture_of(const struct image *image)
+{
+	uint64_t capture = 0;
+
+	for (size_t i = 0; i < image->count; i++)
+		if (image->regions[i].capture > capture)
+			capture = image->regions[i].capture;
+	return capture;
+}
+
 static void run_finish(struct image *image)
 {
+	struct chain *chain = &image->store->writer->chain;
 	int code;
 
 	if (atomic_load(&image->abandoned) || atomic_load(&image->state) == STORE_FAILED)
@@ -182,6 +206,11 @@ static void run_finish(struct image *image)
 	}
 	image->bytes = image->file.offset;
 	image->table_hash = image->file.table_hash;
+	image->referred = image->file.referred;
+	image->parents = image->file.parents;
+	chain->expected = image->bytes;
+	if (chain->full_every > 1)
+		chain_candidate(chain, chain_table_new(&image->file.index, &image->identity, image->identity.rank, capture_of(image)));
 	atomic_store(&image->progress_ns, io_now_ns());
 	image_discard(&image->file, false);
 	crash_point("image-durable");
@@ -190,6 +219,7 @@ static void run_finish(struct image *image)
 
 static void run_discard(struct image *image)
 {
+	chain_drop(&image->store->writer->chain);
 	if (image->begun)
 		image_discard(&image->file, true);
 	image->begun = false;
@@ -198,6 +228,32 @@ static void run_discard(struct image *image)
 }
 
 /* --- the commit, in the thread ------------------------------------------------------------------------------------- */
+
+/* The manifest's text. The caller frees it. */
+static int compose(struct writer *writer, char **text, struct fault *fault)
+{
+	const struct store_commit *commit = &writer->commit;
+	struct store_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
+	int code = 0;
+
+	*text = NULL;
+	if (checkpoint) {
+		*checkpoint = (struct store_checkpoint){
+			.identity = commit->identity, .number = commit->identity.number, .life = commit->identity.life, .ranks = commit->identity.ranks,
+			.step = commit->identity.step, .table_sum = commit->table_sum, .messages = commit->messages,
+			.message_bytes = commit->message_bytes, .bytes = commit->bytes, .referred = commit->referred, .held_s = commit->held_s,
+			.taken_ns = commit->requested_ns, .locator_count = 1,
+			.locators = { { .ranks = commit->identity.ranks, .ranks_each = 1, .pattern = "rank-*.smk" } },
+		};
+		if (!chain_name_parents(&writer->chain, writer->store->folder, commit->parents, checkpoint))
+			code = fault_set(fault, SEAMARK_E_DAMAGED, "an older checkpoint, in which parts of this one lie, has been removed from '%s'",
+					 writer->store->folder);
+		else
+			*text = manifest_text(checkpoint);
+	}
+	free(checkpoint);
+	return code || *text ? code : fault_set(fault, SEAMARK_E_MEMORY, "no memory for the manifest");
+}
 
 static int publish(struct writer *writer, const char *path, struct fault *fault)
 {
@@ -213,9 +269,9 @@ static int publish(struct writer *writer, const char *path, struct fault *fault)
 	if (code)
 		return code;
 	crash_point("manifest-to-write");
-	text = manifest_text(&writer->commit);
-	if (!text)
-		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for '%s'", manifest.text);
+	code = compose(writer, &text, fault);
+	if (code)
+		return code;
 	code = io_publish(manifest.text, text, strlen(text), fault);
 	free(text);
 	if (code)
@@ -321,7 +377,11 @@ static void run_job(struct writer *writer, struct job *job)
 		run_commit(writer);
 		break;
 	case JOB_DROP:
-		run_drop(writer, job->number);
+		run_drop(writer, job->outcome.number);
+		free(job);
+		break;
+	case JOB_SETTLE:
+		chain_settle(&writer->chain, &job->outcome);
 		free(job);
 		break;
 	}
@@ -446,6 +506,7 @@ bool writer_stop(struct store *store)
 	}
 	if (writer->image)
 		free_image(writer->image);
+	chain_close(&writer->chain);
 	pthread_cond_destroy(&writer->wake);
 	pthread_mutex_destroy(&writer->lock);
 	free(writer);
@@ -604,6 +665,8 @@ enum store_state store_image_state(struct store *store, struct store_image_resul
 		return state;
 	result->bytes = state == STORE_DURABLE ? image->bytes : 0;
 	result->table_hash = state == STORE_DURABLE ? image->table_hash : 0;
+	result->referred = state == STORE_DURABLE ? image->referred : 0;
+	result->parents = state == STORE_DURABLE ? image->parents : 0;
 	result->progress_ns = image ? atomic_load(&image->progress_ns) : 0;
 	result->regions_written = state == STORE_IDLE || atomic_load(&image->regions_written);
 	if (state == STORE_FAILED)
@@ -637,6 +700,38 @@ enum store_state store_commit_state(struct store *store, struct fault *fault)
 	return state;
 }
 
+void store_set_full_every(struct store *store, uint32_t every)
+{
+	store->writer->chain.full_every = every;
+}
+
+/* The files must be those that a commit finds in the folder; a checkpoint may have been restored from elsewhere. */
+int store_set_restored(struct store *store, const struct store_checkpoint *restored, const struct store_image *image, struct fault *fault)
+{
+	struct io_path path = catalogue_path(store->folder, restored->number, restored->life);
+	struct chain *chain = &store->writer->chain;
+	struct chain_table *table;
+
+	if (chain->full_every < 2 || strcmp(path.text, restored->path) || memcmp(restored->identity.run, store->run, sizeof store->run))
+		return 0;
+	table = chain_table_new(&image->index, &image->identity, image->header.group, 0);
+	if (!table)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the chunks of checkpoint %llu", (unsigned long long)restored->number);
+	chain_restored(chain, restored, table);
+	return 0;
+}
+
+void store_settle(struct store *store, const struct store_outcome *outcome)
+{
+	struct job *job = store->writer ? calloc(1, sizeof *job) : NULL;
+
+	if (!job)
+		return; /* the next image has all its chunks */
+	job->kind = JOB_SETTLE;
+	job->outcome = *outcome;
+	put_job(store->writer, job);
+}
+
 void store_drop_attempt(struct store *store, uint64_t number)
 {
 	struct job *job = store->writer ? calloc(1, sizeof *job) : NULL;
@@ -644,7 +739,7 @@ void store_drop_attempt(struct store *store, uint64_t number)
 	if (!job)
 		return; /* the next life removes it */
 	job->kind = JOB_DROP;
-	job->number = number;
+	job->outcome.number = number;
 	put_job(store->writer, job);
 }
 

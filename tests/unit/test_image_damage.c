@@ -442,7 +442,12 @@ static void a_manifest_that_lies_is_refused_for_its_lie(void)
 		{ "locator", "\"other-*.smk\"", SEAMARK_E_DAMAGED },
 		{ "level", "\"tape\"", SEAMARK_E_VERSION },
 		{ "scheme", "\"xor\"", SEAMARK_E_VERSION },
-		{ "parents", "[1]", SEAMARK_E_VERSION },
+		{ "referred_bytes", "7", SEAMARK_E_DAMAGED },
+		{ "parents", "[1]", SEAMARK_E_DAMAGED },
+		{ "parents", "[{\"number\": 0, \"life\": 1}]", SEAMARK_E_DAMAGED },
+		{ "parents", "[{\"number\": 1, \"life\": 1}]", SEAMARK_E_DAMAGED },
+		{ "parents", "[{\"number\": 0, \"life\": 2}]", SEAMARK_E_DAMAGED },
+		{ "parents", "[{\"number\": 0, \"life\": 1}, {\"number\": 0, \"life\": 1}]", SEAMARK_E_DAMAGED },
 		{ "parents", "{}", SEAMARK_E_DAMAGED },
 	};
 	char text[4096];

@@ -84,6 +84,8 @@ struct fixture {
 	uint8_t run[16];
 	uint32_t life;
 	uint64_t next;
+	uint32_t full_every;   /* after fixture_chain */
+	struct store_outcome last; /* as each rank was told it */
 };
 
 static inline void fixture_begin(struct fixture *fixture, const char *folder, uint32_t ranks)
@@ -102,6 +104,32 @@ static inline void fixture_begin(struct fixture *fixture, const char *folder, ui
 		if (store_start_writer(fixture->stores[rank], NULL, NULL, &fault))
 			fixture_stop("store_start_writer", &fault);
 	}
+}
+
+/* Increments from now on, as a session would have them; from a checkpoint, if one was restored. */
+static inline void fixture_chain(struct fixture *fixture, uint32_t full_every, const struct store_checkpoint *restored)
+{
+	struct fault fault = FAULT_NONE;
+
+	fixture->full_every = full_every;
+	for (uint32_t rank = 0; rank < fixture->ranks; rank++) {
+		struct store_image *image;
+
+		store_set_full_every(fixture->stores[rank], full_every);
+		if (!restored)
+			continue;
+		if (store_open_image(&image, restored, rank, &fault) || store_set_restored(fixture->stores[rank], restored, image, &fault))
+			fixture_stop("restored", &fault);
+		store_close_image(image);
+	}
+}
+
+static inline void fixture_settle(struct fixture *fixture, const struct store_commit *commit, bool committed)
+{
+	fixture->last = (struct store_outcome){ .number = commit->identity.number, .life = fixture->life, .committed = committed,
+		.parents = commit->parents, .bytes = commit->bytes, .referred = commit->referred };
+	for (uint32_t rank = 0; rank < fixture->ranks; rank++)
+		store_settle(fixture->stores[rank], &fixture->last);
 }
 
 static inline void fixture_end(struct fixture *fixture)
@@ -147,6 +175,8 @@ static inline void fixture_finish_part(struct fixture *fixture, uint32_t rank, c
 		fixture_stop("image", &result.fault);
 	commit->table_sum += mix64_pair(rank, result.table_hash);
 	commit->bytes += result.bytes;
+	commit->referred += result.referred;
+	commit->parents |= result.parents;
 	commit->messages += part->record.message_count;
 	for (size_t i = 0; i < part->record.message_count; i++)
 		commit->message_bytes += part->record.messages[i].bytes;
@@ -168,6 +198,8 @@ static inline void fixture_take(struct fixture *fixture, uint64_t number, const 
 		fixture_stop("store_begin_commit", &fault);
 	if (fixture_commit_state(fixture->stores[0], &fault) != STORE_DURABLE)
 		fixture_stop("commit", &fault);
+	if (fixture->full_every)
+		fixture_settle(fixture, &commit, true);
 }
 
 /* A small world in which every count has a meaning: rank r sends each other rank 3 messages with tag 7 and one with tag 0; the receiver has seen
