@@ -241,9 +241,9 @@ void app_wait(struct rank *rank, struct request *request, struct status *status)
 	tell(rank, request, status);
 }
 
-int app_testany(struct rank *rank, struct request **requests, int count, struct status *status)
+/* One of those that are done, drawn; -1: none. */
+static int tell_any(struct rank *rank, struct request **requests, int count, struct status *status)
 {
-	enter(rank, HERE);
 	int first = (int)draw(rank->world, (unsigned)count);
 	for (int i = 0; i < count; i++) {
 		int at = (first + i) % count;
@@ -252,23 +252,27 @@ int app_testany(struct rank *rank, struct request **requests, int count, struct 
 			return at;
 		}
 	}
-	rank->open = false;
-	rank->idle = true;
 	return -1;
+}
+
+int app_testany(struct rank *rank, struct request **requests, int count, struct status *status)
+{
+	enter(rank, HERE);
+	int at = tell_any(rank, requests, count, status);
+	if (at < 0) {
+		rank->open = false;
+		rank->idle = true;
+	}
+	return at;
 }
 
 int app_waitany(struct rank *rank, struct request **requests, int count, struct status *status)
 {
 	enter(rank, HERE);
 	for (;;) {
-		int first = (int)draw(rank->world, (unsigned)count);
-		for (int i = 0; i < count; i++) {
-			int at = (first + i) % count;
-			if (requests[at] && is_done(rank, requests[at])) {
-				tell(rank, requests[at], status);
-				return at;
-			}
-		}
+		int at = tell_any(rank, requests, count, status);
+		if (at >= 0)
+			return at;
 		driver_poll(rank);
 		rest(rank);
 	}

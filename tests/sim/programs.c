@@ -561,35 +561,50 @@ static void nbx_begin(struct rank *rank)
 	rank->app.steps = length(rank, 5 + (int64_t)(rank->world->options.seed % 15));
 }
 
-static void nbx_round(struct rank *rank)
+/* One round of it. */
+struct nbx {
+	struct request *sends[4], *barrier;
+	int tag, count, left;   /* sends begun, and those not known to be received */
+};
+
+static void nbx_give(struct rank *rank, struct nbx *nbx)
 {
-	struct app *app = &rank->app;
-	struct request *sends[4], *barrier = NULL;
-	struct status status;
-	int tag = (int)(app->step % 2), count = (int)draw(rank->world, 4), left = count;
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < nbx->count; i++) {
 		int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
 		int64_t value = (int64_t)draw(rank->world, 1000);
-		sends[i] = app_issend(rank, WORLD_COMM, to, tag, value, app->step);
-		gave(rank, to, value, app->step);
-		app->balance -= value;
+		nbx->sends[i] = app_issend(rank, WORLD_COMM, to, nbx->tag, value, rank->app.step);
+		gave(rank, to, value, rank->app.step);
+		rank->app.balance -= value;
 	}
-	for (;;) {
-		if (app_iprobe(rank, WORLD_COMM, ANY, tag, &status)) {
-			app_recv(rank, WORLD_COMM, status.source, tag, &status);
-			app->balance += status.payload.a;
-			took(rank, &status);
+	nbx->left = nbx->count;
+}
+
+/* true: everybody's sends were received. */
+static bool nbx_look(struct rank *rank, struct nbx *nbx)
+{
+	struct status status;
+	if (app_iprobe(rank, WORLD_COMM, ANY, nbx->tag, &status)) {
+		app_recv(rank, WORLD_COMM, status.source, nbx->tag, &status);
+		rank->app.balance += status.payload.a;
+		took(rank, &status);
+	}
+	for (int i = 0; i < nbx->count; i++)
+		if (nbx->sends[i] && app_test(rank, nbx->sends[i], NULL)) {
+			nbx->sends[i] = NULL;
+			nbx->left--;
 		}
-		for (int i = 0; i < count; i++)
-			if (sends[i] && app_test(rank, sends[i], NULL)) {
-				sends[i] = NULL;
-				left--;
-			}
-		if (left == 0 && !barrier)
-			barrier = app_ibarrier(rank, WORLD_COMM);
-		else if (barrier && app_test(rank, barrier, NULL))
-			break;
-	}
+	if (nbx->left > 0 || nbx->barrier)
+		return nbx->barrier && app_test(rank, nbx->barrier, NULL);
+	nbx->barrier = app_ibarrier(rank, WORLD_COMM);
+	return false;
+}
+
+static void nbx_round(struct rank *rank)
+{
+	struct nbx nbx = {.tag = (int)(rank->app.step % 2), .count = (int)draw(rank->world, 4)};
+	nbx_give(rank, &nbx);
+	while (!nbx_look(rank, &nbx))
+		;
 }
 
 static void nbx_run(struct rank *rank)
@@ -604,40 +619,16 @@ static void nbx_run(struct rank *rank)
  * begun, and those that were pending at the cut are none. */
 static void rounds_round(struct rank *rank)
 {
-	struct app *app = &rank->app;
-	struct request *sends[4], *barrier = NULL;
-	struct status status;
-	int tag = (int)(app->step % 2), count = 0, left;
-	if (app->phase == 0) {
-		count = (int)draw(rank->world, 3);
-		for (int i = 0; i < count; i++) {
-			int to = (int)draw(rank->world, (unsigned)ranks_of(rank));
-			int64_t value = (int64_t)draw(rank->world, 1000);
-			sends[i] = app_issend(rank, WORLD_COMM, to, tag, value, app->step);
-			gave(rank, to, value, app->step);
-			app->balance -= value;
-		}
-		app->phase = 1;
+	struct nbx nbx = {.tag = (int)(rank->app.step % 2)};
+	if (rank->app.phase == 0) {
+		nbx.count = (int)draw(rank->world, 3);
+		nbx_give(rank, &nbx);
+		rank->app.phase = 1;
 	}
-	left = count;
-	for (;;) {
+	do
 		app_safepoint(rank, -1);
-		if (app_iprobe(rank, WORLD_COMM, ANY, tag, &status)) {
-			app_recv(rank, WORLD_COMM, status.source, tag, &status);
-			app->balance += status.payload.a;
-			took(rank, &status);
-		}
-		for (int i = 0; i < count; i++)
-			if (sends[i] && app_test(rank, sends[i], NULL)) {
-				sends[i] = NULL;
-				left--;
-			}
-		if (left == 0 && !barrier)
-			barrier = app_ibarrier(rank, WORLD_COMM);
-		else if (barrier && app_test(rank, barrier, NULL))
-			break;
-	}
-	app->phase = 0;
+	while (!nbx_look(rank, &nbx));
+	rank->app.phase = 0;
 }
 
 static void rounds_run(struct rank *rank)
