@@ -136,6 +136,18 @@ SEAMARK_PUBLIC int seamark_files_region_of(const seamark_files_image *image, con
  * has another size; SEAMARK_E_DAMAGED: what `data` holds is undefined */
 SEAMARK_PUBLIC int seamark_files_read(seamark_files_image *image, const char *name, void *data, uint64_t bytes);
 
+/**
+ * Reads a region piece by piece, in order and without memory for the whole. A piece is what was stored together (4 MiB as this version writes), and was
+ * checked before it is handed over.
+ *
+ * @param take     called for each piece: where it begins in the region, its bytes (valid during the call), how many there are. Any value but 0 ends
+ *                 the reading, and is the result
+ * @param context  handed to it
+ * @return 0; SEAMARK_E_NOT_FOUND; SEAMARK_E_DAMAGED; what take returned (seamark_files_error() has nothing of that)
+ */
+SEAMARK_PUBLIC int seamark_files_read_pieces(seamark_files_image *image, const char *name,
+					     int (*take)(void *context, uint64_t offset, const void *data, uint64_t bytes), void *context);
+
 /** A message that was in flight to this rank when its cut was made: sent before its sender's cut, not received before this one. */
 struct seamark_files_message {
 	const char *communicator; /**< its name in the run; the world is "world" */

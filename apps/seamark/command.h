@@ -21,6 +21,7 @@ struct command {
 int command_list(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_verify(int argc, char **argv);
+int command_export(int argc, char **argv);
 int command_keep(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_settings(int argc, char **argv);
@@ -29,7 +30,7 @@ int command_settings(int argc, char **argv);
 
 /* A row gives parsing and help. A text with a value, or a flag that is set to 1. */
 struct command_option {
-	const char *name;
+	const char *name;       /* "dir", or with a letter "o,output" */
 	const char *value;      /* what the value is called in the help; null: a flag */
 	const char *help;
 	const char **text;

@@ -9,6 +9,7 @@ static const struct command commands[] = {
 	{ "list", command_list, "the checkpoints there are" },
 	{ "show", command_show, "what is in a checkpoint" },
 	{ "verify", command_verify, "prove that checkpoints are whole and lost no message" },
+	{ "export", command_export, "write whole arrays for HDF5, NumPy, VTK" },
 	{ "keep", command_keep, "keep a checkpoint from being retired" },
 	{ "doctor", command_doctor, "what would keep a program's checkpoints from being taken, before it runs" },
 	{ "settings", command_settings, "the settings that a run reads from its environment" },

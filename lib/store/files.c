@@ -286,6 +286,14 @@ int seamark_files_read(seamark_files_image *image, const char *name, void *data,
 	return image_load(image->image, index, data, fresh_fault());
 }
 
+int seamark_files_read_pieces(seamark_files_image *image, const char *name,
+			      int (*take)(void *context, uint64_t offset, const void *data, uint64_t bytes), void *context)
+{
+	size_t index = find_region(image, name);
+
+	return index == SIZE_MAX ? SEAMARK_E_NOT_FOUND : image_each_chunk(image->image, index, take, context, fresh_fault());
+}
+
 int seamark_files_message_count(seamark_files_image *image, size_t *count)
 {
 	struct store_record record;

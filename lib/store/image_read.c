@@ -170,6 +170,32 @@ int image_load(struct store_image *image, size_t index, void *data, struct fault
 	return code;
 }
 
+int image_each_chunk(struct store_image *image, size_t index, int (*take)(void *context, uint64_t offset, const void *data, uint64_t bytes),
+		     void *context, struct fault *fault)
+{
+	const struct format_region *region = &image->index.regions[index];
+	uint8_t *data = NULL;
+	uint64_t room = 0;
+	int code = 0;
+
+	for (uint64_t i = 0; !code && i < region->chunk_count; i++) {
+		const struct format_chunk *chunk = &image->index.chunks[region->first_chunk + i];
+
+		if (chunk->length > room) {
+			free(data);
+			room = chunk->length;
+			data = malloc(room);
+		}
+		if (!data)
+			return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", image->path.text);
+		code = read_chunk(image, chunk, data, NULL, fault);
+		if (!code)
+			code = take(context, chunk->logical, data, chunk->length);
+	}
+	free(data);
+	return code;
+}
+
 /* A region of our own, in memory. */
 static int load_own(struct store_image *image, size_t index, uint8_t **data, struct fault *fault)
 {

@@ -150,7 +150,7 @@ static inline struct store_identity fixture_identity(const struct fixture *fixtu
 
 /* What a rank saved: how the checkpoints of the tests differ. */
 struct fixture_part {
-	struct store_region regions[8];
+	struct store_region regions[64];
 	size_t region_count;
 	struct store_record record;
 };
