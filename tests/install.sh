@@ -69,7 +69,7 @@ for program in pkg-saved out/saved; do
 	SEAMARK_LOG=quiet "$MPIEXEC" -n 1 ./$program || fail "$program does not run"
 done
 for program in pkg-reader out/reader; do
-	if ldd $program | grep -q libmpi; then fail "$program, which only reads, needs MPI"; fi
+	if ldd $program | grep -q 'libmpi\|libhdf5'; then fail "$program, which only reads, needs MPI or HDF5"; fi
 	./$program || fail "$program does not run"
 done
 

@@ -138,23 +138,24 @@ static void put_quoted(FILE *to, const char *text)
 }
 
 static const char *const numbers[] = { "UChar\" Precision=\"1", "Char\" Precision=\"1", "UChar\" Precision=\"1", "Int\" Precision=\"2",
-	"UInt\" Precision=\"2", "Int\" Precision=\"4", "UInt\" Precision=\"4", "Int\" Precision=\"8", "UInt\" Precision=\"8", "Float\" Precision=\"4",
-	"Float\" Precision=\"8" };
+	"UInt\" Precision=\"2", "Int\" Precision=\"4", "UInt\" Precision=\"4", "Int\" Precision=\"8", NULL, "Float\" Precision=\"4", "Float\" Precision=\"8",
+	NULL, NULL };
 
-/* The grid of an array: one point for each element. */
+/* The grid of an array: one point for each element. ParaView's readers want a grid of two dimensions for arrays of one and two. */
 static void put_grid(FILE *to, const struct export_item *item, const char *file)
 {
-	char extents[64] = "";
-	size_t length = 0;
+	bool solid = item->dimensions == 3;
 
-	for (uint32_t i = 3; i--;)
-		length += (size_t)snprintf(extents + length, sizeof extents - length, "%s%" PRIu64, i < 2 ? " " : "",
-					   i < item->dimensions ? item->global[item->dimensions - 1 - i] : 1);
 	fputs("<Grid Name=\"", to);
 	put_quoted(to, item->label);
-	fprintf(to, "\" GridType=\"Uniform\">\n<Topology TopologyType=\"3DCoRectMesh\" Dimensions=\"%s\"/>\n<Geometry GeometryType=\"ORIGIN_DXDYDZ\">\n"
-		"<DataItem Dimensions=\"3\" NumberType=\"Float\" Format=\"XML\">0 0 0</DataItem>\n"
-		"<DataItem Dimensions=\"3\" NumberType=\"Float\" Format=\"XML\">1 1 1</DataItem>\n</Geometry>\n<Attribute Name=\"", extents);
+	fprintf(to, "\" GridType=\"Uniform\">\n<Topology TopologyType=\"%s\" Dimensions=\"", solid ? "3DCoRectMesh" : "2DCoRectMesh");
+	for (uint32_t i = 0; i < (solid ? 3U : 2U); i++)
+		fprintf(to, "%s%" PRIu64, i ? " " : "", i < item->dimensions ? item->global[i] : 1);
+	fprintf(to, "\"/>\n<Geometry GeometryType=\"%s\">\n", solid ? "ORIGIN_DXDYDZ" : "ORIGIN_DXDY");
+	for (int i = 0; i < 2; i++)
+		fprintf(to, "<DataItem Dimensions=\"%d\" NumberType=\"Float\" Format=\"XML\">%d %d%s</DataItem>\n", solid ? 3 : 2, i, i,
+			!solid ? "" : i ? " 1" : " 0");
+	fputs("</Geometry>\n<Attribute Name=\"", to);
 	put_quoted(to, item->label);
 	fputs("\" AttributeType=\"Scalar\" Center=\"Node\">\n<DataItem Dimensions=\"", to);
 	for (uint32_t i = 0; i < item->dimensions; i++)
@@ -166,10 +167,10 @@ static void put_grid(FILE *to, const struct export_item *item, const char *file)
 	fputs("</DataItem>\n</Attribute>\n</Grid>\n", to);
 }
 
-/* Grids have up to 3 dimensions and real numbers; other arrays are in the HDF5 file only. */
+/* Grids have up to 3 dimensions, and XDMF knows neither complex numbers nor, as ParaView reads it, uint64: those are in the HDF5 file only. */
 static bool has_grid(const struct export_item *item)
 {
-	return item->dimensions && item->dimensions <= 3 && item->type < SEAMARK_COMPLEX64 && item->elements;
+	return item->dimensions && item->dimensions <= 3 && numbers[item->type] && item->elements;
 }
 
 static int make_xdmf(struct export_target *target, const char *path)

@@ -104,9 +104,11 @@ def xdmf(file):
         assert tuple(map(int, item.get("Dimensions").split())) == shape == file[dataset].shape
         assert kinds[item.get("NumberType")] + item.get("Precision") == kind
         points = tuple(map(int, grid.find("Topology").get("Dimensions").split()))
-        assert points == (1,) * (3 - len(shape)) + shape
+        assert points == (shape if len(shape) > 1 else shape + (1,))
+        assert grid.find("Topology").get("TopologyType") == str(len(points)) + "DCoRectMesh"
+        assert [item.text.split() for item in grid.findall("Geometry/DataItem")] == [["0"] * len(points), ["1"] * len(points)]
         found.add(name)
-    assert found == {name for name, (kind, shape) in ARRAYS.items() if kind[0] != "c" and len(shape) < 4 and name != "empty"}
+    assert found == {name for name, (kind, shape) in ARRAYS.items() if kind[0] != "c" and kind != "u8" and len(shape) < 4 and name != "empty"}
 
 
 with h5py.File(folder + "/all.h5", "r") as hdf:

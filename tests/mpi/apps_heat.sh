@@ -19,6 +19,13 @@ for ranks in 1 2 3 4 6; do
 	cmp -s checksum.1 "checksum.$ranks" || fail "the checksum of $ranks ranks differs"
 	ls "$SEAMARK_DIR"/*.L*/manifest.json >/dev/null 2>&1 || fail "$ranks ranks have left no checkpoint"
 done
+# What a checkpoint has of the plate is what a run to its step computes, put together by the command.
+for world in 1 2 3 4 6; do
+	"$TEST_BUILD/apps/seamark" export --format raw --dir "checkpoints.$world" --region temperature -o "exported.$world" || fail "no plate of $world ranks"
+	step=$("$TEST_BUILD/apps/seamark" show --dir "checkpoints.$world" | sed -n 's/^  step *//p')
+	SEAMARK_OFF=1 run 2 --size 120 --steps "$step" --every 0 --dump "plate.$step"
+	cmp -s "plate.$step" "exported.$world" || fail "the plate in the checkpoint of $world ranks differs"
+done
 [ "$(wc -c <field.1)" -eq $((120 * 120 * 8)) ] || fail "the raw field has another size"
 [ "$(head -c 2 picture.pgm)" = P5 ] || fail "the picture is no PGM"
 

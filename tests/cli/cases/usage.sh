@@ -7,6 +7,7 @@ run sail
 run list -h
 run show -h
 run verify -h
+run export -h
 run keep -h
 run doctor -h
 run settings -h
