@@ -16,6 +16,7 @@
 #define LONGEST_NS (87600 * NS_PER_H)
 #define MOST_STEPS INT64_C(1000000000000000)
 #define MOST_KEPT UINT64_C(1000000000)
+#define LARGEST_SIZE (UINT64_C(1) << 60)
 
 /* --- words and numbers; the C library's own follow the program's locale ------------------------------------- */
 
@@ -283,6 +284,70 @@ static bool read_markers(struct settings *settings, const char *value)
 	return true;
 }
 
+static bool read_capture(struct settings *settings, const char *value)
+{
+	static const char *const choices[] = { "auto", "copy", "changes", "fork", "hold", NULL };
+	int choice = choice_of(value, choices);
+
+	if (choice < 0)
+		return false;
+	settings->capture = choice == 0 ? CAPTURE_AUTO : choice == 1 ? CAPTURE_COPY : choice == 2 ? CAPTURE_CHANGES :
+			    choice == 3 ? CAPTURE_FORK : CAPTURE_HOLD;
+	return true;
+}
+
+/* "512 MiB": whole units. */
+static bool size_of(const char *word, uint64_t *bytes)
+{
+	static const struct { const char *name; uint64_t bytes; } units[] = {
+		{ "kib", UINT64_C(1) << 10 }, { "mib", UINT64_C(1) << 20 }, { "gib", UINT64_C(1) << 30 }, { "tib", UINT64_C(1) << 40 },
+		{ "kb", 1000 }, { "mb", 1000000 }, { "gb", 1000000000 }, { "tb", UINT64_C(1000000000000) },
+	};
+	uint64_t number;
+
+	if (!take_number(&word, LARGEST_SIZE, &number))
+		return false;
+	while (is_blank(*word))
+		word++;
+	*bytes = number;
+	if (!*word)
+		return !number; /* of what? */
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (!strcmp(word, units[i].name)) {
+			*bytes = number * units[i].bytes;
+			return number <= LARGEST_SIZE / units[i].bytes;
+		}
+	return false;
+}
+
+static bool percent_of(const char *word, uint64_t *percent)
+{
+	uint64_t number;
+
+	if (!take_number(&word, 100, &number) || !number)
+		return false;
+	while (is_blank(*word))
+		word++;
+	if (strcmp(word, "%"))
+		return false;
+	*percent = number;
+	return true;
+}
+
+static bool read_memory(struct settings *settings, const char *value)
+{
+	char word[64];
+	uint64_t bytes = UINT64_MAX, percent = 0;
+
+	if (!word_of(value, word, sizeof word))
+		return false;
+	if (strcmp(word, "free") && !percent_of(word, &percent) && !size_of(word, &bytes))
+		return false;
+	settings->memory = bytes;
+	settings->memory_percent = percent;
+	return true;
+}
+
 /* After a signal that tells of a fault, the program cannot go on; KILL and STOP have no handler; those between the named ones
  * and SIGRTMIN are the C library's. */
 static bool signal_allowed(int number)
@@ -394,6 +459,12 @@ static const struct settings_row rows[] = {
 	  "a time above 0 (5ms), up to 87600h; a number of rank 0's calls above 0 (200 calls); either with a seed behind it (5ms seed 17); or none",
 	  "none",
 	  "How often a cut is made, and checked, at whatever call each rank is in; nothing is saved by it.", read_drill },
+	{ "SEAMARK_CAPTURE", "word", "auto, copy, changes, fork or hold", "auto",
+	  "How the state is taken at the cut: by a copy, by a copy of what has changed, by a child process, or by holding the program until it is written.",
+	  read_capture },
+	{ "SEAMARK_MEMORY", "size or share",
+	  "a whole number with KiB, MiB, GiB, TiB, KB, MB, GB or TB, up to 2^60 bytes; 0; 1% to 100% of the machine's memory; or free", "free",
+	  "How much memory a rank may take for copies of its state; free: what is not in use.", read_memory },
 	{ "SEAMARK_SIGNAL", "signal", SIGNAL_RANGE, "USR1", "The signal that asks for a checkpoint.", read_signal },
 	{ "SEAMARK_STOP_SIGNAL", "signal", SIGNAL_RANGE "; another than SEAMARK_SIGNAL", "none",
 	  "The signal that asks the program to checkpoint and leave.", read_stop_signal },

@@ -23,6 +23,9 @@ struct settings {
 	int64_t drill_calls;       /* SEAMARK_DRILL in calls; 0: not by calls */
 	bool drill_seeded;         /* ... with a seed */
 	uint64_t drill_seed;
+	enum { CAPTURE_AUTO, CAPTURE_COPY, CAPTURE_CHANGES, CAPTURE_FORK, CAPTURE_HOLD } capture; /* SEAMARK_CAPTURE, default auto */
+	uint64_t memory;           /* SEAMARK_MEMORY in bytes; UINT64_MAX: what is free */
+	uint64_t memory_percent;   /* ... in percent of the machine's; 0: not so */
 	int signal;                /* SEAMARK_SIGNAL, default SIGUSR1; 0: none */
 	int stop_signal;           /* SEAMARK_STOP_SIGNAL, default 0: none */
 	enum log_level log;        /* SEAMARK_LOG, default notice */

@@ -323,6 +323,8 @@ static void poll_others(int64_t now_ns)
 	}
 	if (inside.committing)
 		image_watch_commit();
+	if (inside.capture_live)
+		image_let_go();
 	if (unlikely(inside.collective_asked != inside.collective_calls))
 		calls_ask_for_collective();
 	if (unlikely(session.drilling) && inside.rank == 0)

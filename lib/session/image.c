@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From the capture and the record to the store: this rank's image, and on rank 0 the commit. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,16 @@ static void identify(struct store_identity *identity)
 	memcpy(identity->run, attempt.run, sizeof identity->run);
 }
 
+static_assert(STATE_BLOCK == STORE_STAMP_BLOCK, "what the state knows of its changes, the store understands");
+
+static struct store_region region_to_store(const struct state_captured *region, uint64_t capture)
+{
+	return (struct store_region){
+		.name = region->name, .data = region->data, .bytes = region->bytes, .shape = region->shape,
+		.read = region->read, .context = region->context, .capture = capture, .changed = region->changed,
+	};
+}
+
 static int begin_image(struct fault *fault)
 {
 	struct store_identity identity;
@@ -104,9 +115,7 @@ static int begin_image(struct fault *fault)
 	if (!regions)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of regions");
 	for (size_t i = 0; i < inside.capture.count; i++)
-		regions[i] = (struct store_region){
-			.name = inside.capture.regions[i].name, .data = inside.capture.regions[i].data,
-			.bytes = inside.capture.regions[i].bytes, .shape = inside.capture.regions[i].shape};
+		regions[i] = region_to_store(&inside.capture.regions[i], inside.capture.number);
 	identify(&identity);
 	int code = store_begin_image(inside.store, &identity, regions, inside.capture.count, fault);
 	free(regions);
@@ -152,9 +161,11 @@ void image_capture(void)
 	if (code == 0) {
 		reason = REASON_IMAGE;
 		code = begin_image(&fault);
+		if (code < 0)
+			state_capture_done(inside.state);
 		crash_point("image-asked");
 	}
-	inside.captured = code == 0;
+	inside.captured = inside.capture_live = code == 0;
 	inside.cut_made |= code == 0;
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_CAPTURED, .failed = code < 0, .reason = reason, .text = fault.text});
 	crash_point("cut-markers-out");
@@ -298,6 +309,15 @@ void image_finish(void)
 }
 
 /* --- waiting for it ------------------------------------------------------------------------------------------------------- */
+
+/* The memory that the capture took may go back as soon as nobody reads it: a child that holds it makes the program pay for each page it writes to. */
+void image_let_go(void)
+{
+	if (!image_memory_is_free())
+		return;
+	inside.capture_live = false;
+	state_capture_done(inside.state);
+}
 
 void image_watch(int64_t now_ns)
 {

@@ -93,6 +93,7 @@ struct inside {
 	/* the cut */
 	struct state_capture capture;
 	bool captured;
+	bool capture_live;           /* the capture's memory may be read by the writer */
 	bool writer_busy;            /* an image that was given up is still read from the capture's memory */
 	bool cut_made;               /* since the program was last told by a safepoint */
 	uint64_t turn_at_cut;
@@ -145,6 +146,7 @@ void image_capture(void);
 bool image_memory_is_free(void);
 void image_finish(void);
 void image_watch(int64_t now_ns);
+void image_let_go(void);
 void image_publish(const struct verdict *verdict);
 void image_watch_commit(void);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/crash.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mix.h"
 #include "channel/carrier.h"
@@ -75,12 +76,29 @@ static void find_writer_core(void)
 		log_say(LOG_INFO, "%s", fault.text);
 }
 
+/* A memory bus is full with few threads. */
+enum { HELPERS_MOST = 3 };
+
+static struct state *open_state(void)
+{
+	static const enum state_way ways[] = {[CAPTURE_AUTO] = STATE_AUTO, [CAPTURE_COPY] = STATE_COPY, [CAPTURE_CHANGES] = STATE_CHANGES,
+					      [CAPTURE_FORK] = STATE_FORK, [CAPTURE_HOLD] = STATE_HOLD};
+	unsigned share = inside.topology ? topology_share(inside.topology) : 0;
+	struct state_config config = {
+		.way = ways[inside.settings.capture], .memory = inside.settings.memory,
+		.helpers = share < HELPERS_MOST ? share : HELPERS_MOST, .place = topology_bind_helper, .context = inside.topology,
+	};
+	if (inside.settings.memory_percent)
+		config.memory = limits_memory("").whole / 100 * inside.settings.memory_percent;
+	return state_new(&config);
+}
+
 static int open_rooms(struct fault *fault)
 {
 	if (!ledger_open(&session.ledger) || !position_open(&session.sequence) ||
 	    !epochs_open(&session.epochs, &session.ledger, inside.ranks))
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the ledger");
-	inside.state = state_new();
+	inside.state = open_state();
 	if (!inside.state)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of regions");
 	int code = comms_open(&session.ledger, fault);

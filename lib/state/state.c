@@ -8,9 +8,13 @@
 #include "state/inside.h"
 #include "state/probe.h"
 
-struct state *state_new(void)
+struct state *state_new(const struct state_config *config)
 {
-	return calloc(1, sizeof(struct state));
+	struct state *state = calloc(1, sizeof *state);
+
+	if (state)
+		state->config = config ? *config : (struct state_config){ .way = STATE_AUTO, .memory = UINT64_MAX };
+	return state;
 }
 
 static void drop_shape(struct region *region)
@@ -22,6 +26,7 @@ static void drop_shape(struct region *region)
 static void free_region(struct region *region)
 {
 	drop_shape(region);
+	free(region->name);
 	free(region);
 }
 
@@ -29,31 +34,78 @@ void state_free(struct state *state)
 {
 	if (!state)
 		return;
-	copies_free(state);
-	for (size_t i = 0; i < state->count; i++)
+	state_capture_done(state);
+	if (state->child)
+		child_free(state->child, true);
+	regions_close_up(state);
+	for (size_t i = 0; i < state->count; i++) {
+		staging_retire(state, state->regions[i]);
 		free_region(state->regions[i]);
+	}
+	staging_drop_old(state, true);
+	regions_drop_old(state, true);
+	copies_free(state);
+	names_free(&state->names);
+	pages_close(state->pages);
+	mover_free(state->mover);
+	free(state->ranges);
 	free(state->regions);
 	free(state);
 }
 
-size_t state_count(const struct state *state)
+void regions_close_up(struct state *state)
 {
-	return state->count;
+	size_t to = 0;
+
+	if (!state->holes)
+		return;
+	for (size_t from = 0; from < state->count; from++)
+		if (state->regions[from]) {
+			state->regions[to] = state->regions[from];
+			state->regions[to]->place = to;
+			to++;
+		}
+	state->count = to;
+	state->holes = 0;
 }
 
-void state_view(const struct state *state, size_t index, struct state_region_view *view)
+/* What the last capture gave has their names. */
+void regions_drop_old(struct state *state, bool all)
 {
-	const struct region *region = state->regions[index];
+	struct region **at = &state->old_regions;
 
+	while (*at) {
+		struct region *region = *at;
+
+		if (all || !state->live || region->last_capture < state->captures) {
+			*at = region->next;
+			free_region(region);
+		} else {
+			at = &region->next;
+		}
+	}
+}
+
+size_t state_count(const struct state *state)
+{
+	return state->count - state->holes;
+}
+
+void state_view(struct state *state, size_t index, struct state_region_view *view)
+{
+	const struct region *region;
+
+	regions_close_up(state);
+	region = state->regions[index];
 	*view = (struct state_region_view){ region->name, region->data, region->bytes, region->save != NULL, region->shape };
 }
 
-size_t state_find(const struct state *state, const char *name)
+size_t state_find(struct state *state, const char *name)
 {
-	for (size_t i = 0; i < state->count; i++)
-		if (!strcmp(state->regions[i]->name, name))
-			return i;
-	return SIZE_MAX;
+	const struct region *region = names_find(&state->names, name);
+
+	regions_close_up(state);
+	return region ? region->place : SIZE_MAX;
 }
 
 /* --- naming regions -------------------------------------------------------------------------------------------- */
@@ -73,11 +125,10 @@ static int check_call(const struct state *state, const char *name, struct fault 
 /* The region of that name, or a new one behind the others. */
 static struct region *region_of(struct state *state, const char *name)
 {
-	size_t index = state_find(state, name);
-	struct region *region;
+	struct region *region = names_find(&state->names, name);
 
-	if (index != SIZE_MAX)
-		return state->regions[index];
+	if (region)
+		return region;
 	struct region **regions = list_with_room(state->regions, state->count, &state->room, sizeof *regions);
 	if (!regions)
 		return NULL;
@@ -85,7 +136,12 @@ static struct region *region_of(struct state *state, const char *name)
 	region = calloc(1, sizeof *region);
 	if (!region)
 		return NULL;
-	strcpy(region->name, name);
+	region->name = strdup(name);
+	if (!region->name || !names_add(&state->names, region)) {
+		free_region(region);
+		return NULL;
+	}
+	region->place = state->count;
 	state->regions[state->count++] = region;
 	state->prepared = false;
 	return region;
@@ -119,15 +175,14 @@ static int protect_block(struct state *state, const char *name, void *data, size
 {
 	int result = check_call(state, name, fault);
 	struct region *region;
-	size_t index;
 	bool known;
 
 	if (result)
 		return result;
 	if (bytes && !data)
 		return fault_set(fault, SEAMARK_E_ARGUMENT, "region '%s': %zu bytes at a null pointer", name, bytes);
-	index = state_find(state, name);
-	known = !bytes || (index != SIZE_MAX && is_known(state->regions[index], data, bytes));
+	region = names_find(&state->names, name);
+	known = !bytes || (region && is_known(region, data, bytes));
 	if (!known) {
 		result = check_readable(name, data, bytes, fault);
 		if (result)
@@ -155,7 +210,7 @@ int state_protect(struct state *state, const char *name, void *data, size_t byte
 	int result = protect_block(state, name, data, bytes, fault);
 
 	if (!result)
-		drop_shape(state->regions[state_find(state, name)]);
+		drop_shape(names_find(&state->names, name));
 	return result;
 }
 
@@ -174,7 +229,7 @@ int state_protect_array(struct state *state, const char *name, void *data, const
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for region '%s'", name ? name : "");
 	memcpy(extents, shape->extents, shape->dimensions * sizeof *extents);
 	result = protect_block(state, name, data, (size_t)bytes, fault);
-	region = result ? NULL : state->regions[state_find(state, name)];
+	region = result ? NULL : names_find(&state->names, name);
 	if (result || shape_equal(&region->shape, shape)) {
 		free(extents);
 		return result;
@@ -211,16 +266,20 @@ int state_protect_with(struct state *state, const char *name, int (*save)(seamar
 int state_unprotect(struct state *state, const char *name, struct fault *fault)
 {
 	int result = check_call(state, name, fault);
-	size_t index;
+	struct region *region;
 
 	if (result)
 		return result;
-	index = state_find(state, name);
-	if (index == SIZE_MAX)
+	region = names_find(&state->names, name);
+	if (!region)
 		return fault_set(fault, SEAMARK_E_NOT_FOUND, "no region '%s' is protected", name);
-	free_region(state->regions[index]);
-	state->count--;
-	memmove(state->regions + index, state->regions + index + 1, (state->count - index) * sizeof *state->regions);
+	names_remove(&state->names, region);
+	state->regions[region->place] = NULL;
+	state->holes++;
+	staging_retire(state, region);
+	region->last_capture = state->captures;
+	region->next = state->old_regions;
+	state->old_regions = region;
 	state->prepared = false;
 	return 0;
 }
@@ -243,8 +302,10 @@ static int call_load(struct state *state, struct region *region, const void *dat
 
 int state_load(struct state *state, size_t index, const void *data, uint64_t bytes, struct fault *fault)
 {
-	struct region *region = state->regions[index];
+	struct region *region;
 
+	regions_close_up(state);
+	region = state->regions[index];
 	if (state->busy)
 		return fault_set(fault, SEAMARK_E_ORDER, "region '%s' cannot be loaded inside a save or load callback",
 				 region->name);

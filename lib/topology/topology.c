@@ -14,6 +14,8 @@
 struct topology {
 	hwloc_topology_t machine;   /* cores and CPUs that are allowed to this process, nothing else */
 	hwloc_bitmap_t core;        /* the writer's; empty: none was found */
+	hwloc_bitmap_t share;       /* this rank's share of the free cores, the writer's among them */
+	unsigned share_count;
 	char place[160];
 };
 
@@ -37,7 +39,8 @@ int topology_open(struct topology **opened, struct fault *fault)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the machine's topology");
 	}
 	topology->core = hwloc_bitmap_alloc();
-	if (!topology->core || load_machine(topology->machine)) {
+	topology->share = hwloc_bitmap_alloc();
+	if (!topology->core || !topology->share || load_machine(topology->machine)) {
 		result = fault_errno(fault, "hwloc cannot load the machine's topology");
 		topology_close(topology);
 		return result;
@@ -52,6 +55,7 @@ void topology_close(struct topology *topology)
 	if (!topology)
 		return;
 	hwloc_bitmap_free(topology->core);
+	hwloc_bitmap_free(topology->share);
 	hwloc_topology_destroy(topology->machine);
 	free(topology);
 }
@@ -142,6 +146,15 @@ static void describe(struct topology *topology)
 	}
 }
 
+/* Ranks that come to the cut at the same time do not help each other by sharing a core: with fewer free cores than ranks none has one for that. */
+static void choose_share(struct topology *topology, hwloc_const_bitmap_t cpus, size_t first, size_t count)
+{
+	hwloc_bitmap_zero(topology->share);
+	topology->share_count = (unsigned)count;
+	for (size_t i = first; i < first + count; i++)
+		hwloc_bitmap_or(topology->share, topology->share, free_core(topology->machine, cpus, i)->cpuset);
+}
+
 bool topology_choose_core(struct topology *topology, const char *const *bindings, size_t count, size_t turn, const char *parent,
 			  double quota)
 {
@@ -149,14 +162,18 @@ bool topology_choose_core(struct topology *topology, const char *const *bindings
 	size_t free_cores = 0;
 
 	hwloc_bitmap_zero(topology->core);
+	topology->share_count = 0;
 	if (cpus && one && count && quota > (double)count) {
 		find_free_cpus(topology, bindings, count, parent, cpus, one);
 		while (free_core(topology->machine, cpus, free_cores))
 			free_cores++;
 		/* In proportion: ranks are placed in order as a rule, so a writer comes to lie near its rank. */
-		if (free_cores)
-			hwloc_bitmap_copy(topology->core,
-					  free_core(topology->machine, cpus, turn % count * free_cores / count)->cpuset);
+		if (free_cores) {
+			size_t first = turn % count * free_cores / count;
+
+			hwloc_bitmap_copy(topology->core, free_core(topology->machine, cpus, first)->cpuset);
+			choose_share(topology, cpus, first, free_cores / count);
+		}
 	}
 	hwloc_bitmap_free(cpus);
 	hwloc_bitmap_free(one);
@@ -192,6 +209,19 @@ void topology_bind_writer(void *context)
 		return;
 	if (hwloc_set_cpubind(topology->machine, topology->core, HWLOC_CPUBIND_THREAD))
 		log_say(LOG_INFO, "cannot bind the writer to %s: %s", topology->place, strerror(errno));
+}
+
+unsigned topology_share(const struct topology *topology)
+{
+	return topology->share_count;
+}
+
+void topology_bind_helper(void *context)
+{
+	struct topology *topology = context;
+
+	if (topology->share_count && hwloc_set_cpubind(topology->machine, topology->share, HWLOC_CPUBIND_THREAD))
+		log_say(LOG_INFO, "cannot bind a thread that copies to a free core: %s", strerror(errno));
 }
 
 const char *topology_writer_place(const struct topology *topology)

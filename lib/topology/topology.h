@@ -29,6 +29,10 @@ bool topology_choose_core(struct topology *topology, const char *const *bindings
 			  double quota);
 /* Binds the calling thread to the core found, or, when none was, leaves it where it is. Given to store_start_writer. */
 void topology_bind_writer(void *topology);
+/* How many of the free cores are this rank's share, the writer's among them; 0 when ranks have to share one. */
+unsigned topology_share(const struct topology *topology);
+/* Binds the calling thread to that share. Given to state_new. */
+void topology_bind_helper(void *topology);
 /* In words, for the log: "CPU 3, free of ranks" or "no free core, shares CPU 0-1". Valid until topology_close. */
 const char *topology_writer_place(const struct topology *topology);
 

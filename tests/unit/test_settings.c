@@ -36,6 +36,9 @@ static void the_defaults_are_those_of_the_table(void)
 	CU_ASSERT_EQUAL(settings.timeout_ns, 10 * MIN);
 	CU_ASSERT_EQUAL(settings.drain_ns, 1 * S);
 	CU_ASSERT_EQUAL(settings.markers, MARKERS_AUTO);
+	CU_ASSERT_EQUAL(settings.capture, CAPTURE_AUTO);
+	CU_ASSERT_EQUAL(settings.memory, UINT64_MAX);
+	CU_ASSERT_EQUAL(settings.memory_percent, 0);
 	CU_ASSERT_EQUAL(settings.signal, SIGUSR1);
 	CU_ASSERT_EQUAL(settings.stop_signal, 0);
 	CU_ASSERT_EQUAL(settings.log, LOG_NOTICE);
@@ -47,7 +50,7 @@ static void every_row_can_read_its_own_default_and_has_words(void)
 	size_t count;
 	const struct settings_row *rows = settings_table(&count);
 
-	CU_ASSERT_EQUAL(count, 12);
+	CU_ASSERT_EQUAL(count, 14);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
 		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
@@ -73,6 +76,25 @@ static void an_interval_is_steps_or_a_time(void)
 		CU_ASSERT_EQUAL(load(entry, NULL), 0);
 		CU_ASSERT_EQUAL(settings.every_steps, cases[i].steps);
 		CU_ASSERT_EQUAL(settings.every_ns, cases[i].ns);
+	}
+}
+
+static void memory_is_a_size_a_share_or_what_is_free(void)
+{
+	static const struct { const char *value; uint64_t bytes, percent; } cases[] = {
+		{ "512 MiB", UINT64_C(512) << 20, 0 }, { "4gib", UINT64_C(4) << 30, 0 }, { "1 TiB", UINT64_C(1) << 40, 0 },
+		{ "64 KiB", 64 << 10, 0 }, { "3 KB", 3000, 0 }, { "2 MB", 2000000, 0 }, { "2GB", UINT64_C(2000000000), 0 },
+		{ "1 TB", UINT64_C(1000000000000), 0 }, { "0", 0, 0 }, { "0 MiB", 0, 0 }, { "25%", UINT64_MAX, 25 },
+		{ " 100 % ", UINT64_MAX, 100 }, { "1%", UINT64_MAX, 1 }, { "Free", UINT64_MAX, 0 }, { "1048576 TiB", UINT64_C(1) << 60, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char entry[100];
+
+		snprintf(entry, sizeof entry, "SEAMARK_MEMORY=%s", cases[i].value);
+		CU_ASSERT_EQUAL(load(entry, NULL), 0);
+		CU_ASSERT_EQUAL(settings.memory, cases[i].bytes);
+		CU_ASSERT_EQUAL(settings.memory_percent, cases[i].percent);
 	}
 }
 
@@ -111,6 +133,14 @@ static void values_that_can_be_are_taken(void)
 	CU_ASSERT_EQUAL(load("SEAMARK_MARKERS=all", "SEAMARK_LOG=quiet"), 0);
 	CU_ASSERT_EQUAL(settings.markers, MARKERS_ALL);
 	CU_ASSERT_EQUAL(settings.log, LOG_QUIET);
+	CU_ASSERT_EQUAL(load("SEAMARK_CAPTURE=Fork", NULL), 0);
+	CU_ASSERT_EQUAL(settings.capture, CAPTURE_FORK);
+	CU_ASSERT_EQUAL(load("SEAMARK_CAPTURE=changes", NULL), 0);
+	CU_ASSERT_EQUAL(settings.capture, CAPTURE_CHANGES);
+	CU_ASSERT_EQUAL(load("SEAMARK_CAPTURE=copy", NULL), 0);
+	CU_ASSERT_EQUAL(settings.capture, CAPTURE_COPY);
+	CU_ASSERT_EQUAL(load("SEAMARK_CAPTURE=hold", NULL), 0);
+	CU_ASSERT_EQUAL(settings.capture, CAPTURE_HOLD);
 	CU_ASSERT_EQUAL(load("SEAMARK_DIR=", "SEAMARK_KEEP="), 0);
 	CU_ASSERT_STRING_EQUAL(settings.dir, "seamark");
 	CU_ASSERT_EQUAL(settings.keep, 2);
@@ -168,7 +198,8 @@ static void what_cannot_be_is_refused_with_name_value_and_range(void)
 		"SEAMARK_RESTART=13.L02", "SEAMARK_TIMEOUT=0s", "SEAMARK_TIMEOUT=0", "SEAMARK_TIMEOUT=none", "SEAMARK_TIMEOUT=10",
 		"SEAMARK_DRAIN=-1s", "SEAMARK_DRAIN=1", "SEAMARK_DRAIN=0.0", "SEAMARK_DRILL=0", "SEAMARK_DRILL=0 calls",
 		"SEAMARK_DRILL=200", "SEAMARK_DRILL=5ms seed", "SEAMARK_DRILL=seed 5", "SEAMARK_DRILL=none seed 5", "SEAMARK_DRILL=5ms seed 1 2",
-		"SEAMARK_DRILL=200 steps", "SEAMARK_MARKERS=some", "SEAMARK_SIGNAL=KILL",
+		"SEAMARK_DRILL=200 steps", "SEAMARK_MARKERS=some", "SEAMARK_CAPTURE=spoon", "SEAMARK_CAPTURE=1", "SEAMARK_MEMORY=12", "SEAMARK_MEMORY=0%",
+		"SEAMARK_MEMORY=101%", "SEAMARK_MEMORY=1.5GiB", "SEAMARK_MEMORY=1048577 TiB", "SEAMARK_MEMORY=-1 MiB", "SEAMARK_MEMORY=all", "SEAMARK_SIGNAL=KILL",
 		"SEAMARK_SIGNAL=SIGSTOP", "SEAMARK_SIGNAL=9", "SEAMARK_SIGNAL=19", "SEAMARK_SIGNAL=0", "SEAMARK_SIGNAL=SEGV",
 		"SEAMARK_SIGNAL=11", "SEAMARK_SIGNAL=32", "SEAMARK_SIGNAL=65", "SEAMARK_SIGNAL=-10",
 		"SEAMARK_SIGNAL=4294967306", "SEAMARK_SIGNAL=USR3", "SEAMARK_SIGNAL=SIG", "SEAMARK_STOP_SIGNAL=kill",
@@ -277,6 +308,7 @@ int main(void)
 		{ "every row can read its own default and has words", every_row_can_read_its_own_default_and_has_words },
 		{ "an interval is steps or a time", an_interval_is_steps_or_a_time },
 		{ "values that can be are taken", values_that_can_be_are_taken },
+		{ "memory is a size, a share, or what is free", memory_is_a_size_a_share_or_what_is_free },
 		{ "signals go by name or number", signals_go_by_name_or_number },
 		{ "off in all its words", off_in_all_its_words },
 		{ "what cannot be is refused with name, value and range", what_cannot_be_is_refused_with_name_value_and_range },
