@@ -31,7 +31,7 @@
  * - Files are trusted in nothing: every count, offset and length is checked before it is used, every byte that is returned was
  *   covered by a checksum that held. SEAMARK_E_DAMAGED names the file and what is wrong in it; SEAMARK_E_VERSION: a newer Seamark
  *   wrote it; SEAMARK_E_PERMISSION, SEAMARK_E_IO, SEAMARK_E_MEMORY: as they say.
- * - Nothing here writes, locks or waits, except seamark_files_pin(). A program may be writing new checkpoints meanwhile, and may retire one that
+ * - Nothing here writes, locks or waits, except seamark_files_pin() and seamark_files_compact(). A program may be writing new checkpoints meanwhile, and may retire one that
  *   is being read, which is then SEAMARK_E_DAMAGED or SEAMARK_E_NOT_FOUND.
  * - What a pointer in an output points to belongs to the object it was asked from and lives until that is closed.
  * - Objects are used by one thread at a time; different objects by any threads. Close functions take null.
@@ -57,6 +57,12 @@ SEAMARK_PUBLIC const char *seamark_files_error(void);
 /** A folder (SEAMARK_DIR) as it was when it was opened. */
 typedef struct seamark_files seamark_files;
 
+/** A checkpoint in whose files chunks of another lie. It may have been retired since, and then is no checkpoint any more that could be opened. */
+struct seamark_files_parent {
+	uint64_t number;
+	uint32_t life;
+};
+
 /** A checkpoint as its manifest describes it. */
 struct seamark_files_entry {
 	const char *path;       /**< its folder */
@@ -71,6 +77,9 @@ struct seamark_files_entry {
 	uint64_t messages;      /**< in flight, over all ranks */
 	uint64_t message_bytes;
 	uint64_t bytes;         /**< of all images */
+	uint64_t referred_bytes; /**< what it has besides, in the files of its parents */
+	size_t parent_count;    /**< 0: it needs no other checkpoint */
+	const struct seamark_files_parent *parents; /**< oldest number first */
 	double held_s;          /**< the longest time that a rank was held for its cut */
 	int64_t taken_ns;       /**< when it was asked for, since 1970-01-01 UTC */
 };
@@ -86,6 +95,17 @@ SEAMARK_PUBLIC int seamark_files_entry_at(const seamark_files *files, size_t ind
 SEAMARK_PUBLIC int seamark_files_entry_of(const seamark_files *files, uint64_t number, struct seamark_files_entry *entry);
 /** Keeps a checkpoint (by its folder) from being retired, or with pinned 0 lets it go again. @return 0; SEAMARK_E_NOT_FOUND */
 SEAMARK_PUBLIC int seamark_files_pin(const char *path, int pinned);
+
+/** What seamark_files_compact() did. */
+struct seamark_files_compaction {
+	size_t parents;         /**< checkpoints that it needed before; 0: none, and nothing was done */
+	uint64_t bytes_before;  /**< of its own files */
+	uint64_t bytes_after;
+};
+/** Makes a checkpoint (by its folder) hold all its bytes itself, so that it needs no other. Others that need files of it still find what they need. What no checkpoint
+ * needs any more after that is removed. A crash at any moment leaves it as it was, or as it is to be. The folder that it is in is locked meanwhile; nobody waits for it.
+ * @return 0; SEAMARK_E_BUSY: a run uses the folder; SEAMARK_E_DAMAGED: a chunk is not what it should be, and nothing was changed; SEAMARK_E_SPACE: so, too */
+SEAMARK_PUBLIC int seamark_files_compact(const char *path, struct seamark_files_compaction *done);
 
 /* --- a checkpoint ------------------------------------------------------------------------------------------------ */
 
@@ -202,12 +222,14 @@ struct seamark_files_proof {
 	uint64_t streams;       /**< balanced, position by position */
 	uint64_t messages;      /**< in flight */
 	uint64_t abandoned;     /**< messages nobody can ask for any more */
+	uint64_t referred_bytes; /**< of chunks in the files of other checkpoints, each read as if it were its own */
+	uint64_t parents;       /**< these checkpoints */
 };
 
 /**
  * Checks every byte of every image, that together they are what the manifest says, and the certificate: for every stream
  * sent + carried = seen + recorded, position by position, the sender's ledger against the receiver's. So no message was lost, none is
- * there twice, and none was received that had not been sent.
+ * there twice, and none was received that had not been sent. Chunks that lie in files of other checkpoints are read there.
  *
  * @param told     called for each problem, in the order of ranks; may be null
  * @param context  handed to it

@@ -23,6 +23,7 @@ int command_show(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_keep(int argc, char **argv);
+int command_compact(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_settings(int argc, char **argv);
 
@@ -64,6 +65,8 @@ json_t *command_json_entry(const struct seamark_files_entry *entry);
 struct command_text {
 	char text[64];
 };
+/* "4.0 MiB in checkpoints 11, 12 and 3 more"; nothing for one that needs no other. */
+struct command_text command_elsewhere(const struct seamark_files_entry *entry);
 
 struct command_text command_size(uint64_t bytes);     /* "1.5 GiB" */
 struct command_text command_time(int64_t since_1970_ns); /* local time */

@@ -36,6 +36,8 @@ static bool find_newest(const seamark_files *files, struct seamark_files_entry *
 /* A checkpoint that is anywhere: its folder need not be among the others. */
 static bool find_path(const char *path, struct seamark_files_entry *entry)
 {
+	static struct seamark_files_parent parents[64];
+	const size_t most = sizeof parents / sizeof parents[0];
 	seamark_files_checkpoint *checkpoint;
 
 	if (seamark_files_checkpoint_open(&checkpoint, path)) {
@@ -43,6 +45,9 @@ static bool find_path(const char *path, struct seamark_files_entry *entry)
 		return false;
 	}
 	seamark_files_checkpoint_entry(checkpoint, entry);
+	entry->parent_count = entry->parent_count < most ? entry->parent_count : most;
+	memcpy(parents, entry->parents, entry->parent_count * sizeof *parents);
+	entry->parents = parents;
 	seamark_files_checkpoint_close(checkpoint);
 	entry->path = path;
 	return true;

@@ -6,6 +6,7 @@
 
 static void print_entry(const struct seamark_files_entry *entry)
 {
+	struct command_text elsewhere = command_elsewhere(entry);
 	char flight[96];
 
 	if (entry->status) {
@@ -13,9 +14,9 @@ static void print_entry(const struct seamark_files_entry *entry)
 		return;
 	}
 	snprintf(flight, sizeof flight, "%" PRIu64 " (%s)", entry->messages, command_size(entry->message_bytes).text);
-	command_print("%8" PRIu64 " %5" PRIu32 " %12s  %s %7" PRIu32 " %10s %18s %10.6f s%s", entry->number, entry->life,
+	command_print("%8" PRIu64 " %5" PRIu32 " %12s  %s %7" PRIu32 " %10s %18s %10.6f s%s%s%s", entry->number, entry->life,
 		      command_step(entry->step).text, command_time(entry->taken_ns).text, entry->ranks, command_size(entry->bytes).text, flight,
-		      entry->held_s, entry->pinned ? "  kept" : "");
+		      entry->held_s, entry->pinned ? "  kept" : "", elsewhere.text[0] ? "  and " : "", elsewhere.text);
 }
 
 static int list_json(const seamark_files *files)
@@ -53,8 +54,8 @@ int command_list(int argc, char **argv)
 	};
 	const struct command_usage usage = { "list [--dir DIR] [--json]",
 		"The checkpoints there are, oldest first: number, life of the run that took it, step, when it was asked for,\n"
-		"ranks, size, messages in flight, and the longest time that a rank was held for it. Checkpoints whose manifest is\n"
-		"damaged are named as such.\n\nExit status: 0, 2 wrong usage, 3 the folder cannot be read.", options, 0, 0 };
+		"ranks, size, messages in flight, and the longest time that a rank was held for it; then what it has in the files of\n"
+		"other checkpoints, which stay as long as it does. Checkpoints whose manifest is damaged are named as such.\n\nExit status: 0, 2 wrong usage, 3 the folder cannot be read.", options, 0, 0 };
 	const char *folder;
 	seamark_files *files;
 

@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{ "verify", command_verify, "prove that checkpoints are whole and lost no message" },
 	{ "export", command_export, "write whole arrays for HDF5, NumPy, VTK" },
 	{ "keep", command_keep, "keep a checkpoint from being retired" },
+	{ "compact", command_compact, "make a checkpoint hold all its bytes itself" },
 	{ "doctor", command_doctor, "what would keep a program's checkpoints from being taken, before it runs" },
 	{ "settings", command_settings, "the settings that a run reads from its environment" },
 };

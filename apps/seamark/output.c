@@ -86,6 +86,7 @@ json_t *command_json_entry(const struct seamark_files_entry *entry)
 {
 	json_t *object = json_pack("{s:I, s:I, s:o, s:b}", "number", number(entry->number), "life", (json_int_t)entry->life, "path",
 				   command_json_text(entry->path), "pinned", entry->pinned);
+	json_t *parents;
 	char run[33];
 
 	if (entry->status) {
@@ -101,6 +102,11 @@ json_t *command_json_entry(const struct seamark_files_entry *entry)
 	json_object_set_new(object, "taken_ns", json_integer(entry->taken_ns));
 	json_object_set_new(object, "held_s", json_real(entry->held_s));
 	json_object_set_new(object, "bytes", json_integer(number(entry->bytes)));
+	json_object_set_new(object, "referred_bytes", json_integer(number(entry->referred_bytes)));
+	json_object_set_new(object, "parents", parents = json_array());
+	for (size_t i = 0; i < entry->parent_count; i++)
+		json_array_append_new(parents, json_pack("{s:I, s:I}", "number", number(entry->parents[i].number), "life",
+							 (json_int_t)entry->parents[i].life));
 	json_object_set_new(object, "messages", json_integer(number(entry->messages)));
 	json_object_set_new(object, "message_bytes", json_integer(number(entry->message_bytes)));
 	return object;
@@ -121,6 +127,25 @@ struct command_text command_size(uint64_t bytes)
 		value /= 1024;
 	snprintf(size.text, sizeof size.text, "%.1f %s", value, units[unit]);
 	return size;
+}
+
+struct command_text command_elsewhere(const struct seamark_files_entry *entry)
+{
+	enum { NAMED = 2 };
+	struct command_text text = {""};
+	char numbers[48] = "", more[32] = "";
+	size_t named = entry->parent_count <= NAMED + 1 ? entry->parent_count : NAMED;
+
+	if (!entry->parent_count)
+		return text;
+	if (entry->parent_count > named)
+		snprintf(more, sizeof more, " and %zu more", entry->parent_count - named);
+	for (size_t i = 0; i < named && strlen(numbers) < 12; i++)
+		snprintf(numbers + strlen(numbers), sizeof numbers - strlen(numbers), "%s%llu", i ? ", " : "",
+			 (unsigned long long)entry->parents[i].number);
+	snprintf(text.text, sizeof text.text, "%.10s in checkpoint%s %.16s%.18s", command_size(entry->referred_bytes).text,
+		 entry->parent_count > 1 ? "s" : "", numbers, more);
+	return text;
 }
 
 struct command_text command_time(int64_t since_1970_ns)

@@ -98,6 +98,8 @@ static void print_checkpoint(const struct seamark_files_entry *entry)
 	command_print("  held       %.6f s", entry->held_s);
 	command_print("  ranks      %" PRIu32, entry->ranks);
 	command_print("  size       %s", command_size(entry->bytes).text);
+	if (entry->parent_count)
+		command_print("  elsewhere  %s", command_elsewhere(entry).text);
 	command_print("  in flight  %" PRIu64 " messages (%s)", entry->messages, command_size(entry->message_bytes).text);
 }
 

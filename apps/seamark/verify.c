@@ -24,9 +24,12 @@ static void told(const struct seamark_files_problem *problem, void *context)
 
 static void print_verdict(const struct seamark_files_entry *entry, int code, const struct seamark_files_proof *proof)
 {
+	struct command_text elsewhere = command_elsewhere(entry);
+
 	if (!code)
-		command_print("checkpoint %" PRIu64 " is whole: %" PRIu64 " images (%s), %" PRIu64 " streams balanced, %" PRIu64
-			      " messages in flight%s", entry->number, proof->images, command_size(proof->bytes).text, proof->streams, proof->messages,
+		command_print("checkpoint %" PRIu64 " is whole: %" PRIu64 " images (%s%s%s), %" PRIu64 " streams balanced, %" PRIu64
+			      " messages in flight%s", entry->number, proof->images, command_size(proof->bytes).text,
+			      elsewhere.text[0] ? ", and " : "", elsewhere.text, proof->streams, proof->messages,
 			      proof->abandoned ? ", some abandoned" : "");
 	else if (code == SEAMARK_E_DAMAGED)
 		command_print("checkpoint %" PRIu64 " has %" PRIu64 " problem%s", entry->number, proof->problems, proof->problems == 1 ? "" : "s");
@@ -34,10 +37,11 @@ static void print_verdict(const struct seamark_files_entry *entry, int code, con
 
 static json_t *verdict_json(const struct seamark_files_entry *entry, int code, const struct seamark_files_proof *proof, json_t *problems)
 {
-	return json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "number", (json_int_t)entry->number, "life",
+	return json_pack("{s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "number", (json_int_t)entry->number, "life",
 			 (json_int_t)entry->life, "whole", !code, "images", (json_int_t)proof->images, "regions", (json_int_t)proof->regions,
-			 "bytes", (json_int_t)proof->bytes, "streams", (json_int_t)proof->streams, "messages", (json_int_t)proof->messages,
-			 "abandoned", (json_int_t)proof->abandoned, "problems", problems);
+			 "bytes", (json_int_t)proof->bytes, "referred_bytes", (json_int_t)proof->referred_bytes, "parents",
+			 (json_int_t)proof->parents, "streams", (json_int_t)proof->streams, "messages", (json_int_t)proof->messages, "abandoned",
+			 (json_int_t)proof->abandoned, "problems", problems);
 }
 
 static int exit_status(int code)

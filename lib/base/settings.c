@@ -17,6 +17,7 @@
 #define MOST_STEPS INT64_C(1000000000000000)
 #define MOST_KEPT UINT64_C(1000000000)
 #define LARGEST_SIZE (UINT64_C(1) << 60)
+#define MOST_CHAINED 64 /* as many as a manifest can name */
 
 /* --- words and numbers; the C library's own follow the program's locale ------------------------------------- */
 
@@ -197,6 +198,17 @@ static bool read_keep(struct settings *settings, const char *value)
 	if (strcmp(word, "all") && !(number_of(word, MOST_KEPT, &number) && number))
 		return false;
 	settings->keep = number;
+	return true;
+}
+
+static bool read_full_every(struct settings *settings, const char *value)
+{
+	char word[64];
+	uint64_t number;
+
+	if (!word_of(value, word, sizeof word) || !number_of(word, MOST_CHAINED, &number) || !number)
+		return false;
+	settings->full_every = (uint32_t)number;
 	return true;
 }
 
@@ -444,6 +456,9 @@ static const struct settings_row rows[] = {
 	  "How often a checkpoint is taken by itself.", read_every },
 	{ "SEAMARK_KEEP", "number", "1 to 1000000000, or all", "2",
 	  "How many committed checkpoints stay; an older one goes only after a newer one is committed.", read_keep },
+	{ "SEAMARK_FULL_EVERY", "number", "1 to 64", "8",
+	  "Of so many checkpoints one, at least, holds all its bytes; the others hold what the one before does not have. 1: each holds all.",
+	  read_full_every },
 	{ "SEAMARK_RESTART", "checkpoint", "newest, none, a checkpoint's number, or the path of one with a / in it (./0000013.L02)",
 	  "newest", "The checkpoint that seamark_restore goes back to; none starts afresh.", read_restart },
 	{ "SEAMARK_TIMEOUT", "time", "above 0: " TIME_RANGE, "10min",

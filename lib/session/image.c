@@ -336,7 +336,8 @@ void image_watch(int64_t now_ns)
 		inside.finishing = false;
 		crash_point("image-durable-seen");
 		drive_feed((struct snapshot_event){
-			.kind = SNAPSHOT_IMAGE, .bytes = result.bytes, .message_bytes = message_bytes,
+			.kind = SNAPSHOT_IMAGE, .bytes = result.bytes, .referred_bytes = result.referred, .parents = result.parents,
+			.message_bytes = message_bytes,
 			.table_hash = mix64_pair((uint64_t)inside.rank, result.table_hash)});
 	}
 }
@@ -359,7 +360,7 @@ void image_publish(const struct verdict *verdict)
 	struct snapshot_attempt attempt;
 	struct store_commit commit = {
 		.table_sum = verdict->tables, .messages = verdict->messages, .message_bytes = verdict->message_bytes,
-		.bytes = verdict->image_bytes, .held_s = (double)verdict->held_ns / 1e9,
+		.bytes = verdict->image_bytes, .referred = verdict->referred_bytes, .parents = verdict->parents, .held_s = (double)verdict->held_ns / 1e9,
 	};
 	identify(&commit.identity);
 	commit.identity.step = verdict->step;

@@ -68,18 +68,22 @@ void report_hello(void)
 static void report_committed(const struct snapshot_outcome *outcome)
 {
 	const struct verdict *verdict = &outcome->verdict;
-	char held[32], bytes[32], messages[32], took[32], step[40], tries[40] = "", abandoned[80] = "";
+	char held[32], bytes[32], whole[32], of[40] = "", messages[32], took[32], step[40], tries[40] = "", abandoned[80] = "";
 	time_in_words(verdict->held_ns, held, sizeof held);
 	time_in_words(outcome->ended_ns - outcome->announced_ns, took, sizeof took);
 	size_in_words(verdict->image_bytes, bytes, sizeof bytes);
+	size_in_words(verdict->image_bytes + verdict->referred_bytes, whole, sizeof whole);
+	if (verdict->parents)
+		snprintf(of, sizeof of, " of %s", whole);
 	size_in_words(verdict->message_bytes, messages, sizeof messages);
 	step_in_words(verdict->step, step, sizeof step);
 	if (outcome->attempts > 1)
 		snprintf(tries, sizeof tries, " (attempt %" PRIu32 ")", outcome->attempts);
 	if (verdict->abandoned)
 		snprintf(abandoned, sizeof abandoned, ", %" PRIu64 " messages on freed communicators left out", verdict->abandoned);
-	log_say(LOG_NOTICE, "checkpoint %" PRIu64 "%s: held %s, %" PRIu64 " message%s in flight (%s)%s, %s, committed in %s%s",
-		outcome->number, step, held, verdict->messages, verdict->messages == 1 ? "" : "s", messages, abandoned, bytes, took, tries);
+	log_say(LOG_NOTICE, "checkpoint %" PRIu64 "%s: held %s, %" PRIu64 " message%s in flight (%s)%s, %s%s, committed in %s%s",
+		outcome->number, step, held, verdict->messages, verdict->messages == 1 ? "" : "s", messages, abandoned, bytes, of,
+		took, tries);
 }
 
 static void report_void(const struct snapshot_outcome *outcome)
@@ -128,6 +132,11 @@ void report_outcome(const struct snapshot_outcome *outcome)
 		inside.collective_ended++;
 		inside.collective_code = calls_outcome_code(outcome);
 	}
+	if (!(outcome->want & WANT_EMPTY))
+		store_settle(inside.store, &(struct store_outcome){
+			.number = outcome->number, .committed = outcome->committed,
+			.distrusted = outcome->reason == REASON_MANIFEST, .parents = outcome->verdict.parents,
+			.bytes = outcome->verdict.image_bytes, .referred = outcome->verdict.referred_bytes});
 	if (inside.rank != 0)
 		return;
 	if (outcome->want & WANT_EMPTY) {

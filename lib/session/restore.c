@@ -133,7 +133,8 @@ static int open_and_agree(struct fault *fault)
 		return fault_set(fault, SEAMARK_E_RANKS, "checkpoint %" PRIu64 " was taken on %" PRIu32 " ranks, and this run has %d: "
 				 "start it on %" PRIu32, inside.restored.number, inside.restored.ranks, inside.ranks,
 				 inside.restored.ranks);
-	if (store_open_image(&inside.image, &inside.restored, (uint32_t)inside.rank, fault) == 0)
+	if (store_open_image(&inside.image, &inside.restored, (uint32_t)inside.rank, fault) == 0 &&
+	    store_open_parents(inside.image, fault) == 0)
 		check_regions(inside.image, fault);
 	crash_point("image-opened");
 	if (agree(fault) < 0)
@@ -407,6 +408,7 @@ int session_restore(int64_t *step)
 	inside.restore_called = code >= 0 || written;
 	inside.restore_failed = code < 0;
 	if (code == SEAMARK_RESTORED) {
+		store_set_restored(inside.store, &inside.restored, inside.image);
 		inside.has_committed = true;
 		inside.committed_number = inside.restored.number;
 		inside.committed_step = inside.restored.step;

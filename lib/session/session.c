@@ -110,6 +110,7 @@ static int open_rooms(struct fault *fault)
 		code = store_start_writer(inside.store, inside.topology ? topology_bind_writer : NULL, inside.topology, fault);
 	if (code < 0)
 		return code;
+	store_set_full_every(inside.store, inside.settings.full_every);
 	inside.world = comms_index(MPI_COMM_WORLD);
 	uint64_t seed = mix64_pair((uint64_t)getpid(), (uint64_t)drive_now_ns());
 	inside.drill_seed = inside.settings.drill_seeded ? inside.settings.drill_seed : seed >> 32;

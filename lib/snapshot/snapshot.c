@@ -393,6 +393,8 @@ static void react(struct snapshot *snapshot, const struct snapshot_event *event)
 	case SNAPSHOT_IMAGE:
 		snapshot->image_done = true;
 		snapshot->share.image_bytes = event->bytes;
+		snapshot->share.referred_bytes = event->referred_bytes;
+		snapshot->share.parents = event->parents;
 		snapshot->share.tables = event->table_hash;
 		snapshot->share.message_bytes = event->message_bytes;
 		if (event->failed)

@@ -62,7 +62,7 @@ enum snapshot_event_kind {
 	SNAPSHOT_CUT_MADE,     /* the program goes on: `held_ns` */
 	SNAPSHOT_MARKERS_SENT, /* all of them have completed */
 	SNAPSHOT_BARRIER,      /* it is complete, and every marker that was matched was given in */
-	SNAPSHOT_IMAGE,        /* durable (`bytes`, `table_hash`, `message_bytes`), or `failed`, with `text` */
+	SNAPSHOT_IMAGE,        /* durable (`bytes`, `referred_bytes`, `parents`, `table_hash`, `message_bytes`), or `failed`, with `text` */
 	SNAPSHOT_VERDICT,      /* `verdict` */
 	SNAPSHOT_PUBLISHED,    /* rank 0: the manifest is in place, or `failed`, with `text` */
 	SNAPSHOT_DOOM,         /* the snapshot cannot be right: `reason`, `text` */
@@ -95,6 +95,8 @@ struct snapshot_event {
 	const char *text;
 	int64_t held_ns;
 	uint64_t bytes;
+	uint64_t referred_bytes;
+	uint64_t parents;
 	uint64_t table_hash;
 	uint64_t message_bytes;        /* recorded on this rank */
 	const struct verdict *verdict;

@@ -18,6 +18,8 @@ void verdict_combine(void *sum_memory, const void *other_memory)
 	sum->messages += other->messages;
 	sum->message_bytes += other->message_bytes;
 	sum->image_bytes += other->image_bytes;
+	sum->referred_bytes += other->referred_bytes;
+	sum->parents |= other->parents;
 	sum->collectives += other->collectives;
 	sum->tables += other->tables;
 	sum->abandoned += other->abandoned;

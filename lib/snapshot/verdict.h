@@ -14,10 +14,13 @@ struct verdict {
 	uint64_t messages;         /* in flight */
 	uint64_t message_bytes;
 	uint64_t image_bytes;
+	uint64_t referred_bytes;   /* of images, in checkpoints before this one */
 	uint64_t collectives;      /* modulo 2^64; zero is right */
 	uint64_t tables;           /* modulo 2^64: of mix64_pair(rank, hash of the image's chunk table) */
 	uint64_t abandoned;        /* messages owed on communicators that their receiver had freed */
 	uint64_t orphans;          /* of a drill */
+	/* of any rank */
+	uint64_t parents;          /* these checkpoints: bit i for the number of this attempt less i + 1 */
 	/* maxima */
 	int64_t held_ns;           /* the longest time that a rank was held for its cut */
 	int64_t overshoot;         /* safepoints by which a rank had passed the ordered step */

@@ -95,7 +95,7 @@ struct io_path catalogue_path(const char *folder, uint64_t number, uint32_t life
 }
 
 /* Not by "..", where the name tells: a folder may be there by a link. */
-struct io_path catalogue_beside(const char *path, uint64_t number, uint32_t life)
+struct io_path catalogue_above(const char *path)
 {
 	size_t length = strlen(path), end;
 
@@ -104,8 +104,17 @@ struct io_path catalogue_beside(const char *path, uint64_t number, uint32_t life
 	for (end = length; end && path[end - 1] != '/'; end--)
 		;
 	if (!strncmp(path + end, ".", length - end) || !strncmp(path + end, "..", length - end))
-		return io_path("%.*s/../%07" PRIu64 ".L%02" PRIu32, (int)length, path, number, life);
-	return io_path("%.*s%07" PRIu64 ".L%02" PRIu32, (int)end, path, number, life);
+		return io_path("%.*s/..", (int)length, path);
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	return end ? io_path("%.*s", (int)end, path) : io_path(".");
+}
+
+struct io_path catalogue_beside(const char *path, uint64_t number, uint32_t life)
+{
+	struct io_path above = catalogue_above(path);
+
+	return catalogue_path(above.text, number, life);
 }
 
 int catalogue_read(const char *folder, const struct catalogue_entry *entry, struct store_checkpoint *found, struct fault *fault)
@@ -181,13 +190,18 @@ int catalogue_sweep(const struct store_checkpoint *checkpoint, struct fault *fau
 {
 	DIR *open = opendir(checkpoint->path);
 	struct dirent *file;
+	bool synced = false;
 	int code = 0;
 
 	if (!open)
 		return fault_errno(fault, "cannot open folder '%s'", checkpoint->path);
-	while ((file = readdir(open))) {
+	while (!code && (file = readdir(open))) {
 		bool left = is_image(file->d_name) ? !is_named(checkpoint, file->d_name) : ends_with(file->d_name, ".tmp");
 
+		if (left && !synced)
+			code = io_sync_folder(checkpoint->path, fault);
+		synced = synced || left;
+		left = left && !code;
 		if (left && unlinkat(dirfd(open), file->d_name, 0) && errno != ENOENT)
 			code = fault_errno(fault, "cannot remove '%s/%s'", checkpoint->path, file->d_name);
 		if (left)

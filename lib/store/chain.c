@@ -8,6 +8,10 @@
 #include "store/catalogue.h"
 #include "store/manifest.h"
 
+/* What nobody would miss on a disk. */
+#define SMALL (UINT64_C(1) << 20)
+enum { WORTH_IT = 8, IDLE_MOST = 5 };
+
 /* --- a table --------------------------------------------------------------------------------------------------------- */
 
 static bool has_content(const struct format_chunk *chunk, uint64_t length, const uint64_t hash[2])
@@ -71,6 +75,7 @@ struct chain_table *chain_table_new(const struct format_index *index, const stru
 		chain_table_free(table);
 		return NULL;
 	}
+	memcpy(table->run, identity->run, sizeof table->run);
 	table->number = identity->number;
 	table->capture = capture;
 	/* The protected regions and their chunks come first. */
@@ -180,14 +185,14 @@ static void forget_parent(struct chain_table *table, const struct store_parent *
 			table->chunks[i].place.number = 0;
 }
 
-bool chain_begin(struct chain *chain, const char *folder)
+bool chain_begin(struct chain *chain, const char *folder, const struct store_identity *identity)
 {
 	/* Not told yet what became of the image before: what it was based on may be gone, and so may it. */
 	if (chain->candidate) {
 		chain_drop(chain);
 		set_table(&chain->table, NULL);
 	}
-	if (!chain->table || chain->length + 1 >= chain->full_every || chain->chain_bytes / 2 > chain->whole_bytes)
+	if (!chain->table || chain->wait || memcmp(chain->table->run, identity->run, sizeof identity->run) || chain->length + 1 >= chain->full_every || chain->chain_bytes > 2 * chain->whole_bytes + SMALL)
 		return false;
 	for (uint32_t i = 0; i < chain->known_count; i++)
 		if (!is_there(folder, &chain->known[i]))
@@ -205,8 +210,21 @@ void chain_drop(struct chain *chain)
 	set_table(&chain->candidate, NULL);
 }
 
+/* An increment that shares an eighth with its parents, or less, makes their files stay for nothing: the next hold all their chunks, one at first, and twice as many after each such. */
+static void weigh(struct chain *chain, const struct store_outcome *outcome)
+{
+	if (!outcome->parents) {
+		chain->wait -= chain->wait > 0;
+	} else if (chain->chain_bytes < SMALL || outcome->referred > chain->whole_bytes / WORTH_IT) {
+		chain->idle = 0;
+	} else {
+		chain->wait = UINT32_C(1) << chain->idle;
+		chain->idle += chain->idle < IDLE_MOST;
+	}
+}
+
 /* All ranks count alike, as all are told the same. */
-void chain_settle(struct chain *chain, const struct store_outcome *outcome)
+void chain_settle(struct chain *chain, const struct store_outcome *outcome, uint32_t life)
 {
 	bool own = chain->candidate && chain->candidate->number == outcome->number;
 
@@ -228,7 +246,8 @@ void chain_settle(struct chain *chain, const struct store_outcome *outcome)
 		chain->length++;
 	}
 	chain->chain_bytes += outcome->bytes;
-	know(chain, outcome->number, outcome->life);
+	weigh(chain, outcome);
+	know(chain, outcome->number, life);
 }
 
 bool chain_name_parents(const struct chain *chain, const char *folder, uint64_t parents, struct store_checkpoint *checkpoint)

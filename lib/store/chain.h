@@ -8,6 +8,7 @@
 
 /* The chunks of one rank's image, by content. Each tells the file that it was written to, whichever checkpoint that is of. */
 struct chain_table {
+	uint8_t run[16];
 	uint64_t number;               /* of the checkpoint */
 	uint64_t capture;              /* of its state, as in struct store_region; 0: it is not of this process */
 	struct chain_region {
@@ -35,15 +36,17 @@ struct chain {
 	uint32_t length;               /* checkpoints committed since the last that holds all its chunks */
 	uint64_t chain_bytes;          /* of the files of that one and those since, over all ranks */
 	uint64_t whole_bytes;          /* what one that held all its chunks would take */
+	uint32_t idle;                 /* increments in a row that saved next to nothing */
+	uint32_t wait;                 /* so many checkpoints are to hold all their chunks until one is tried again */
 	struct store_parent known[STORE_PARENTS_MAX]; /* that one and those since, ascending */
 	uint32_t known_count;
 };
 
 void chain_close(struct chain *chain);
-/* Takes over the table. */
+/* Takes over the table; null: there was no memory for it. */
 void chain_restored(struct chain *chain, const struct store_checkpoint *restored, struct chain_table *table);
 /* Before an image is written: whether it may refer to chain->table. Parents whose files somebody has removed are forgotten. */
-bool chain_begin(struct chain *chain, const char *folder);
+bool chain_begin(struct chain *chain, const char *folder, const struct store_identity *identity);
 /* A chunk with this content that an image with this number may refer to, or null. */
 const struct format_chunk *chain_find(const struct chain_table *table, uint64_t number, uint64_t length, const uint64_t hash[2]);
 /* The chunk at a place of a region, or null: as above, without a look at the content. */
@@ -52,7 +55,7 @@ const struct format_chunk *chain_at(const struct chain_table *table, uint64_t nu
 void chain_candidate(struct chain *chain, struct chain_table *table);
 /* It was given up. */
 void chain_drop(struct chain *chain);
-void chain_settle(struct chain *chain, const struct store_outcome *outcome);
+void chain_settle(struct chain *chain, const struct store_outcome *outcome, uint32_t life);
 /* Names the parents of a checkpoint that is to be committed. false: one of them is not known, or not there. */
 bool chain_name_parents(const struct chain *chain, const char *folder, uint64_t parents, struct store_checkpoint *checkpoint);
 

@@ -10,12 +10,13 @@
 
 #include "base/settings.h"
 #include "store/catalogue.h"
+#include "store/compact.h"
 #include "store/image_read.h"
 #include "store/manifest.h"
 #include "store/verify.h"
 
 struct seamark_files {
-	struct seamark_files_entry *entries; /* path and problem are owned */
+	struct seamark_files_entry *entries; /* path, problem and parents are owned */
 	size_t count;
 };
 
@@ -27,6 +28,8 @@ struct seamark_files_image {
 	struct store_image *image;
 };
 
+_Static_assert(sizeof(struct seamark_files_parent) == sizeof(struct store_parent) &&
+	       offsetof(struct seamark_files_parent, life) == offsetof(struct store_parent, life), "parents are handed out as they are");
 _Static_assert(sizeof(struct seamark_files_extent) == sizeof(struct shape_extent), "extents are handed out as they are");
 
 static _Thread_local struct fault last_fault;
@@ -58,6 +61,9 @@ static void fill_entry(struct seamark_files_entry *entry, const struct store_che
 	entry->messages = found->messages;
 	entry->message_bytes = found->message_bytes;
 	entry->bytes = found->bytes;
+	entry->referred_bytes = found->referred;
+	entry->parent_count = found->parent_count;
+	entry->parents = (const struct seamark_files_parent *)(const void *)found->parents;
 	entry->held_s = found->held_s;
 	entry->taken_ns = found->taken_ns;
 }
@@ -75,8 +81,11 @@ static bool add_entry(struct seamark_files *files, const char *folder, const str
 	entry->status = code;
 	entry->path = strdup(found->path);
 	entry->problem = code ? strdup(fault.text) : NULL;
+	entry->parents = malloc(sizeof found->parents);
+	if (entry->parents)
+		memcpy((void *)(uintptr_t)entry->parents, found->parents, sizeof found->parents);
 	files->count++;
-	return entry->path && (!code || entry->problem);
+	return entry->path && entry->parents && (!code || entry->problem);
 }
 
 static int read_folder(struct seamark_files *files, const char *folder, struct fault *fault)
@@ -125,6 +134,7 @@ void seamark_files_close(seamark_files *files)
 	for (size_t i = 0; i < files->count; i++) {
 		free((char *)(uintptr_t)files->entries[i].path);
 		free((char *)(uintptr_t)files->entries[i].problem);
+		free((void *)(uintptr_t)files->entries[i].parents);
 	}
 	free(files->entries);
 	free(files);
@@ -175,6 +185,24 @@ int seamark_files_pin(const char *path, int pinned)
 		return fault_errno(fault, "cannot remove '%s'", file.text);
 	}
 	return io_sync_folder(path, fault);
+}
+
+int seamark_files_compact(const char *path, struct seamark_files_compaction *done)
+{
+	struct fault *fault = fresh_fault();
+	struct store_checkpoint *both;
+	int code;
+
+	if (!path)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "seamark_files_compact: an argument is null");
+	both = calloc(2, sizeof *both);
+	if (!both)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to rewrite '%s'", path);
+	code = compact_checkpoint(path, &both[0], &both[1], fault);
+	if (!code && done)
+		*done = (struct seamark_files_compaction){ both[0].parent_count, both[0].bytes, both[1].bytes };
+	free(both);
+	return code;
 }
 
 /* --- a checkpoint -------------------------------------------------------------------------------------------------- */
@@ -378,7 +406,8 @@ int seamark_files_verify(const seamark_files_checkpoint *checkpoint, void (*told
 
 	if (proof)
 		*proof = (struct seamark_files_proof){ .problems = own.problems, .images = own.images, .regions = own.regions,
-			.bytes = own.bytes, .streams = own.streams, .messages = own.messages, .abandoned = own.abandoned };
+			.bytes = own.bytes, .streams = own.streams, .messages = own.messages, .abandoned = own.abandoned,
+			.referred_bytes = own.referred, .parents = own.parents };
 	return code;
 }
 

@@ -24,6 +24,8 @@ struct store {
 
 /* Rank 0: whether run.json still has this life. Any thread. */
 bool lives_is_newest(const struct store *store);
+/* Takes the folder's lock if nobody has it, without beginning a life. */
+int lives_lock(struct store *store, struct fault *fault);
 void lives_release_lock(struct store *store);
 
 /* Ends the thread, giving up what is not durable. false: it did not end in time and still uses the store. */

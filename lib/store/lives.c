@@ -168,10 +168,22 @@ static void sign_lock(struct store *store)
 	int length;
 
 	gethostname(host, sizeof host - 1);
-	length = snprintf(text, sizeof text, "process %ld on host '%s', life %" PRIu32 "\n", (long)getpid(), host, store->life);
+	if (store->life)
+		length = snprintf(text, sizeof text, "process %ld on host '%s', life %" PRIu32 "\n", (long)getpid(), host, store->life);
+	else
+		length = snprintf(text, sizeof text, "process %ld on host '%s', seamark compact\n", (long)getpid(), host);
 	if (ftruncate(store->lock, 0) || pwrite(store->lock, text, (size_t)length, 0) != length)
 		log_say(LOG_DEBUG, "the lock could not be signed: %s", strerror(errno));
 	crash_point("lock-signed");
+}
+
+int lives_lock(struct store *store, struct fault *fault)
+{
+	int code = take_lock(store, 0, fault);
+
+	if (!code)
+		sign_lock(store);
+	return code;
 }
 
 void lives_release_lock(struct store *store)

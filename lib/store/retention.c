@@ -109,6 +109,23 @@ void retention_retire(const char *folder, uint64_t keep)
 	close_keeping(&keeping);
 }
 
+void retention_release(const char *folder)
+{
+	struct keeping keeping = {0};
+	struct fault fault = FAULT_NONE;
+
+	if (open_keeping(&keeping, folder, 0, &fault))
+		for (size_t i = 0; i < keeping.count; i++) {
+			struct io_path path = catalogue_path(folder, keeping.list[i].number, keeping.list[i].life);
+
+			if (keeping.list[i].held && !is_needed(&keeping, &keeping.list[i]))
+				catalogue_remove(path.text, &fault);
+		}
+	if (fault.code)
+		log_say(LOG_NOTICE, "what is not needed any more could not be removed: %s", fault.text);
+	close_keeping(&keeping);
+}
+
 void retention_tidy(const char *folder)
 {
 	struct keeping keeping = {0};

@@ -149,11 +149,10 @@ struct store_image; /* an image open for reading */
 /* Every rank, before its first image, alike: of so many committed checkpoints one holds all its chunks. 1 (as without this call): each does. */
 void store_set_full_every(struct store *store, uint32_t every);
 /* Every rank, before its first image: the checkpoint that was restored, whose chunks the next may refer to. */
-int store_set_restored(struct store *store, const struct store_checkpoint *restored, const struct store_image *image, struct fault *fault);
+void store_set_restored(struct store *store, const struct store_checkpoint *restored, const struct store_image *image);
 
 struct store_outcome {
-	uint64_t number;       /* of the attempt */
-	uint32_t life;
+	uint64_t number;       /* of the attempt, in this life */
 	bool committed;
 	bool distrusted;       /* void because of what is in the folder: the next holds all its chunks */
 	uint64_t parents;      /* of a committed one: as in struct store_commit */

@@ -152,7 +152,7 @@ static void run_write(struct image *image)
 	image->file.context = image;
 	for (size_t i = 0; i < image->count; i++)
 		image->file.expected += format_padded(image->regions[i].bytes);
-	if (chain_begin(chain, image->store->folder))
+	if (chain_begin(chain, image->store->folder, &image->identity))
 		image->file.known = chain->table;
 	if (image->file.known && image->file.expected > chain->expected)
 		image->file.expected = chain->expected;
@@ -381,7 +381,7 @@ static void run_job(struct writer *writer, struct job *job)
 		free(job);
 		break;
 	case JOB_SETTLE:
-		chain_settle(&writer->chain, &job->outcome);
+		chain_settle(&writer->chain, &job->outcome, writer->store->life);
 		free(job);
 		break;
 	}
@@ -706,19 +706,13 @@ void store_set_full_every(struct store *store, uint32_t every)
 }
 
 /* The files must be those that a commit finds in the folder; a checkpoint may have been restored from elsewhere. */
-int store_set_restored(struct store *store, const struct store_checkpoint *restored, const struct store_image *image, struct fault *fault)
+void store_set_restored(struct store *store, const struct store_checkpoint *restored, const struct store_image *image)
 {
 	struct io_path path = catalogue_path(store->folder, restored->number, restored->life);
 	struct chain *chain = &store->writer->chain;
-	struct chain_table *table;
 
-	if (chain->full_every < 2 || strcmp(path.text, restored->path) || memcmp(restored->identity.run, store->run, sizeof store->run))
-		return 0;
-	table = chain_table_new(&image->index, &image->identity, image->header.group, 0);
-	if (!table)
-		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the chunks of checkpoint %llu", (unsigned long long)restored->number);
-	chain_restored(chain, restored, table);
-	return 0;
+	if (chain->full_every > 1 && !strcmp(path.text, restored->path))
+		chain_restored(chain, restored, chain_table_new(&image->index, &image->identity, image->header.group, 0));
 }
 
 void store_settle(struct store *store, const struct store_outcome *outcome)

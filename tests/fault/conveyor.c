@@ -20,12 +20,14 @@ enum {
 	LETTER_EVERY = 20, LETTER_LATE = 18, LETTER_TAG = 7,
 	BULK = 75000,            /* 600 KB: an image is more than one write */
 	PAIR_EVERY = 5,
+	CONSTANT = 25000,        /* a region that never changes, and one that seldom does: what increments are for */
+	SELDOM = 3000, SELDOM_EVERY = 40,
 	REQUEST_STEP = 33
 };
 
 static int rank, ranks, right, left;
 static MPI_Comm letters, pairs;
-static uint64_t bulk[BULK], sum, later[4], streamed;
+static uint64_t bulk[BULK], sum, later[4], streamed, constant[CONSTANT], seldom[SELDOM];
 static int64_t step;
 static uint64_t taken[AHEAD + 1][WORDS];
 static MPI_Request receives[AHEAD + 1];
@@ -134,6 +136,8 @@ static void one_step(void)
 	need(seamark_safepoint(step), "seamark_safepoint");
 	if (seamark_stopping())
 		leave();
+	if (step % SELDOM_EVERY == 0)
+		seldom[step % SELDOM] = mix(sum, (uint64_t)step);
 	if (step == REQUEST_STEP && rank == ranks - 1)
 		seamark_request();
 	post(step + AHEAD);
@@ -153,6 +157,8 @@ static void one_step(void)
 static void begin(void)
 {
 	need(seamark_protect("bulk", bulk, sizeof bulk), "seamark_protect");
+	need(seamark_protect("constant", constant, sizeof constant), "seamark_protect");
+	need(seamark_protect("seldom", seldom, sizeof seldom), "seamark_protect");
 	need(seamark_protect("sum", &sum, sizeof sum), "seamark_protect");
 	need(seamark_protect("step", &step, sizeof step), "seamark_protect");
 	need(seamark_protect_with("streamed", save, load, &streamed), "seamark_protect_with");
@@ -166,6 +172,8 @@ static void begin(void)
 			printf("conveyor: from checkpoint %lld at step %lld\n", (long long)number, (long long)step);
 	} else {
 		sum = (uint64_t)rank + 1;
+		for (int i = 0; i < CONSTANT; i++)
+			constant[i] = mix((uint64_t)rank, (uint64_t)i);
 		for (int64_t number = 0; number < LAG; number++)
 			put(number);
 	}
@@ -186,6 +194,10 @@ static void end(const char *path)
 	}
 	for (int i = 0; i < BULK; i++)
 		sum = mix(sum, bulk[i]);
+	for (int i = 0; i < CONSTANT; i++)
+		sum = mix(sum, constant[i]);
+	for (int i = 0; i < SELDOM; i++)
+		sum = mix(sum, seldom[i]);
 	sum = mix(mix(sum, streamed), mix(later[0], later[3]));
 	uint64_t *sums = calloc((size_t)ranks, sizeof *sums);
 	MPI_Gather(&sum, 1, MPI_UINT64_T, sums, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);

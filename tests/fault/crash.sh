@@ -10,7 +10,7 @@
 #
 # What must hold after each kill: what has a manifest verifies; the newest of it is not older than what was there before; it is what the next life uses;
 # that life ends with the result of a run that nobody disturbed, bit for bit; nothing is left of what was not committed, and no more checkpoints than
-# are to be kept. And each point that the library lists must have killed somebody: one that no scenario reaches fails the test.
+# are to be kept, but for those whose files they need. And each point that the library lists must have killed somebody: one that no scenario reaches fails the test.
 test=crash
 # shellcheck source-path=SCRIPTDIR source=kill.sh
 . "$(dirname "$0")/kill.sh"
@@ -19,7 +19,7 @@ seed_from "${4-}"
 
 conveyor="$TEST_BUILD/tests/fault/conveyor" command="$TEST_BUILD/apps/seamark"
 steps=200 keep=2 workers=${CRASH_WORKERS:-3}
-export SEAMARK_EVERY="15 steps" SEAMARK_DRAIN=2ms SEAMARK_KEEP=$keep
+export SEAMARK_EVERY="15 steps" SEAMARK_DRAIN=2ms SEAMARK_KEEP=$keep SEAMARK_FULL_EVERY=4
 unset CRASH_LIST CRASH_LOG CRASH_AT CRASH_RANK CRASH_NTH CRASH_MEET
 LIFE_LIMIT=${LIFE_LIMIT:-60}
 
@@ -51,7 +51,12 @@ set_scene() {
 	void) with="LD_PRELOAD=$shim DISK_FAILS=fsync:1 DISK_FOR=1" ;;
 	unnamed) with="LD_PRELOAD=$shim DISK_FAILS=name:1 DISK_FOR=1" ;;
 	unsynced) with="LD_PRELOAD=$shim DISK_FAILS=folder:1 DISK_FOR=1" ;;
-	leavings) mv "$last/manifest.json" "$last/manifest.json.tmp" ;;
+	leavings)
+		mv "$last/manifest.json" "$last/manifest.json.tmp"
+		for folder in "$SEAMARK_DIR"/*.L*; do
+			[ ! -e "$folder/manifest.json" ] || : >"$folder/whole-00000.smk"
+		done
+		;;
 	damaged)
 		damaged=$newest
 		printf garbled | dd of="$last/rank-00001.smk" bs=1 seek=200000 conv=notrunc 2>/dev/null
@@ -111,12 +116,26 @@ live_on() {
 	cmp -s result "$top/expected" || complain "the result differs from that of an undisturbed run"
 }
 
+# Whether a manifest names the folder's checkpoint as a parent.
+is_needed() {
+	number=${1#"$SEAMARK_DIR"/}
+	number=$(echo "${number%%.L*}" | sed 's/^0*//')
+	for manifest in "$SEAMARK_DIR"/*.L*/manifest.json; do
+		sed -n '/"parents"/,$p' "$manifest" | grep -q "\"number\": $number,\$" && return 0
+	done
+	return 1
+}
+
 look_at_leavings() {
-	rest=$(find "$SEAMARK_DIR" -name '*.tmp')
+	rest=$(find "$SEAMARK_DIR" -name '*.tmp' -o -name 'whole-*')
 	[ -z "$rest" ] || complain "'$rest' is left over"
 	count=0
 	for folder in "$SEAMARK_DIR"/*.L*; do
 		[ -d "$folder" ] || continue
+		if [ -e "$folder/manifest.held" ]; then
+			is_needed "$folder" || complain "'$folder' is held for nobody"
+			continue
+		fi
 		[ -e "$folder/manifest.json" ] || complain "'$folder' is left of what was not committed"
 		count=$((count + 1))
 	done

@@ -385,6 +385,32 @@ static void a_chain_ends_when_its_files_take_too_much(void)
 	fixture_end(&fixture);
 }
 
+/* For a few bytes that never change, the files of a whole state are not kept. */
+static void what_saves_next_to_nothing_is_seldom_tried(void)
+{
+	struct fixture fixture;
+	uint64_t tried = 0;
+
+	fixture_begin(&fixture, folder, RANKS);
+	fixture_chain(&fixture, 64, NULL);
+	for (uint64_t number = 1; number <= 20; number++) {
+		for (uint32_t rank = 0; rank < RANKS; rank++) {
+			fill(field[rank], FIELD, number * RANKS + rank);
+			parts[rank].regions[1] = (struct store_region){ .name = "constant", .data = "0123456789", .bytes = 10 };
+			parts[rank].region_count = 2;
+		}
+		take(&fixture, 1);
+		tried += parents_of(number) > 0;
+	}
+	CU_ASSERT_EQUAL(tried, 4);
+	CU_ASSERT_TRUE(is_right(20));
+	/* Once it is worth while, it is done. */
+	for (uint64_t number = 21; number <= 40; number++)
+		take(&fixture, 1);
+	CU_ASSERT_TRUE(parents_of(40) == 1 && is_right(40));
+	fixture_end(&fixture);
+}
+
 /* --- attempts that are void ------------------------------------------------------------------------------------------ */
 
 static void attempt(struct fixture *fixture, bool tell)
@@ -666,7 +692,7 @@ static void a_parent_removed_before_the_commit_makes_it_void(void)
 	CU_ASSERT_EQUAL(fixture_commit_state(fixture.stores[0], &fault), STORE_FAILED);
 	CU_ASSERT_FALSE(is_listed(2));
 	for (uint32_t rank = 0; rank < RANKS; rank++)
-		store_settle(fixture.stores[rank], &(struct store_outcome){ .number = 2, .life = 1, .distrusted = true });
+		store_settle(fixture.stores[rank], &(struct store_outcome){ .number = 2, .distrusted = true });
 	take(&fixture, 0);
 	CU_ASSERT_EQUAL(parents_of(3), 0);
 	CU_ASSERT_TRUE(is_right(3));
@@ -752,6 +778,7 @@ int main(void)
 		{ "what is said to be unchanged is not read", what_is_said_to_be_unchanged_is_not_read },
 		{ "of so many one is full", of_so_many_one_is_full },
 		{ "a chain ends when its files take too much", a_chain_ends_when_its_files_take_too_much },
+		{ "what saves next to nothing is seldom tried", what_saves_next_to_nothing_is_seldom_tried },
 		{ "a void attempt is no parent", a_void_attempt_is_no_parent },
 		{ "what is not known to be committed is no parent", what_is_not_known_to_be_committed_is_no_parent },
 		{ "after many void attempts all is written", after_many_void_attempts_all_is_written },

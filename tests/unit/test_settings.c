@@ -50,7 +50,7 @@ static void every_row_can_read_its_own_default_and_has_words(void)
 	size_t count;
 	const struct settings_row *rows = settings_table(&count);
 
-	CU_ASSERT_EQUAL(count, 14);
+	CU_ASSERT_EQUAL(count, 15);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
 		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
@@ -102,6 +102,9 @@ static void values_that_can_be_are_taken(void)
 {
 	CU_ASSERT_EQUAL(load("SEAMARK_DIR=/scratch/my run ", NULL), 0);
 	CU_ASSERT_STRING_EQUAL(settings.dir, "/scratch/my run ");
+	CU_ASSERT_EQUAL(settings.full_every, 8);
+	CU_ASSERT_EQUAL(load("SEAMARK_FULL_EVERY=64", NULL), 0);
+	CU_ASSERT_EQUAL(settings.full_every, 64);
 	CU_ASSERT_EQUAL(load("SEAMARK_KEEP=all", NULL), 0);
 	CU_ASSERT_EQUAL(settings.keep, 0);
 	CU_ASSERT_EQUAL(load("SEAMARK_KEEP=1", NULL), 0);
@@ -193,7 +196,7 @@ static void what_cannot_be_is_refused_with_name_value_and_range(void)
 		"SEAMARK_EVERY=99999999999999999999999999s", "SEAMARK_EVERY=1000000000000001 steps",
 		"SEAMARK_EVERY=18446744073709551617 steps", "SEAMARK_EVERY=0.0000000001s", "SEAMARK_EVERY=5s 5s",
 		"SEAMARK_EVERY=0x10s", "SEAMARK_EVERY=nan s", "SEAMARK_EVERY=inf s", "SEAMARK_KEEP=0", "SEAMARK_KEEP=-1",
-		"SEAMARK_KEEP=2.5", "SEAMARK_KEEP=two", "SEAMARK_KEEP=1000000001", "SEAMARK_KEEP=2 3",
+		"SEAMARK_FULL_EVERY=0", "SEAMARK_FULL_EVERY=65", "SEAMARK_FULL_EVERY=all", "SEAMARK_KEEP=2.5", "SEAMARK_KEEP=two", "SEAMARK_KEEP=1000000001", "SEAMARK_KEEP=2 3",
 		"SEAMARK_RESTART=newset", "SEAMARK_RESTART=-1", "SEAMARK_RESTART=9223372036854775808",
 		"SEAMARK_RESTART=13.L02", "SEAMARK_TIMEOUT=0s", "SEAMARK_TIMEOUT=0", "SEAMARK_TIMEOUT=none", "SEAMARK_TIMEOUT=10",
 		"SEAMARK_DRAIN=-1s", "SEAMARK_DRAIN=1", "SEAMARK_DRAIN=0.0", "SEAMARK_DRILL=0", "SEAMARK_DRILL=0 calls",

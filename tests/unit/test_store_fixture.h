@@ -118,15 +118,16 @@ static inline void fixture_chain(struct fixture *fixture, uint32_t full_every, c
 		store_set_full_every(fixture->stores[rank], full_every);
 		if (!restored)
 			continue;
-		if (store_open_image(&image, restored, rank, &fault) || store_set_restored(fixture->stores[rank], restored, image, &fault))
+		if (store_open_image(&image, restored, rank, &fault))
 			fixture_stop("restored", &fault);
+		store_set_restored(fixture->stores[rank], restored, image);
 		store_close_image(image);
 	}
 }
 
 static inline void fixture_settle(struct fixture *fixture, const struct store_commit *commit, bool committed)
 {
-	fixture->last = (struct store_outcome){ .number = commit->identity.number, .life = fixture->life, .committed = committed,
+	fixture->last = (struct store_outcome){ .number = commit->identity.number, .committed = committed,
 		.parents = commit->parents, .bytes = commit->bytes, .referred = commit->referred };
 	for (uint32_t rank = 0; rank < fixture->ranks; rank++)
 		store_settle(fixture->stores[rank], &fixture->last);

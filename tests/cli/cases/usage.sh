@@ -9,6 +9,7 @@ run show -h
 run verify -h
 run export -h
 run keep -h
+run compact -h
 run doctor -h
 run settings -h
 run list 1

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/compact.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mix.h"
+#include "store/catalogue.h"
+#include "store/image_read.h"
+#include "store/internal.h"
+#include "store/manifest.h"
+
+enum { PIECE = 1 << 20 };
+#define WHOLE "whole-*.smk"
+
+/* One new file group. */
+struct group {
+	const struct store_checkpoint *checkpoint;
+	uint32_t first;                /* rank */
+	struct store_image *images[FORMAT_RANKS_MAX];
+	uint32_t count;
+	int fd;
+	struct io_path path;
+	uint64_t next;                 /* where the next block goes */
+	uint8_t *piece;
+	struct format_header header;
+};
+
+/* --- chunks --------------------------------------------------------------------------------------------------------- */
+
+/* The stored bytes as they are, with the padding. */
+static int copy_chunk(struct group *group, struct store_image *image, const struct format_chunk *chunk, uint64_t to, struct fault *fault)
+{
+	XXH3_state_t *checksum = image->states[0];
+	const char *path = image->path.text;
+	int fd = image->fd;
+	int code = chunk->elsewhere ? parents_file(image->parents, chunk, &fd, &path, fault) : 0;
+
+	XXH3_64bits_reset(checksum);
+	for (uint64_t done = 0; !code && done < chunk->stored; done += PIECE) {
+		size_t size = chunk->stored - done < PIECE ? (size_t)(chunk->stored - done) : PIECE;
+		size_t padded = (size_t)format_padded(size);
+
+		code = io_read(fd, group->piece, size, chunk->offset + done, path, fault);
+		if (code)
+			return code;
+		XXH3_64bits_update(checksum, group->piece, size);
+		memset(group->piece + size, 0, padded - size);
+		code = io_write(group->fd, group->piece, padded, to + done, group->path.text, fault);
+	}
+	if (!code && XXH3_64bits_digest(checksum) != chunk->checksum)
+		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is damaged: the checksum of a chunk that checkpoint %" PRIu64 " needs is wrong", path,
+				 group->checkpoint->number);
+	return code;
+}
+
+/* The image's own chunks, where they are. */
+static int copy_own(struct group *group, struct store_image *image, struct fault *fault)
+{
+	int code = 0;
+
+	for (size_t i = 0; !code && i < image->index.chunk_count; i++) {
+		const struct format_chunk *chunk = &image->index.chunks[i];
+		uint64_t end = format_padded(chunk->offset + chunk->stored);
+
+		if (chunk->elsewhere || !chunk->stored)
+			continue;
+		code = copy_chunk(group, image, chunk, chunk->offset, fault);
+		if (end > group->next)
+			group->next = end;
+	}
+	return code;
+}
+
+/* The others behind all of these. */
+static int fetch_others(struct group *group, struct store_image *image, struct fault *fault)
+{
+	int code = 0;
+
+	for (size_t i = 0; !code && i < image->index.chunk_count; i++) {
+		struct format_chunk *chunk = &image->index.chunks[i];
+
+		if (!chunk->elsewhere)
+			continue;
+		code = copy_chunk(group, image, chunk, group->next, fault);
+		chunk->offset = group->next;
+		chunk->elsewhere = false;
+		group->next += format_padded(chunk->stored);
+	}
+	return code;
+}
+
+/* --- a file ----------------------------------------------------------------------------------------------------------- */
+
+static int put_index(struct group *group, uint32_t which, uint64_t *table_sum, struct fault *fault)
+{
+	const struct store_image *image = group->images[which];
+	struct format_rank *rank = &group->header.ranks[which];
+	struct bytes_out out = {0};
+	int code;
+
+	format_put_index(&out, &image->index, &image->identity, image->header.group);
+	*rank = (struct format_rank){ .rank = image->identity.rank, .index_offset = group->next, .index_size = out.size, .content = image->rank->content };
+	bytes_put_zeros(&out, (size_t)(format_padded(out.size) - out.size));
+	if (out.failed) {
+		bytes_free(&out);
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", group->path.text);
+	}
+	rank->table_hash = XXH3_64bits(out.data, (size_t)rank->index_size);
+	*table_sum += mix64_pair(rank->rank, rank->table_hash);
+	code = io_write(group->fd, out.data, out.size, group->next, group->path.text, fault);
+	group->next += out.size;
+	bytes_free(&out);
+	return code;
+}
+
+static int put_header(struct group *group, struct fault *fault)
+{
+	uint8_t page[FORMAT_HEADER_SIZE];
+	int code;
+
+	group->header.identity = group->checkpoint->identity;
+	group->header.group = group->images[0]->header.group;
+	group->header.rank_count = group->count;
+	group->header.file_size = group->next;
+	format_put_header(page, &group->header);
+	code = io_write(group->fd, page, sizeof page, 0, group->path.text, fault);
+	if (!code && fsync(group->fd))
+		code = fault_errno(fault, "cannot make '%s' durable", group->path.text);
+	return code;
+}
+
+static int open_images(struct group *group, uint32_t ranks, struct fault *fault)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; !code && i < ranks; i++) {
+		code = store_open_image(&group->images[group->count], group->checkpoint, group->first + i, fault);
+		group->count += !code;
+	}
+	return code;
+}
+
+static int fill_file(struct group *group, struct store_checkpoint *after, struct fault *fault)
+{
+	int code = 0;
+
+	group->next = FORMAT_HEADER_SIZE;
+	for (uint32_t i = 0; !code && i < group->count; i++)
+		code = copy_own(group, group->images[i], fault);
+	for (uint32_t i = 0; !code && i < group->count; i++)
+		code = fetch_others(group, group->images[i], fault);
+	for (uint32_t i = 0; !code && i < group->count; i++)
+		code = put_index(group, i, &after->table_sum, fault);
+	if (!code)
+		code = put_header(group, fault);
+	after->bytes += group->next;
+	return code;
+}
+
+static int write_group(const struct store_checkpoint *before, struct store_checkpoint *after, uint32_t first, uint32_t ranks, struct fault *fault)
+{
+	struct group *group = calloc(1, sizeof *group);
+	uint32_t number;
+	char name[96];
+	int code;
+
+	if (!group || !(group->piece = malloc(PIECE + FORMAT_ALIGN)) || ranks > FORMAT_RANKS_MAX) {
+		free(group);
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to write anew what holds rank %" PRIu32, first);
+	}
+	group->checkpoint = before;
+	group->first = first;
+	group->fd = -1;
+	manifest_locate(after, first, name, sizeof name, &number);
+	group->path = io_path("%s/%s", after->path, name);
+	code = open_images(group, ranks, fault);
+	if (!code) {
+		group->fd = open(group->path.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+		code = group->fd < 0 ? fault_errno(fault, "cannot make '%s'", group->path.text) : fill_file(group, after, fault);
+	}
+	if (group->fd >= 0 && close(group->fd) && !code)
+		code = fault_errno(fault, "cannot write '%s'", group->path.text);
+	for (uint32_t i = 0; i < group->count; i++)
+		store_close_image(group->images[i]);
+	free(group->piece);
+	free(group);
+	return code;
+}
+
+/* --- a checkpoint ------------------------------------------------------------------------------------------------------ */
+
+static int write_files(const struct store_checkpoint *before, struct store_checkpoint *after, struct fault *fault)
+{
+	int code = 0;
+
+	*after = *before;
+	after->parent_count = 0;
+	after->referred = after->bytes = after->table_sum = 0;
+	for (uint32_t i = 0; i < after->locator_count; i++)
+		strcpy(after->locators[i].pattern, WHOLE);
+	for (uint32_t i = 0; !code && i < before->locator_count; i++) {
+		const struct store_locator *locator = &before->locators[i];
+
+		for (uint32_t done = 0; !code && done < locator->ranks; done += locator->ranks_each) {
+			uint32_t left = locator->ranks - done;
+
+			code = write_group(before, after, locator->first_rank + done, left < locator->ranks_each ? left : locator->ranks_each, fault);
+		}
+	}
+	return code ? code : io_sync_folder(before->path, fault);
+}
+
+static int put_manifest(const struct store_checkpoint *after, struct fault *fault)
+{
+	struct io_path path = io_path("%s/" MANIFEST_NAME, after->path);
+	char *text = manifest_text(after);
+	int code;
+
+	if (!text)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for '%s'", path.text);
+	code = io_publish(path.text, text, strlen(text), fault);
+	free(text);
+	return code;
+}
+
+/* With the lock. What was left by one that was killed goes first, and then what is not needed any more. */
+static int rewrite(const char *above, struct store_checkpoint *before, struct store_checkpoint *after, struct fault *fault)
+{
+	int code = manifest_read(before, before->path, fault);
+
+	*after = *before;
+	if (code)
+		return code;
+	code = catalogue_sweep(before, fault);
+	if (code || !before->parent_count)
+		return code;
+	code = write_files(before, after, fault);
+	if (!code)
+		code = put_manifest(after, fault);
+	if (code) {
+		catalogue_sweep(before, NULL);
+		return code;
+	}
+	/* If this fails, nobody knows which manifest the disk has: both sets of files stay. */
+	code = io_sync_folder(before->path, fault);
+	if (!code)
+		code = catalogue_sweep(after, fault);
+	if (!code)
+		retention_release(above);
+	return code;
+}
+
+int compact_checkpoint(const char *path, struct store_checkpoint *before, struct store_checkpoint *after, struct fault *fault)
+{
+	struct io_path above = catalogue_above(path);
+	struct store *store;
+	int code;
+
+	memset(before, 0, sizeof *before);
+	if (!above.text[0] || strlen(path) >= sizeof before->path)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "the path '%s' is too long", path);
+	strcpy(before->path, path);
+	/* Before a lock is made beside something else. */
+	code = manifest_read(before, path, fault);
+	if (!code)
+		code = store_open(&store, above.text, 0, 1, fault);
+	if (code)
+		return code;
+	code = lives_lock(store, fault);
+	if (!code)
+		code = rewrite(above.text, before, after, fault);
+	store_close(store);
+	return code;
+}
