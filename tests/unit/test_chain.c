@@ -738,6 +738,54 @@ static void damage_in_a_parent_is_damage_in_its_children(void)
 	CU_ASSERT_EQUAL(verify(2, false), SEAMARK_E_DAMAGED);
 }
 
+/* What is like it, but of another run, is not what was saved with it. */
+static void a_parent_of_another_run_is_refused(void)
+{
+	struct fixture fixture;
+	char other[256], from[512], to[512];
+	static struct store_checkpoint found;
+	struct store_image *image;
+	struct fault fault = FAULT_NONE;
+
+	for (int run = 0; run < 2; run++) {
+		if (run)
+			fixture_folder(folder);
+		fixture_begin(&fixture, folder, RANKS);
+		fixture_chain(&fixture, 8, NULL);
+		take(&fixture, 0);
+		take(&fixture, 0);
+		fixture_end(&fixture);
+		if (!run)
+			strcpy(other, folder);
+	}
+	remove_folder(1);
+	snprintf(from, sizeof from, "%s/0000001.L01", other);
+	snprintf(to, sizeof to, "%s/0000001.L01", folder);
+	CU_ASSERT_EQUAL(rename(from, to), 0);
+	fixture_remove(other);
+	CU_ASSERT_EQUAL(verify(1, true), 0);
+	CU_ASSERT_EQUAL(verify(2, false), SEAMARK_E_DAMAGED);
+	find(2, &found);
+	CU_ASSERT_EQUAL(store_open_image(&image, &found, 0, &fault), 0);
+	CU_ASSERT_EQUAL(store_open_parents(image, &fault), SEAMARK_E_RUN);
+	store_close_image(image);
+}
+
+static void after_a_failure_of_the_folder_all_is_written(void)
+{
+	struct fixture fixture;
+
+	fixture_begin(&fixture, folder, RANKS);
+	fixture_chain(&fixture, 8, NULL);
+	take(&fixture, 0);
+	for (uint32_t rank = 0; rank < RANKS; rank++)
+		store_settle(fixture.stores[rank], &(struct store_outcome){ .number = 2, .distrusted = true });
+	fixture.next = 3;
+	take(&fixture, 0);
+	CU_ASSERT_EQUAL(parents_of(3), 0);
+	fixture_end(&fixture);
+}
+
 static void one_that_is_moved_by_itself_says_what_is_missing(void)
 {
 	static struct store_checkpoint found;
@@ -791,6 +839,8 @@ int main(void)
 		{ "parents that were removed are written anew", parents_that_were_removed_are_written_anew },
 		{ "a parent removed before the commit makes it void", a_parent_removed_before_the_commit_makes_it_void },
 		{ "damage in a parent is damage in its children", damage_in_a_parent_is_damage_in_its_children },
+		{ "a parent of another run is refused", a_parent_of_another_run_is_refused },
+		{ "after a failure of the folder all is written", after_a_failure_of_the_folder_all_is_written },
 		{ "one that is moved by itself says what is missing", one_that_is_moved_by_itself_says_what_is_missing },
 		CU_TEST_INFO_NULL,
 	};
