@@ -18,6 +18,9 @@
 #define MOST_KEPT UINT64_C(1000000000)
 #define LARGEST_SIZE (UINT64_C(1) << 60)
 #define MOST_CHAINED 64 /* as many as a manifest can name */
+/* Bytes a second. */
+#define SLOWEST UINT64_C(100000)
+#define FASTEST UINT64_C(1000000000000)
 
 /* --- words and numbers; the C library's own follow the program's locale ------------------------------------- */
 
@@ -420,6 +423,71 @@ static bool read_stop_signal(struct settings *settings, const char *value)
 	return signal_value(value, &settings->stop_signal);
 }
 
+static bool read_codec(struct settings *settings, const char *value)
+{
+	static const char *const choices[] = { "auto", "none", "lz4", "zstd", NULL };
+	static const enum settings_codec codecs[] = { CODEC_AUTO, CODEC_NONE, CODEC_LZ4, CODEC_ZSTD };
+	int choice = choice_of(value, choices);
+
+	if (choice < 0)
+		return false;
+	settings->codec = codecs[choice];
+	return true;
+}
+
+static uint64_t unit_bytes(const char *unit)
+{
+	static const struct { const char *name; uint64_t bytes; } units[] = {
+		{ "kb/s", 1000 }, { "mb/s", 1000000 }, { "gb/s", 1000000000 },
+		{ "kib/s", 1 << 10 }, { "mib/s", 1 << 20 }, { "gib/s", 1 << 30 },
+	};
+
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (!strcmp(unit, units[i].name))
+			return units[i].bytes;
+	return 0;
+}
+
+/* "200 MB/s", "1.5GiB/s". */
+static bool rate_of(const char *word, uint64_t *rate)
+{
+	const char *decimals = "";
+	uint64_t whole, unit, value;
+
+	if (!take_number(&word, FASTEST, &whole))
+		return false;
+	if (*word == '.') {
+		decimals = ++word;
+		while (is_digit(*word))
+			word++;
+		if (word == decimals)
+			return false;
+	}
+	while (is_blank(*word))
+		word++;
+	unit = unit_bytes(word);
+	if (!unit || whole > FASTEST / unit)
+		return false;
+	value = whole * unit;
+	for (uint64_t part = 10; is_digit(*decimals) && part <= 1000000000; decimals++, part *= 10)
+		value += (uint64_t)(*decimals - '0') * unit / part;
+	if (value < SLOWEST || value > FASTEST)
+		return false;
+	*rate = value;
+	return true;
+}
+
+static bool read_rate(struct settings *settings, const char *value)
+{
+	char word[64];
+	uint64_t rate = 0;
+
+	if (!word_of(value, word, sizeof word) || (strcmp(word, "none") && !rate_of(word, &rate)))
+		return false;
+	settings->rate = rate;
+	return true;
+}
+
 static bool read_log(struct settings *settings, const char *value)
 {
 	static const char *const choices[] = { "quiet", "notice", "info", "debug", NULL };
@@ -480,6 +548,10 @@ static const struct settings_row rows[] = {
 	{ "SEAMARK_MEMORY", "size or share",
 	  "a whole number with KiB, MiB, GiB, TiB, KB, MB, GB or TB, up to 2^60 bytes; 0; 1% to 100% of the machine's memory; or free", "free",
 	  "How much memory a rank may take for copies of its state; free: what is not in use.", read_memory },
+	{ "SEAMARK_CODEC", "word", "auto, none, lz4 or zstd", "auto",
+	  "How what is written is compressed; auto compresses only while a checkpoint is on the disk sooner by it.", read_codec },
+	{ "SEAMARK_RATE", "rate", "a number, decimals allowed, with kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s, from 100kB/s to 1000GB/s; or none", "none",
+	  "How fast each rank may write checkpoints, so that the disk is left to others as well.", read_rate },
 	{ "SEAMARK_SIGNAL", "signal", SIGNAL_RANGE, "USR1", "The signal that asks for a checkpoint.", read_signal },
 	{ "SEAMARK_STOP_SIGNAL", "signal", SIGNAL_RANGE "; another than SEAMARK_SIGNAL", "none",
 	  "The signal that asks the program to checkpoint and leave.", read_stop_signal },

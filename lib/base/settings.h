@@ -10,6 +10,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 
+enum settings_codec { CODEC_AUTO, CODEC_NONE, CODEC_LZ4, CODEC_ZSTD };
+
 struct settings {
 	char dir[4096];            /* SEAMARK_DIR, default "seamark" (below the working directory) */
 	int64_t every_steps;       /* SEAMARK_EVERY in steps; 0: not by steps */
@@ -29,6 +31,8 @@ struct settings {
 	uint64_t memory_percent;   /* ... in percent of the machine's; 0: not so */
 	int signal;                /* SEAMARK_SIGNAL, default SIGUSR1; 0: none */
 	int stop_signal;           /* SEAMARK_STOP_SIGNAL, default 0: none */
+	enum settings_codec codec; /* SEAMARK_CODEC, default auto */
+	uint64_t rate;             /* SEAMARK_RATE in bytes a second; 0: any */
 	enum log_level log;        /* SEAMARK_LOG, default notice */
 	bool off;                  /* SEAMARK_OFF=1 */
 };

@@ -106,8 +106,10 @@ static int open_rooms(struct fault *fault)
 		code = recorder_open(fault);
 	if (code == 0)
 		code = store_open(&inside.store, inside.settings.dir, (uint32_t)inside.rank, (uint32_t)inside.ranks, fault);
-	if (code == 0)
+	if (code == 0) {
+		store_set_way(inside.store, inside.settings.codec, inside.settings.rate);
 		code = store_start_writer(inside.store, inside.topology ? topology_bind_writer : NULL, inside.topology, fault);
+	}
 	if (code < 0)
 		return code;
 	store_set_full_every(inside.store, inside.settings.full_every);

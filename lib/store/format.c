@@ -180,7 +180,7 @@ static void put_chunk(struct bytes_out *out, const struct format_chunk *chunk, c
 	const struct format_place *place = chunk->elsewhere ? &chunk->place : own;
 
 	bytes_put_u32(out, chunk->region);
-	bytes_put_u32(out, FORMAT_PLAIN);
+	bytes_put_u32(out, chunk->codec);
 	bytes_put_u64(out, chunk->logical);
 	bytes_put_u64(out, chunk->length);
 	bytes_put_u64(out, chunk->stored);
@@ -343,10 +343,25 @@ static int check_place(const struct decoding *d, struct format_chunk *chunk, uin
 	return 0;
 }
 
+/* What is coded is bounded, so that nobody can make a reader take memory, or time, for what a few bytes claim. */
+static bool sizes_can_be(const struct format_chunk *chunk)
+{
+	if (!chunk->length)
+		return false;
+	if (chunk->codec == FORMAT_PLAIN)
+		return chunk->stored == chunk->length;
+	if (chunk->length > FORMAT_CHUNK_SIZE)
+		return false;
+	if (chunk->codec == FORMAT_ZERO)
+		return !chunk->stored && !chunk->offset;
+	return chunk->stored && chunk->stored < chunk->length;
+}
+
 static int get_chunk(struct decoding *d, struct format_chunk *chunk, uint32_t number, struct bytes_in *in)
 {
 	uint32_t codec;
 	bool zeros;
+	int code;
 
 	chunk->region = bytes_get_u32(in);
 	codec = bytes_get_u32(in);
@@ -363,12 +378,14 @@ static int get_chunk(struct decoding *d, struct format_chunk *chunk, uint32_t nu
 	chunk->place.chunk = bytes_get_u32(in);
 	chunk->offset = bytes_get_u64(in);
 	zeros = bytes_get_u64(in) == 0;
-	if (codec != FORMAT_PLAIN)
+	if (codec >= FORMAT_CODECS)
 		return fault_set(d->fault, SEAMARK_E_VERSION, "'%s' has a chunk that is coded in a way that this Seamark does not know: use a newer one",
 				 d->what);
-	if (!zeros || !chunk->length || chunk->stored != chunk->length)
+	chunk->codec = (enum format_codec)codec;
+	if (!zeros || !sizes_can_be(chunk))
 		return damaged(d, "a chunk has a size that cannot be");
-	return check_place(d, chunk, number);
+	code = check_place(d, chunk, number);
+	return !code && codec == FORMAT_ZERO && chunk->elsewhere ? damaged(d, "zeros are kept in another file") : code;
 }
 
 static int compare_offsets(const void *a, const void *b)
@@ -391,6 +408,8 @@ static int check_chunk_places(struct decoding *d)
 	for (size_t i = 0; !code && i < d->index->chunk_count; i++) {
 		const struct format_chunk *chunk = &d->index->chunks[i];
 
+		if (chunk->codec == FORMAT_ZERO)
+			continue;
 		if (chunk->offset % FORMAT_ALIGN || chunk->offset < FORMAT_HEADER_SIZE || chunk->offset > INT64_MAX ||
 		    chunk->stored > INT64_MAX - chunk->offset)
 			code = damaged(d, "a chunk is not in the file");

@@ -11,7 +11,7 @@ enum {
 	FORMAT_ALIGN = 4096,           /* every block begins at a multiple */
 	FORMAT_HEADER_SIZE = 4096,
 	FORMAT_RANKS_MAX = 62,         /* in one file */
-	FORMAT_CHUNK_SIZE = 4 << 20,   /* what is written; any is read */
+	FORMAT_CHUNK_SIZE = 4 << 20,   /* what is written; any is read, if it is plain; coded ones have at most that */
 	FORMAT_NAME_MAX = 255,
 	FORMAT_REGION_ENTRY = 48,
 	FORMAT_EXTENT_ENTRY = 40,      /* of each dimension */
@@ -21,7 +21,8 @@ enum {
 };
 
 enum format_kind { FORMAT_PROTECTED, FORMAT_RECORD, FORMAT_MESSAGES };
-enum format_codec { FORMAT_PLAIN };
+enum format_codec { FORMAT_PLAIN, FORMAT_ZERO, FORMAT_LZ4, FORMAT_ZSTD };
+enum { FORMAT_CODECS = FORMAT_ZSTD + 1 };
 
 struct format_rank {
 	uint32_t rank;
@@ -59,6 +60,7 @@ struct format_place {
 
 struct format_chunk {
 	uint32_t region;
+	enum format_codec codec;
 	uint64_t logical;
 	uint64_t length;
 	uint64_t stored;

@@ -123,6 +123,47 @@ static int check_padding(struct store_image *image, const struct format_chunk *c
 	return code;
 }
 
+static int take_codec(struct store_image *image, struct fault *fault)
+{
+	if (image->codec)
+		return 0;
+	image->stored = malloc(FORMAT_CHUNK_SIZE);
+	image->plain = malloc(FORMAT_CHUNK_SIZE);
+	image->codec = image->stored && image->plain ? codec_open() : NULL;
+	return image->codec ? 0 : fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", image->path.text);
+}
+
+static int check_content(struct store_image *image, const struct format_chunk *chunk, const struct source *source, const uint8_t *content,
+			 struct fault *fault)
+{
+	XXH128_hash_t hash = XXH3_128bits(content, (size_t)chunk->length);
+
+	if (hash.low64 != chunk->content_hash[0] || hash.high64 != chunk->content_hash[1])
+		return chunk_damaged(image, chunk, source->path, "the content is not what its hash says", fault);
+	return 0;
+}
+
+/* At most FORMAT_CHUNK_SIZE bytes, coded; to: may be null. */
+static int read_coded(struct store_image *image, const struct format_chunk *chunk, const struct source *source, uint8_t *to, struct fault *fault)
+{
+	int code = take_codec(image, fault);
+
+	if (!to)
+		to = image->plain;
+	if (!code && chunk->stored)
+		code = io_read(source->fd, image->stored, chunk->stored, chunk->offset, source->path, fault);
+	if (code)
+		return code;
+	if (XXH3_64bits(image->stored, chunk->stored) != chunk->checksum)
+		return chunk_damaged(image, chunk, source->path, "the checksum is wrong", fault);
+	if (chunk->codec == FORMAT_ZERO)
+		memset(to, 0, chunk->length);
+	else if (!codec_decode(image->codec, chunk->codec, to, chunk->length, image->stored, chunk->stored))
+		return chunk_damaged(image, chunk, source->path, "it cannot be decompressed", fault);
+	code = check_content(image, chunk, source, to, fault);
+	return code ? code : check_padding(image, chunk, source, fault);
+}
+
 /* In pieces that stay in the cache for both hashes. scratch is for pieces nobody wants, else null. */
 static int read_chunk(struct store_image *image, const struct format_chunk *chunk, uint8_t *to, uint8_t *scratch, struct fault *fault)
 {
@@ -133,6 +174,8 @@ static int read_chunk(struct store_image *image, const struct format_chunk *chun
 
 	if (code)
 		return code;
+	if (chunk->codec != FORMAT_PLAIN)
+		return read_coded(image, chunk, &source, to, fault);
 	XXH3_64bits_reset(checksum);
 	XXH3_128bits_reset(content);
 	for (uint64_t done = 0; done < chunk->stored; done += PIECE) {
@@ -287,6 +330,9 @@ void store_close_image(struct store_image *image)
 	format_free_index(&image->index);
 	format_free_record(&image->record);
 	free(image->messages);
+	codec_close(image->codec);
+	free(image->stored);
+	free(image->plain);
 	free(image);
 }
 

@@ -5,7 +5,7 @@
 
 #include <xxhash.h>
 
-#include "store/format.h"
+#include "store/codec.h"
 #include "store/io.h"
 #include "store/parents.h"
 
@@ -20,6 +20,9 @@ struct store_image {
 	struct store_record record;      /* data of messages is null until they are loaded */
 	uint8_t *messages;
 	XXH3_state_t *states[2];
+	struct codec *codec;             /* null: not needed yet, and so: */
+	uint8_t *stored;                 /* a chunk as it is in the file */
+	uint8_t *plain;                  /* and its content, if nobody wants it */
 };
 
 /* Opens a file group of a checkpoint and reads its header, which must be what the manifest says. *fd is -1 or to be closed, also after a failure. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -15,6 +16,10 @@
 
 /* Blocks from here on are written from where they are, if the disk can take them from there; smaller ones are gathered. */
 enum { LARGE = 1 << 20 };
+
+/* What a checkpoint takes at least of the memory it is of, as far as we can say before. */
+enum { LEAST_PART = 16 };
+#define PAUSE_NS INT64_C(50000000)
 
 static int given_up(struct fault *fault)
 {
@@ -36,16 +41,26 @@ static int open_file(struct image_writer *writer, struct fault *fault)
 	return writer->fd < 0 ? fault_errno(fault, "cannot make '%s'", writer->path.text) : 0;
 }
 
-/* A disk that is plainly full is noticed here; and a file that does not grow can be written in several places at a time. A file system that cannot reserve
- * is none the worse. */
+static bool is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+/* A disk that is plainly full is noticed here; and a file that does not grow can be written in several places at a time. How much it will be is known only if
+ * nothing can make it smaller. A file system that cannot reserve is none the worse. */
 static int reserve(struct image_writer *writer, struct fault *fault)
 {
+	bool certain = writer->way->choice.wanted == CODEC_NONE && !writer->known;
 	uint64_t size = FORMAT_HEADER_SIZE + format_padded(writer->expected);
 	int error = fallocate(writer->fd, 0, 0, (off_t)size) ? errno : 0;
 
 	crash_point("image-space-reserved");
-	/* How much an increment takes is only a guess. */
-	if (!writer->known && (error == ENOSPC || error == EDQUOT || error == EFBIG)) {
+	if (is_full(error) && !certain) {
+		size = FORMAT_HEADER_SIZE + format_padded(writer->expected / LEAST_PART);
+		error = fallocate(writer->fd, 0, 0, (off_t)size) ? errno : 0;
+		crash_point("image-some-space-reserved");
+	}
+	if (is_full(error)) {
 		errno = error;
 		return fault_errno(fault, "cannot reserve %llu bytes for '%s'", (unsigned long long)size, writer->path.text);
 	}
@@ -66,6 +81,7 @@ int image_begin(struct image_writer *writer, const char *folder, const struct st
 	code = open_file(writer, fault);
 	if (!code)
 		code = reserve(writer, fault);
+	writer->way->choice.window_ns = 0;
 	/* The header comes last: until then its place holds zeros. */
 	writer->offset = FORMAT_HEADER_SIZE;
 	return code ? code : ring_open(&writer->ring, writer->fd, writer->path.text, RING_DEPTH, fault);
@@ -80,19 +96,40 @@ static int wait_for_one(struct image_writer *writer, struct fault *fault)
 
 	if (done.slot >= 0)
 		ring_give_slot(writer->ring, done.slot);
+	if (ring_tells(writer->ring))
+		choice_saw(&writer->way->choice, io_now_ns(), done.size, ring_bytes_under_way(writer->ring));
 	if (!code && !writer->go_on(writer->context))
 		code = given_up(fault);
 	return code;
 }
 
+/* Waits until what was written is within the rate. That is progress: the disk is well. */
+static int hold_back(struct image_writer *writer, size_t size, struct fault *fault)
+{
+	struct image_way *way = writer->way;
+	int64_t now = io_now_ns();
+
+	if (!way->rate)
+		return 0;
+	for (; now < way->free_ns; now = io_now_ns()) {
+		int64_t pause = way->free_ns - now < PAUSE_NS ? way->free_ns - now : PAUSE_NS;
+
+		nanosleep(&(struct timespec){ .tv_nsec = pause }, NULL);
+		if (!writer->go_on(writer->context))
+			return given_up(fault);
+	}
+	way->free_ns = now + (int64_t)((double)size * 1e9 / (double)way->rate);
+	return 0;
+}
+
 static int start(struct image_writer *writer, const void *data, size_t size, uint64_t offset, int slot, struct fault *fault)
 {
-	while (!ring_has_room(writer->ring)) {
-		int code = wait_for_one(writer, fault);
+	int code = hold_back(writer, size, fault);
 
-		if (code)
-			return code;
-	}
+	while (!code && !ring_has_room(writer->ring))
+		code = wait_for_one(writer, fault);
+	if (code)
+		return code;
 	ring_start(writer->ring, &(struct ring_piece){
 		.write = true, .data = (uint8_t *)(uintptr_t)data, .size = size, .offset = offset, .slot = slot,
 	});
@@ -201,7 +238,7 @@ static struct format_chunk *add_chunk(struct image_writer *writer, uint64_t logi
 	return &chunks[index->chunk_count++];
 }
 
-/* A chunk that a checkpoint before has: only where it is goes into the table. */
+/* A chunk that a checkpoint before has: only where it is goes into the table. Zeros are nowhere. */
 static void refer(struct image_writer *writer, struct format_chunk *chunk, const struct format_chunk *known)
 {
 	const struct format_chunk own = *chunk;
@@ -209,6 +246,10 @@ static void refer(struct image_writer *writer, struct format_chunk *chunk, const
 	*chunk = *known;
 	chunk->region = own.region;
 	chunk->logical = own.logical;
+	if (known->codec == FORMAT_ZERO) {
+		chunk->elsewhere = false;
+		return;
+	}
 	writer->referred += known->stored;
 	writer->parents |= UINT64_C(1) << (writer->identity.number - known->place.number - 1);
 }
@@ -234,28 +275,120 @@ static int put_unchanged(struct image_writer *writer, const struct format_chunk 
 	return writer->go_on(writer->context) ? 0 : given_up(fault);
 }
 
+static struct choice_moment moment_now(const struct image_writer *writer)
+{
+	return (struct choice_moment){
+		.watched = ring_tells(writer->ring),
+		.behind = ring_bytes_under_way(writer->ring),
+		.held_s = writer->way->rate ? (double)(writer->way->free_ns - io_now_ns()) * 1e-9 : 0,
+	};
+}
+
+/* Codes a chunk into the slot that is being filled. False: it is better written as it is. */
+static bool encode(struct image_writer *writer, const struct source *source, struct format_chunk *chunk, enum format_codec how, size_t room)
+{
+	struct image_way *way = writer->way;
+	uint8_t *to = ring_slot(writer->ring, writer->slot) + writer->filled;
+	size_t took, padded;
+
+	took = codec_encode(way->codec, how, to, room, source->data, source->size);
+	if (!took)
+		return false;
+	padded = (size_t)format_padded(took);
+	memset(to + took, 0, padded - took);
+	chunk->codec = how;
+	chunk->stored = took;
+	chunk->checksum = XXH3_64bits(to, took);
+	chunk->offset = writer->offset;
+	writer->filled += padded;
+	writer->offset += padded;
+	return true;
+}
+
+/* Chooses how to code a chunk, and does so if it is worth it: chunk->codec is then not plain. */
+static int try_to_code(struct image_writer *writer, const struct source *source, struct format_chunk *chunk, struct fault *fault)
+{
+	struct image_way *way = writer->way;
+	struct choice_moment moment = moment_now(writer);
+	size_t most = (size_t)format_padded(source->size) - FORMAT_ALIGN, estimate;
+	int64_t begun = io_now_ns();
+	enum format_codec how;
+	int code = 0;
+
+	if (way->choice.wanted == CODEC_NONE || !most || (!way->codec && !(way->codec = codec_open())))
+		return 0;
+	how = choice_of(&way->choice, &moment, way->codec, source->data, source->size, &estimate);
+	/* Somewhat more, as it is an estimate. */
+	estimate += estimate / 8 + 2 * FORMAT_ALIGN;
+	if (how != FORMAT_PLAIN)
+		code = need_slot(writer, estimate < most ? estimate : most, fault);
+	if (how == FORMAT_PLAIN || code)
+		return code;
+	if (most > RING_SLOT_SIZE - writer->filled)
+		most = RING_SLOT_SIZE - writer->filled;
+	int64_t coding = io_now_ns();
+	encode(writer, source, chunk, how, most);
+	choice_took(&way->choice, how, (double)(io_now_ns() - coding) * 1e-9);
+	way->coding_s += (double)(io_now_ns() - begun) * 1e-9;
+	/* The disk shall not wait for a full slot. */
+	return !ring_under_way(writer->ring) && writer->filled >= LARGE ? flush_slot(writer, fault) : 0;
+}
+
+static int put_plain(struct image_writer *writer, struct source *source, struct format_chunk *chunk, struct fault *fault)
+{
+	chunk->stored = source->size;
+	/* Of more than 240 bytes the one is the lower half of the other. */
+	chunk->checksum = source->size > 240 ? chunk->content_hash[0] : XXH3_64bits(source->data, source->size);
+	chunk->offset = writer->offset;
+	return put_block(writer, source, fault);
+}
+
+static void hash_content(struct format_chunk *chunk, const struct source *source)
+{
+	XXH128_hash_t hash = XXH3_128bits(source->data, source->size);
+
+	chunk->content_hash[0] = hash.low64;
+	chunk->content_hash[1] = hash.high64;
+}
+
+/* What has come back, so that what is under way is under way. */
+static int collect(struct image_writer *writer, struct fault *fault)
+{
+	int code = 0;
+
+	while (!code && ring_has_done(writer->ring))
+		code = wait_for_one(writer, fault);
+	return code;
+}
+
 static int put_chunk(struct image_writer *writer, struct source *source, uint64_t logical, struct fault *fault)
 {
 	bool protected = writer->index.regions[writer->index.region_count - 1].kind == FORMAT_PROTECTED;
 	struct format_chunk *chunk = add_chunk(writer, logical, source->size, fault);
 	const struct format_chunk *known;
-	XXH128_hash_t hash;
+	int code;
 
 	if (!chunk)
 		return SEAMARK_E_MEMORY;
-	hash = XXH3_128bits(source->data, source->size);
-	chunk->content_hash[0] = hash.low64;
-	chunk->content_hash[1] = hash.high64;
+	hash_content(chunk, source);
+	if (codec_is_zero(source->data, source->size)) {
+		chunk->codec = FORMAT_ZERO;
+		chunk->checksum = XXH3_64bits(NULL, 0);
+		writer->way->chunks[FORMAT_ZERO]++;
+		return writer->go_on(writer->context) ? 0 : given_up(fault);
+	}
 	known = writer->known && protected ? chain_find(writer->known, writer->identity.number, source->size, chunk->content_hash) : NULL;
 	if (known) {
 		refer(writer, chunk, known);
 		return writer->go_on(writer->context) ? 0 : given_up(fault);
 	}
-	chunk->stored = source->size;
-	/* Of more than 240 bytes the one is the lower half of the other. */
-	chunk->checksum = source->size > 240 ? hash.low64 : XXH3_64bits(source->data, source->size);
-	chunk->offset = writer->offset;
-	return put_block(writer, source, fault);
+	code = collect(writer, fault);
+	if (!code)
+		code = try_to_code(writer, source, chunk, fault);
+	if (!code && chunk->codec == FORMAT_PLAIN)
+		code = put_plain(writer, source, chunk, fault);
+	writer->way->chunks[chunk->codec]++;
+	return code;
 }
 
 /* Where the chunk is, or where it has been read to. */

@@ -4,14 +4,26 @@
 #define STORE_IMAGE_WRITE_H
 
 #include "store/chain.h"
+#include "store/choice.h"
 #include "store/io.h"
 #include "store/ring.h"
+
+/* How a process writes its images, and what it learns from one to the next. The writer's thread alone. */
+struct image_way {
+	struct choice choice;
+	struct codec *codec;      /* null: not made yet */
+	uint64_t rate;            /* bytes a second at most; 0: any */
+	int64_t free_ns;          /* with that: when the next byte may be written */
+	double coding_s;          /* went into coding in the image that is being written */
+	uint64_t chunks[FORMAT_CODECS]; /* of it, by codec */
+};
 
 struct image_writer {
 	/* Called after each write; false: give up. */
 	bool (*go_on)(void *context);
 	void *context;
-	uint64_t expected;        /* bytes of all regions: so much is reserved on the disk before anything is written */
+	struct image_way *way;
+	uint64_t expected;        /* bytes of all regions: so much is reserved on the disk, if it is there, before anything is written */
 
 	int fd;                   /* -1: there is no file */
 	struct io_path folder;    /* the attempt's */

@@ -20,6 +20,8 @@ struct store {
 	uint32_t life;           /* 0: not known yet */
 	int lock;                /* the locked file; -1: not held */
 	struct writer *writer;   /* null: not started */
+	enum settings_codec codec;
+	uint64_t rate;
 };
 
 /* Rank 0: whether run.json still has this life. Any thread. */

@@ -178,8 +178,8 @@ static int read_index(struct file *file, uint32_t at, struct fault *fault)
 
 static bool is_same(const struct format_chunk *left, const struct format_chunk *right)
 {
-	return left->offset == right->offset && left->length == right->length && left->stored == right->stored && left->checksum == right->checksum &&
-	       left->content_hash[0] == right->content_hash[0] && left->content_hash[1] == right->content_hash[1];
+	return left->codec == right->codec && left->offset == right->offset && left->length == right->length && left->stored == right->stored &&
+	       left->checksum == right->checksum && left->content_hash[0] == right->content_hash[0] && left->content_hash[1] == right->content_hash[1];
 }
 
 int parents_check(struct parents *parents, const struct format_chunk *chunk, struct fault *fault)

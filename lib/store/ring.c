@@ -190,6 +190,21 @@ unsigned ring_under_way(const struct ring *ring)
 	return ring->under_way;
 }
 
+uint64_t ring_bytes_under_way(const struct ring *ring)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < RING_DEPTH; i++)
+		if (ring->operations[i].used)
+			bytes += ring->operations[i].piece.size;
+	return bytes;
+}
+
+bool ring_tells(const struct ring *ring)
+{
+	return ring->async && ring->direct;
+}
+
 bool ring_has_room(const struct ring *ring)
 {
 	return ring->under_way < (ring->async ? RING_DEPTH : 1);
@@ -366,6 +381,11 @@ static struct operation *wait_async(struct ring *ring, int *error)
 			pause_a_little();
 		submit(ring, operation);
 	}
+}
+
+bool ring_has_done(const struct ring *ring)
+{
+	return ring->async && ring->under_way && io_uring_cq_ready(&ring->uring);
 }
 
 int ring_wait(struct ring *ring, struct ring_piece *done, struct fault *fault)

@@ -40,6 +40,9 @@ uint8_t *ring_slot(struct ring *ring, int slot);
 /* Whether a piece can be read or written where it is. */
 bool ring_fits(const struct ring *ring, const void *data, size_t size, uint64_t offset);
 unsigned ring_under_way(const struct ring *ring);
+uint64_t ring_bytes_under_way(const struct ring *ring);
+/* Whether what is under way tells how busy the disk is: it is told to the disk itself, and several pieces at a time. */
+bool ring_tells(const struct ring *ring);
 /* Whether another may be started. */
 bool ring_has_room(const struct ring *ring);
 /* Data that does not fit must be in a slot. */
@@ -47,6 +50,9 @@ void ring_start(struct ring *ring, const struct ring_piece *piece);
 /* Waits for one of those under way, of which there must be one, and tells which, in any order. Its slot stays taken. Short and interrupted operations have been
  * carried on with; a file that ends before a read does is SEAMARK_E_DAMAGED. */
 int ring_wait(struct ring *ring, struct ring_piece *done, struct fault *fault);
+
+/* Whether ring_wait would not have to wait. */
+bool ring_has_done(const struct ring *ring);
 
 /* How it is done, for the log. */
 const char *ring_way(const struct ring *ring);

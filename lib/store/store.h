@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "base/settings.h"
 #include "base/shape.h"
 
 /* What an image and its manifest agree on. */
@@ -114,6 +115,8 @@ void store_clear_stop(struct store *store);
 
 /* --- writing --------------------------------------------------------------------------------------------------- */
 
+/* How images are written: the codec of what is in them, and at most how many bytes a second (0: any). Before the writer's thread is started. */
+void store_set_way(struct store *store, enum settings_codec codec, uint64_t rate);
 /* Starts the writer's thread. `place` (may be null) is called once in the new thread, to bind it. */
 int store_start_writer(struct store *store, void (*place)(void *context), void *context, struct fault *fault);
 

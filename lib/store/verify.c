@@ -118,7 +118,7 @@ static bool add_extents(const struct store_image *image, struct extent **extents
 	*extents = grown;
 	grown[(*count)++] = (struct extent){ image->rank->index_offset, image->rank->index_size, true };
 	for (size_t i = 0; i < image->index.chunk_count; i++)
-		if (!image->index.chunks[i].elsewhere)
+		if (!image->index.chunks[i].elsewhere && image->index.chunks[i].stored)
 			grown[(*count)++] = (struct extent){ image->index.chunks[i].offset, image->index.chunks[i].stored, false };
 	return true;
 }

@@ -76,7 +76,9 @@ struct writer {
 	uint64_t drops[DROPS_MAX]; /* attempts whose folders were not empty; the thread's alone */
 	size_t drop_count;
 
-	bool told_way;             /* how images are written; the thread's alone */
+	struct image_way way;      /* how images are written; the thread's alone */
+	bool told_way;
+	int64_t busy_ns;           /* with the image that is being written */
 
 	struct chain chain;        /* the thread's alone, once it has been given work */
 
@@ -141,15 +143,30 @@ static void tell_way(struct writer *writer, const struct image_writer *file)
 	writer->told_way = true;
 }
 
+/* What the image was made of, and what that tells of the next. */
+static void learn(struct writer *writer, const struct image_writer *file)
+{
+	const uint64_t *chunks = writer->way.chunks;
+
+	if (!ring_tells(file->ring))
+		choice_learn(&writer->way.choice, file->offset, (double)writer->busy_ns * 1e-9 - writer->way.coding_s);
+	if (writer->store->rank == 0)
+		log_say(LOG_INFO, "image: %.1f MiB of state take %.1f MiB in the file: %llu chunks plain, %llu lz4, %llu zstd, %llu of zeros",
+			(double)file->content / 1048576, (double)file->offset / 1048576, (unsigned long long)chunks[FORMAT_PLAIN],
+			(unsigned long long)chunks[FORMAT_LZ4], (unsigned long long)chunks[FORMAT_ZSTD], (unsigned long long)chunks[FORMAT_ZERO]);
+}
+
 static void run_write(struct image *image)
 {
 	struct chain *chain = &image->store->writer->chain;
+	int64_t begun_ns = io_now_ns();
 	int code;
 
 	if (atomic_load(&image->abandoned))
 		return;
 	image->file.go_on = image_goes_on;
 	image->file.context = image;
+	image->file.way = &image->store->writer->way;
 	for (size_t i = 0; i < image->count; i++)
 		image->file.expected += format_padded(image->regions[i].bytes);
 	if (chain_begin(chain, image->store->folder, &image->identity))
@@ -157,6 +174,8 @@ static void run_write(struct image *image)
 	if (image->file.known && image->file.expected > chain->expected)
 		image->file.expected = chain->expected;
 	image->begun = true;
+	memset(image->file.way->chunks, 0, sizeof image->file.way->chunks);
+	image->file.way->coding_s = 0;
 	crash_point("image-to-begin");
 	code = image_begin(&image->file, image->store->folder, &image->identity, &image->fault);
 	if (!code)
@@ -167,6 +186,7 @@ static void run_write(struct image *image)
 		code = image_settle(&image->file, &image->fault);
 	if (code)
 		image_failed(image);
+	image->store->writer->busy_ns = io_now_ns() - begun_ns;
 	crash_point("image-regions-put");
 	atomic_store(&image->regions_written, true);
 }
@@ -190,6 +210,7 @@ static uint64_t capture_of(const struct image *image)
 static void run_finish(struct image *image)
 {
 	struct chain *chain = &image->store->writer->chain;
+	int64_t begun_ns = io_now_ns();
 	int code;
 
 	if (atomic_load(&image->abandoned) || atomic_load(&image->state) == STORE_FAILED)
@@ -212,6 +233,8 @@ static void run_finish(struct image *image)
 	if (chain->full_every > 1)
 		chain_candidate(chain, chain_table_new(&image->file.index, &image->identity, image->identity.rank, capture_of(image)));
 	atomic_store(&image->progress_ns, io_now_ns());
+	image->store->writer->busy_ns += io_now_ns() - begun_ns;
+	learn(image->store->writer, &image->file);
 	image_discard(&image->file, false);
 	crash_point("image-durable");
 	atomic_store(&image->state, STORE_DURABLE);
@@ -454,6 +477,12 @@ static int start_thread(struct writer *writer)
 	return error;
 }
 
+void store_set_way(struct store *store, enum settings_codec codec, uint64_t rate)
+{
+	store->codec = codec;
+	store->rate = rate;
+}
+
 int store_start_writer(struct store *store, void (*place)(void *context), void *context, struct fault *fault)
 {
 	pthread_condattr_t clock;
@@ -466,6 +495,8 @@ int store_start_writer(struct store *store, void (*place)(void *context), void *
 	if (!writer)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the writer's thread");
 	writer->store = store;
+	writer->way.choice.wanted = store->codec;
+	writer->way.rate = store->rate;
 	writer->place = place;
 	writer->context = context;
 	pthread_mutex_init(&writer->lock, NULL);
@@ -507,6 +538,7 @@ bool writer_stop(struct store *store)
 	if (writer->image)
 		free_image(writer->image);
 	chain_close(&writer->chain);
+	codec_close(writer->way.codec);
 	pthread_cond_destroy(&writer->wake);
 	pthread_mutex_destroy(&writer->lock);
 	free(writer);

@@ -50,7 +50,7 @@ static void every_row_can_read_its_own_default_and_has_words(void)
 	size_t count;
 	const struct settings_row *rows = settings_table(&count);
 
-	CU_ASSERT_EQUAL(count, 15);
+	CU_ASSERT_EQUAL(count, 17);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
 		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
@@ -144,6 +144,14 @@ static void values_that_can_be_are_taken(void)
 	CU_ASSERT_EQUAL(settings.capture, CAPTURE_COPY);
 	CU_ASSERT_EQUAL(load("SEAMARK_CAPTURE=hold", NULL), 0);
 	CU_ASSERT_EQUAL(settings.capture, CAPTURE_HOLD);
+	CU_ASSERT_EQUAL(load("SEAMARK_CODEC=ZSTD", "SEAMARK_RATE=none"), 0);
+	CU_ASSERT_TRUE(settings.codec == CODEC_ZSTD && settings.rate == 0);
+	CU_ASSERT_EQUAL(load("SEAMARK_CODEC=none", "SEAMARK_RATE=200MB/s"), 0);
+	CU_ASSERT_TRUE(settings.codec == CODEC_NONE && settings.rate == 200000000);
+	CU_ASSERT_EQUAL(load("SEAMARK_CODEC= lz4", "SEAMARK_RATE=1.5 gib/s"), 0);
+	CU_ASSERT_TRUE(settings.codec == CODEC_LZ4 && settings.rate == 3 * (UINT64_C(1) << 29));
+	CU_ASSERT_EQUAL(load("SEAMARK_CODEC=auto", "SEAMARK_RATE=0.1 MB/s"), 0);
+	CU_ASSERT_TRUE(settings.codec == CODEC_AUTO && settings.rate == 100000);
 	CU_ASSERT_EQUAL(load("SEAMARK_DIR=", "SEAMARK_KEEP="), 0);
 	CU_ASSERT_STRING_EQUAL(settings.dir, "seamark");
 	CU_ASSERT_EQUAL(settings.keep, 2);
@@ -207,6 +215,9 @@ static void what_cannot_be_is_refused_with_name_value_and_range(void)
 		"SEAMARK_SIGNAL=11", "SEAMARK_SIGNAL=32", "SEAMARK_SIGNAL=65", "SEAMARK_SIGNAL=-10",
 		"SEAMARK_SIGNAL=4294967306", "SEAMARK_SIGNAL=USR3", "SEAMARK_SIGNAL=SIG", "SEAMARK_STOP_SIGNAL=kill",
 		"SEAMARK_STOP_SIGNAL=USR1" /* the default of the other */, "SEAMARK_LOG=loud", "SEAMARK_LOG=3",
+		"SEAMARK_CODEC=gzip", "SEAMARK_CODEC=lz4 zstd", "SEAMARK_RATE=200", "SEAMARK_RATE=200MB", "SEAMARK_RATE=0", "SEAMARK_RATE=0MB/s",
+		"SEAMARK_RATE=99kB/s", "SEAMARK_RATE=1001GB/s", "SEAMARK_RATE=-1MB/s", "SEAMARK_RATE=1.MB/s", "SEAMARK_RATE=18446744073709551617MB/s",
+		"SEAMARK_RATE=931.4GiB/s",
 		"SEAMARK_OFF=2", "SEAMARK_OFF=maybe",
 	};
 
