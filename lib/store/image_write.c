@@ -46,27 +46,31 @@ static bool is_full(int error)
 	return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
-/* A disk that is plainly full is noticed here; and a file that does not grow can be written in several places at a time. How much it will be is known only if
- * nothing can make it smaller. A file system that cannot reserve is none the worse. */
-static int reserve(struct image_writer *writer, struct fault *fault)
+/* 0, or the errno of a disk that has not so much left. A file system that cannot reserve is none the worse. */
+static int reserve_bytes(struct image_writer *writer, uint64_t content)
 {
-	bool certain = writer->way->choice.wanted == CODEC_NONE && !writer->known;
-	uint64_t size = FORMAT_HEADER_SIZE + format_padded(writer->expected);
+	uint64_t size = FORMAT_HEADER_SIZE + format_padded(content);
 	int error = fallocate(writer->fd, 0, 0, (off_t)size) ? errno : 0;
 
 	crash_point("image-space-reserved");
-	if (is_full(error) && !certain) {
-		size = FORMAT_HEADER_SIZE + format_padded(writer->expected / LEAST_PART);
-		error = fallocate(writer->fd, 0, 0, (off_t)size) ? errno : 0;
-		crash_point("image-some-space-reserved");
-	}
-	if (is_full(error)) {
-		errno = error;
-		return fault_errno(fault, "cannot reserve %llu bytes for '%s'", (unsigned long long)size, writer->path.text);
-	}
 	if (!error)
 		writer->reserved = size;
-	return 0;
+	return is_full(error) ? error : 0;
+}
+
+/* A disk that is plainly full is noticed here; and a file that does not grow can be written in several places at a time. How much it will be is known only if
+ * nothing can make it smaller. */
+static int reserve(struct image_writer *writer, struct fault *fault)
+{
+	bool certain = writer->way->choice.wanted == CODEC_NONE && !writer->known;
+	int error = reserve_bytes(writer, writer->expected);
+
+	if (error && !certain)
+		error = reserve_bytes(writer, writer->expected / LEAST_PART);
+	if (!error)
+		return 0;
+	errno = error;
+	return fault_errno(fault, "cannot reserve space for '%s'", writer->path.text);
 }
 
 int image_begin(struct image_writer *writer, const char *folder, const struct store_identity *identity, struct fault *fault)
