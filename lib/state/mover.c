@@ -16,7 +16,7 @@ enum {
 	PIECES = 8192,            /* on the list */
 	PIECE = 1 << 20,          /* at most */
 	AROUND_CACHES = 4096,     /* from here on */
-	WORTH_WAKING = 4 << 20,   /* to wake somebody takes as long as to copy a few hundred KiB */
+	WORTH_WAKING = 16 << 20,  /* below, waiting for one whose core somebody else has is worse than to be alone */
 	TURN = 256 << 10          /* taken by a thread at a time, if it is pieces of pages */
 };
 
