@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # heat_kill.sh [RUNS [RANKS [SEED]]]: runs of heat that are killed with SIGKILL, one to three times each, and
 # restarted at once. In two of five runs a kill falls while the newest checkpoint's folder has no manifest. Every
-# field must be, bit for bit, that of a run that nobody disturbed.
+# field must be, bit for bit, that of a run that nobody disturbed. HEAT_SIZE and HEAT_STEPS: of what.
 test=heat_kill
 # shellcheck source-path=SCRIPTDIR source=kill.sh
 . "$(dirname "$0")/kill.sh"
@@ -10,7 +10,7 @@ runs=${1:-4} wanted=${2:-4}
 seed_from "${3-}"
 
 heat="$TEST_BUILD/apps/heat"
-arguments="--size 240 --steps 1200 --pause-ms 1 --every 200"
+arguments="--size ${HEAT_SIZE:-240} --steps ${HEAT_STEPS:-1200} --pause-ms 1 --every 200"
 export SEAMARK_EVERY=40ms
 
 # shellcheck disable=SC2086 # options without spaces
