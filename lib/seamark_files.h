@@ -93,6 +93,9 @@ SEAMARK_PUBLIC size_t seamark_files_count(const seamark_files *files);
 SEAMARK_PUBLIC int seamark_files_entry_at(const seamark_files *files, size_t index, struct seamark_files_entry *entry);
 /** The checkpoint with a number. @return 0; SEAMARK_E_NOT_FOUND */
 SEAMARK_PUBLIC int seamark_files_entry_of(const seamark_files *files, uint64_t number, struct seamark_files_entry *entry);
+/** Whether a folder's run.json, which names the run and its newest life, is what was written. No checkpoint needs it: if it is lost or damaged the next life makes it
+ * anew. @return 0, also if there is none; SEAMARK_E_DAMAGED */
+SEAMARK_PUBLIC int seamark_files_check_run(const char *folder);
 /** Keeps a checkpoint (by its folder) from being retired, or with pinned 0 lets it go again. @return 0; SEAMARK_E_NOT_FOUND */
 SEAMARK_PUBLIC int seamark_files_pin(const char *path, int pinned);
 

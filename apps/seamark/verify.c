@@ -76,10 +76,15 @@ static int verify(const struct seamark_files_entry *entry, json_t *results)
 }
 
 /* The gravest status of several. */
-static int verify_all(const seamark_files *files, json_t *results)
+static int verify_all(const seamark_files *files, const char *folder, json_t *results)
 {
 	struct seamark_files_entry entry;
 	int status = EXIT_FINE;
+
+	if (seamark_files_check_run(folder)) {
+		command_complain("%s (no checkpoint needs it; the next start of the run makes it anew)", seamark_files_error());
+		status = EXIT_PROBLEMS;
+	}
 
 	if (!seamark_files_count(files)) {
 		command_complain("there is no checkpoint to verify");
@@ -125,7 +130,7 @@ int command_verify(int argc, char **argv)
 		return EXIT_CANNOT_READ;
 	}
 	results = json ? json_array() : NULL;
-	status = argc ? verify(&entry, results) : verify_all(files, results);
+	status = argc ? verify(&entry, results) : verify_all(files, command_folder(given), results);
 	if (results && command_print_json(json_pack("{s:o}", "checkpoints", results)))
 		status = EXIT_CANNOT_READ;
 	seamark_files_close(files);

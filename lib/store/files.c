@@ -12,6 +12,7 @@
 #include "store/catalogue.h"
 #include "store/compact.h"
 #include "store/image_read.h"
+#include "store/internal.h"
 #include "store/manifest.h"
 #include "store/verify.h"
 
@@ -162,6 +163,19 @@ int seamark_files_entry_of(const seamark_files *files, uint64_t number, struct s
 			return 0;
 		}
 	return fault_set(fresh_fault(), SEAMARK_E_NOT_FOUND, "there is no checkpoint %llu", (unsigned long long)number);
+}
+
+int seamark_files_check_run(const char *folder)
+{
+	struct fault *fault = fresh_fault();
+	uint8_t run[16];
+	uint32_t life;
+	int code;
+
+	if (!folder)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "seamark_files_check_run: an argument is null");
+	code = lives_read_run(folder, run, &life, fault);
+	return code == SEAMARK_E_NOT_FOUND ? 0 : code;
 }
 
 int seamark_files_pin(const char *path, int pinned)

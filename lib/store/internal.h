@@ -24,6 +24,8 @@ struct store {
 	uint64_t rate;
 };
 
+/* What run.json says. SEAMARK_E_NOT_FOUND: there is none yet; SEAMARK_E_DAMAGED: it is not what was written. */
+int lives_read_run(const char *folder, uint8_t run[16], uint32_t *life, struct fault *fault);
 /* Rank 0: whether run.json still has this life. Any thread. */
 bool lives_is_newest(const struct store *store);
 /* Takes the folder's lock if nobody has it, without beginning a life. */

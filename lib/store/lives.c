@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/crash.h"
 #include "base/log.h"
@@ -213,24 +214,48 @@ static bool get_digits(const char *text, uint8_t run[16])
 	return true;
 }
 
-/* SEAMARK_E_NOT_FOUND: there is none yet. */
-static int read_run(const char *folder, uint8_t run[16], uint32_t *life, struct fault *fault)
+/* The last bytes of run.json: the digits are the hash of everything before. */
+static const char seal_before[] = ", \"xxh3\": \"";
+enum { SEAL_SIZE = sizeof seal_before - 1 + 16 + 3 };
+
+static void make_seal(char seal[SEAL_SIZE + 1], const char *text, size_t size)
+{
+	sprintf(seal, "%s%016" PRIx64 "\"}\n", seal_before, (uint64_t)XXH3_64bits(text, size));
+}
+
+/* Whether it ends as this version ends it; *holds: with the hash that it should have. */
+static bool is_sealed(const char *text, size_t size, bool *holds)
+{
+	char seal[SEAL_SIZE + 1];
+
+	*holds = false;
+	if (size < SEAL_SIZE)
+		return false;
+	make_seal(seal, text, size - SEAL_SIZE);
+	*holds = !memcmp(text + size - SEAL_SIZE, seal, SEAL_SIZE);
+	return !memcmp(text + size - SEAL_SIZE, seal_before, sizeof seal_before - 1);
+}
+
+int lives_read_run(const char *folder, uint8_t run[16], uint32_t *life, struct fault *fault)
 {
 	struct io_path path = io_path("%s/run.json", folder);
 	char *text;
 	size_t size;
 	json_t *root;
 	json_int_t number;
+	bool sealed, holds;
 	int code = io_read_file(path.text, RUN_SIZE_MOST, &text, &size, fault);
 
 	if (code)
 		return code;
+	sealed = is_sealed(text, size, &holds);
 	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
 	free(text);
 	number = json_integer_value(json_object_get(root, "life"));
-	if (json_integer_value(json_object_get(root, "format")) > 1)
+	if (!sealed && json_integer_value(json_object_get(root, "format")) > 1)
 		code = fault_set(fault, SEAMARK_E_VERSION, "'%s' was written by a newer Seamark: use that one", path.text);
-	else if (!get_digits(json_string_value(json_object_get(root, "run")), run) || number < 1 || number >= UINT32_MAX)
+	else if (!holds || json_integer_value(json_object_get(root, "format")) != 1 || !get_digits(json_string_value(json_object_get(root, "run")), run) ||
+		 number < 1 || number >= UINT32_MAX)
 		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is garbled", path.text);
 	else
 		*life = (uint32_t)number;
@@ -241,13 +266,14 @@ static int read_run(const char *folder, uint8_t run[16], uint32_t *life, struct 
 static int write_run(struct store *store, struct fault *fault)
 {
 	struct io_path path = io_path("%s/run.json", store->folder);
-	char digits[33], text[128];
+	char digits[33], text[192];
 	int length, code;
 
 	for (size_t i = 0; i < 16; i++)
 		sprintf(digits + 2 * i, "%02x", store->run[i]);
-	length = sprintf(text, "{\"format\": 1, \"run\": \"%s\", \"life\": %" PRIu32 "}\n", digits, store->life);
-	code = io_publish(path.text, text, (size_t)length, fault);
+	length = sprintf(text, "{\"format\": 1, \"run\": \"%s\", \"life\": %" PRIu32, digits, store->life);
+	make_seal(text + length, text, (size_t)length);
+	code = io_publish(path.text, text, strlen(text), fault);
 	return code ? code : io_sync_folder(store->folder, fault);
 }
 
@@ -265,7 +291,7 @@ static int name_life(struct store *store, const struct catalogue_entry *list, si
 	struct store_checkpoint *newest;
 	struct fault own = FAULT_NONE;
 	uint32_t life = 0;
-	int code = read_run(store->folder, store->run, &life, &own);
+	int code = lives_read_run(store->folder, store->run, &life, &own);
 
 	for (size_t i = 0; i < count; i++)
 		if (list[i].life > life)
@@ -345,7 +371,7 @@ bool lives_is_newest(const struct store *store)
 	uint8_t run[16];
 	uint32_t life;
 
-	if (read_run(store->folder, run, &life, NULL))
+	if (lives_read_run(store->folder, run, &life, NULL))
 		return true;
 	return life <= store->life && !memcmp(run, store->run, sizeof run);
 }

@@ -116,14 +116,19 @@ static void put_bit(const struct victim *victim, size_t bit, bool flipped)
 		fixture_stop("pwrite", NULL);
 }
 
+static int check_run(const char *path)
+{
+	return seamark_files_check_run(path);
+}
+
 /* How many of the bits from..to - 1 are flipped without verify's finding it. */
-static size_t unnoticed_bits(const struct victim *victim, size_t from, size_t to, const char *verified)
+static size_t unnoticed_bits(const struct victim *victim, size_t from, size_t to, const char *verified, int (*check)(const char *))
 {
 	size_t unnoticed = 0;
 
 	for (size_t bit = from + first; bit < to; bit += STRIDE) {
 		put_bit(victim, bit, true);
-		if (!verify(verified)) {
+		if (!check(verified)) {
 			printf("\n  bit %zu of byte %zu was not noticed", bit % 8, bit / 8);
 			unnoticed++;
 		}
@@ -132,7 +137,7 @@ static size_t unnoticed_bits(const struct victim *victim, size_t from, size_t to
 	return unnoticed;
 }
 
-static size_t unnoticed_lengths(const struct victim *victim, const char *verified)
+static size_t unnoticed_lengths(const struct victim *victim, const char *verified, int (*check)(const char *))
 {
 	static const uint8_t more[FORMAT_ALIGN + 1];
 	size_t unnoticed = 0;
@@ -141,13 +146,13 @@ static size_t unnoticed_lengths(const struct victim *victim, const char *verifie
 		if (size % STRIDE == first) {
 			if (ftruncate(victim->fd, (off_t)size))
 				fixture_stop("ftruncate", NULL);
-			unnoticed += !verify(verified);
+			unnoticed += !check(verified);
 		}
 	for (size_t size = 1; size <= sizeof more; size += size < 20 || size + 20 > sizeof more ? 1 : 101) {
 		if (pwrite(victim->fd, victim->data, victim->size, 0) != (ssize_t)victim->size ||
 		    pwrite(victim->fd, more, size, (off_t)victim->size) != (ssize_t)size)
 			fixture_stop("pwrite", NULL);
-		unnoticed += !verify(verified);
+		unnoticed += !check(verified);
 	}
 	if (ftruncate(victim->fd, (off_t)victim->size))
 		fixture_stop("ftruncate", NULL);
@@ -187,7 +192,7 @@ static void every_bit_of_an_image(void)
 		struct victim victim;
 
 		open_victim(&victim, paths[i], "rank-00000.smk");
-		CU_ASSERT_EQUAL(unnoticed_bits(&victim, 0, 8 * victim.size, paths[i]), 0);
+		CU_ASSERT_EQUAL(unnoticed_bits(&victim, 0, 8 * victim.size, paths[i], verify), 0);
 		close_victim(&victim);
 	}
 	all_is_well_again();
@@ -199,11 +204,11 @@ static void every_bit_that_another_checkpoint_needs(void)
 	struct victim victim;
 
 	open_victim(&victim, paths[0], "rank-00000.smk");
-	CU_ASSERT_EQUAL(unnoticed_bits(&victim, 0, 8 * 2 * FORMAT_ALIGN, paths[1]), 0);
+	CU_ASSERT_EQUAL(unnoticed_bits(&victim, 0, 8 * 2 * FORMAT_ALIGN, paths[1], verify), 0);
 	close_victim(&victim);
 	open_victim(&victim, paths[0], "manifest.json");
-	CU_ASSERT_EQUAL(unnoticed_bits(&victim, 0, 8 * victim.size, paths[1]), 0);
-	CU_ASSERT_EQUAL(unnoticed_lengths(&victim, paths[1]), 0);
+	CU_ASSERT_EQUAL(unnoticed_bits(&victim, 0, 8 * victim.size, paths[1], verify), 0);
+	CU_ASSERT_EQUAL(unnoticed_lengths(&victim, paths[1], verify), 0);
 	close_victim(&victim);
 	all_is_well_again();
 }
@@ -214,8 +219,8 @@ static void every_bit_and_length_of_a_manifest(void)
 		struct victim victim;
 
 		open_victim(&victim, paths[i], "manifest.json");
-		CU_ASSERT_EQUAL(unnoticed_bits(&victim, 0, 8 * victim.size, paths[i]), 0);
-		CU_ASSERT_EQUAL(unnoticed_lengths(&victim, paths[i]), 0);
+		CU_ASSERT_EQUAL(unnoticed_bits(&victim, 0, 8 * victim.size, paths[i], verify), 0);
+		CU_ASSERT_EQUAL(unnoticed_lengths(&victim, paths[i], verify), 0);
 		close_victim(&victim);
 	}
 	all_is_well_again();
@@ -227,11 +232,25 @@ static void every_length_of_an_image(void)
 		struct victim victim;
 
 		open_victim(&victim, paths[i], "rank-00000.smk");
-		CU_ASSERT_EQUAL(unnoticed_lengths(&victim, paths[i]), 0);
+		CU_ASSERT_EQUAL(unnoticed_lengths(&victim, paths[i], verify), 0);
 		CU_ASSERT_EQUAL(pwrite(victim.fd, victim.data, victim.size, 0), (ssize_t)victim.size);
 		close_victim(&victim);
 	}
 	all_is_well_again();
+}
+
+/* It is no checkpoint's, but says whose they are. */
+static void every_bit_and_length_of_the_run(void)
+{
+	struct victim victim;
+
+	open_victim(&victim, folder, "run.json");
+	CU_ASSERT_EQUAL(seamark_files_check_run(folder), 0);
+	CU_ASSERT_EQUAL(unnoticed_bits(&victim, 0, 8 * victim.size, folder, check_run), 0);
+	CU_ASSERT_EQUAL(unnoticed_lengths(&victim, folder, check_run), 0);
+	CU_ASSERT_EQUAL(pwrite(victim.fd, victim.data, victim.size, 0), (ssize_t)victim.size);
+	CU_ASSERT_EQUAL(seamark_files_check_run(folder), 0);
+	close_victim(&victim);
 }
 
 int main(void)
@@ -241,6 +260,7 @@ int main(void)
 		{ "every bit of an image", every_bit_of_an_image },
 		{ "every bit that another checkpoint needs", every_bit_that_another_checkpoint_needs },
 		{ "every bit and length of a manifest", every_bit_and_length_of_a_manifest },
+		{ "every bit and length of the run", every_bit_and_length_of_the_run },
 		{ "every length of an image", every_length_of_an_image },
 		CU_TEST_INFO_NULL,
 	};

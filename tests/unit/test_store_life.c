@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The folder over the lives of a run: lock, numbers, commit, retention, pins, leavings, the file `stop`. */
 #include <CUnit/Basic.h>
+#include <xxhash.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -38,6 +39,14 @@ static void put_file(const char *name, const char *text)
 	file = fopen(path, "w");
 	if (!file || fputs(text, file) < 0 || fclose(file))
 		fixture_stop(path, NULL);
+}
+
+static void put_sealed_run(const char *start)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "%s, \"xxh3\": \"%016" PRIx64 "\"}\n", start, (uint64_t)XXH3_64bits(start, strlen(start)));
+	put_file("run.json", text);
 }
 
 static void take(struct fixture *fixture, uint64_t keep)
@@ -278,7 +287,7 @@ static void an_older_life_commits_nothing(void)
 	fixture_begin(&fixture, folder, 1);
 	take(&fixture, 0);
 	CU_ASSERT_TRUE(store_is_newest_life(fixture.stores[0]));
-	put_file("run.json", "{\"format\": 1, \"run\": \"00112233445566778899aabbccddeeff\", \"life\": 2}");
+	put_sealed_run("{\"format\": 1, \"run\": \"00112233445566778899aabbccddeeff\", \"life\": 2");
 	CU_ASSERT_FALSE(store_is_newest_life(fixture.stores[0]));
 	fixture_begin_part(&fixture, 2, 0, &world.parts[0]);
 	fixture_finish_part(&fixture, 0, &world.parts[0], &commit);

@@ -19,3 +19,9 @@ run verify 3
 run verify ./seamark/0000002.L01
 mkdir empty
 run verify --dir empty
+# What says whose the checkpoints are is looked at with all of them.
+"$MAKE_CHECKPOINTS" other 2 1
+run verify --dir other
+printf x | dd of=other/run.json bs=1 seek=20 conv=notrunc 2>/dev/null
+run verify --dir other
+run verify --dir other 1
