@@ -43,6 +43,18 @@ for flags in 0, 1, 2, 4, 8:
 record = offset + 32 + table + (chunks - 2) * 96
 at, length = struct.unpack_from("<Q", image, record + 80)[0], struct.unpack_from("<Q", image, record + 24)[0]
 put("index", "record", b"\1" + image[at:at + length])
+# The first region's 64 bytes by each codec, as they lie in the file: none; LZ4 (a letter, a match of 58, five letters); Zstandard (a frame of one block of one letter).
+entry = offset + 32 + table
+place, = struct.unpack_from("<Q", image, entry + 80)
+zstd = b"\x28\xb5\x2f\xfd\x20\x40" + struct.pack("<I", 64 << 3 | 1 << 1 | 1)[:3] + b"A"
+for codec, stored in (1, b""), (2, b"\x1fA\1\0\x27\x50AAAAA"), (3, zstd):
+    coded = bytearray(image)
+    struct.pack_into("<I", coded, entry + 4, codec)
+    struct.pack_into("<Q", coded, entry + 24, len(stored))
+    coded[place:place + PAGE] = stored + bytes(PAGE - len(stored))
+    if not stored:
+        struct.pack_into("<Q", coded, entry + 80, 0)
+    put("image", "codec-%d" % codec, b"\0" + pages(coded))
 # Two ranks in the file, with the same image.
 both = bytearray(image)
 struct.pack_into("<I", both, 96, 2)
