@@ -50,9 +50,15 @@ static bool append(struct catalogue_entry **list, size_t *count, size_t *room, c
 	return true;
 }
 
+/* What cannot be looked at is not known to be absent. */
+static bool may_be_there(int folder, const char *name)
+{
+	return !faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) || (errno != ENOENT && errno != ENOTDIR);
+}
+
 int catalogue_list(const char *folder, struct catalogue_entry **list, size_t *count, struct fault *fault)
 {
-	DIR *open = opendir(folder);
+	DIR *open = io_opendir(folder);
 	struct dirent *file;
 	size_t room = 0;
 	int code = 0;
@@ -69,9 +75,8 @@ int catalogue_list(const char *folder, struct catalogue_entry **list, size_t *co
 			continue;
 		snprintf(manifest, sizeof manifest, "%s/" MANIFEST_NAME, entry.name);
 		snprintf(held, sizeof held, "%s/" MANIFEST_HELD, entry.name);
-		/* What may not be looked at is not known to be absent. */
-		entry.committed = !faccessat(dirfd(open), manifest, F_OK, AT_SYMLINK_NOFOLLOW) || (errno != ENOENT && errno != ENOTDIR);
-		entry.held = !entry.committed && !faccessat(dirfd(open), held, F_OK, AT_SYMLINK_NOFOLLOW);
+		entry.committed = may_be_there(dirfd(open), manifest);
+		entry.held = !entry.committed && may_be_there(dirfd(open), held);
 		if (!append(list, count, &room, &entry))
 			code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to list folder '%s'", folder);
 	}
@@ -188,7 +193,7 @@ static bool is_named(const struct store_checkpoint *checkpoint, const char *name
 
 int catalogue_sweep(const struct store_checkpoint *checkpoint, struct fault *fault)
 {
-	DIR *open = opendir(checkpoint->path);
+	DIR *open = io_opendir(checkpoint->path);
 	struct dirent *file;
 	bool synced = false;
 	int code = 0;
@@ -219,7 +224,7 @@ int catalogue_remove(const char *path, struct fault *fault)
 
 	if (code)
 		return code;
-	open = opendir(path);
+	open = io_opendir(path);
 	if (!open)
 		return errno == ENOENT ? 0 : fault_errno(fault, "cannot open folder '%s'", path);
 	while ((file = readdir(open))) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/chain.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -169,12 +170,18 @@ void chain_restored(struct chain *chain, const struct store_checkpoint *restored
 	know(chain, restored->number, restored->life);
 }
 
+/* What cannot be looked at is not known to be absent. */
+static bool may_be_there(const char *path)
+{
+	return !access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR);
+}
+
 static bool is_there(const char *folder, const struct store_parent *parent)
 {
 	struct io_path path = catalogue_path(folder, parent->number, parent->life);
 	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path.text), held = io_path("%s/" MANIFEST_HELD, path.text);
 
-	return !access(manifest.text, F_OK) || !access(held.text, F_OK);
+	return may_be_there(manifest.text) || may_be_there(held.text);
 }
 
 /* A number of 0 is no checkpoint's, so nothing refers to the chunk any more. It keeps its slot, or others would not be found. */

@@ -20,7 +20,7 @@ static int open_file(int *fd, const char *path, uint64_t *size, struct fault *fa
 	struct stat status;
 
 	/* Not to wait for whatever lies there instead of a file. */
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	*fd = io_open(path, O_RDONLY | O_NONBLOCK);
 	if (*fd < 0 && errno == ENOENT)
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is missing", path);
 	if (*fd < 0 || fstat(*fd, &status))

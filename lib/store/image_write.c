@@ -33,7 +33,7 @@ static int open_file(struct image_writer *writer, struct fault *fault)
 		if (mkdir(writer->folder.text, 0777) && errno != EEXIST)
 			return fault_errno(fault, "cannot make folder '%s'", writer->folder.text);
 		crash_point("image-folder-made");
-		writer->fd = open(writer->path.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+		writer->fd = io_open(writer->path.text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
 		crash_point("image-file-made");
 		if (writer->fd < 0 && errno != ENOENT)
 			break;
@@ -50,7 +50,7 @@ static bool is_full(int error)
 static int reserve_bytes(struct image_writer *writer, uint64_t content)
 {
 	uint64_t size = FORMAT_HEADER_SIZE + format_padded(content);
-	int error = fallocate(writer->fd, 0, 0, (off_t)size) ? errno : 0;
+	int error = TEMP_FAILURE_RETRY(fallocate(writer->fd, 0, 0, (off_t)size)) ? errno : 0;
 
 	crash_point("image-space-reserved");
 	if (!error)
@@ -500,10 +500,10 @@ static int make_durable(struct image_writer *writer, struct fault *fault)
 	int fd = writer->fd;
 	int code = 0;
 
-	if (writer->reserved != writer->offset && ftruncate(fd, (off_t)writer->offset))
+	if (writer->reserved != writer->offset && TEMP_FAILURE_RETRY(ftruncate(fd, (off_t)writer->offset)))
 		return fault_errno(fault, "cannot write '%s'", writer->path.text);
 	crash_point("image-to-sync");
-	if (fsync(fd))
+	if (io_fsync(fd))
 		code = fault_errno(fault, "cannot make '%s' durable", writer->path.text);
 	else if (!writer->go_on(writer->context))
 		code = given_up(fault);
@@ -511,7 +511,7 @@ static int make_durable(struct image_writer *writer, struct fault *fault)
 		return code;
 	crash_point("image-synced");
 	writer->fd = -1;
-	if (close(fd))
+	if (io_close(fd))
 		return fault_errno(fault, "cannot write '%s'", writer->path.text);
 	return io_sync_folder(writer->folder.text, fault);
 }

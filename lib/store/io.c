@@ -29,6 +29,42 @@ struct io_path io_path(const char *format, ...)
 	return path;
 }
 
+int io_open(const char *path, int flags)
+{
+	int fd;
+
+	do
+		fd = open(path, flags | O_CLOEXEC, 0666);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+DIR *io_opendir(const char *path)
+{
+	DIR *opened;
+
+	do
+		opened = opendir(path);
+	while (!opened && errno == EINTR);
+	return opened;
+}
+
+int io_fsync(int fd)
+{
+	int result;
+
+	do
+		result = fsync(fd);
+	while (result && errno == EINTR);
+	crash_point("fsync-over");
+	return result;
+}
+
+int io_close(int fd)
+{
+	return close(fd) && errno != EINTR ? -1 : 0;
+}
+
 int io_write(int fd, const void *data, uint64_t size, uint64_t offset, const char *what, struct fault *fault)
 {
 	const uint8_t *at = data;
@@ -76,7 +112,7 @@ int io_read_file(const char *path, size_t most, char **data, size_t *size, struc
 	char *text = NULL;
 	int code = 0;
 	/* Whatever lies there instead of a file must not make us wait. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = io_open(path, O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0)
 		return fault_errno(fault, "cannot open '%s'", path);
@@ -104,7 +140,7 @@ int io_read_file(const char *path, size_t most, char **data, size_t *size, struc
 int io_publish(const char *path, const void *data, size_t size, struct fault *fault)
 {
 	struct io_path temporary = io_path("%s.tmp", path);
-	int fd = open(temporary.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+	int fd = io_open(temporary.text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
 	int code;
 
 	if (fd < 0)
@@ -112,10 +148,10 @@ int io_publish(const char *path, const void *data, size_t size, struct fault *fa
 	crash_point_on("publish-made", path);
 	code = io_write(fd, data, size, 0, temporary.text, fault);
 	/* Once only: the kernel may have dropped the pages that it failed to write, and a second fsync would then succeed. */
-	if (!code && fsync(fd))
+	if (!code && io_fsync(fd))
 		code = fault_errno(fault, "cannot make '%s' durable", temporary.text);
 	crash_point_on("publish-synced", path);
-	if (close(fd) && !code)
+	if (io_close(fd) && !code)
 		code = fault_errno(fault, "cannot write '%s'", temporary.text);
 	if (!code && rename(temporary.text, path))
 		code = fault_errno(fault, "cannot rename '%s' to '%s'", temporary.text, path);
@@ -129,13 +165,13 @@ int io_publish(const char *path, const void *data, size_t size, struct fault *fa
 
 int io_sync_folder(const char *path, struct fault *fault)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = io_open(path, O_RDONLY | O_DIRECTORY);
 	int code = 0;
 
 	if (fd < 0)
 		return fault_errno(fault, "cannot open folder '%s'", path);
 	crash_point_on("folder-to-sync", path);
-	if (fsync(fd))
+	if (io_fsync(fd))
 		code = fault_errno(fault, "cannot make folder '%s' durable", path);
 	crash_point_on("folder-synced", path);
 	close(fd);

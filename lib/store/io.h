@@ -3,6 +3,7 @@
 #ifndef STORE_IO_H
 #define STORE_IO_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,11 @@ int io_publish(const char *path, const void *data, size_t size, struct fault *fa
 int io_sync_folder(const char *path, struct fault *fault);
 /* Makes a folder with those above it. */
 int io_make_folders(const char *path, struct fault *fault);
+/* As the calls, but what is interrupted goes on. A close that was interrupted has closed; an fsync that was has failed nothing yet. */
+int io_open(const char *path, int flags);
+DIR *io_opendir(const char *path);
+int io_fsync(int fd);
+int io_close(int fd);
 int64_t io_now_ns(void);
 
 #endif

@@ -128,7 +128,9 @@ static int wait_for_lock(struct store *store, int fd, double patience_s, const c
 	const struct timespec pause = { .tv_nsec = 50000000 };
 
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK)
 			return fault_errno(fault, "cannot lock '%s'", path);
 		if (io_now_ns() >= until)
 			return refuse_busy(store, fd, fault);
@@ -146,7 +148,7 @@ static int take_lock(struct store *store, double patience_s, struct fault *fault
 
 	if (code)
 		return code;
-	fd = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+	fd = io_open(path.text, O_RDWR | O_CREAT | O_NOFOLLOW);
 	if (fd < 0)
 		return fault_errno(fault, "cannot open '%s'", path.text);
 	crash_point("lock-file-open");

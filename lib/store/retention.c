@@ -99,9 +99,11 @@ void retention_retire(const char *folder, uint64_t keep)
 			/* What is neither is an attempt, perhaps one that is under way. */
 			if (keeping.fates[i] != FATE_GOES || !(entry->committed || entry->held))
 				continue;
-			if (!is_needed(&keeping, entry))
-				catalogue_remove(path.text, &fault);
-			else if (entry->committed)
+			/* One that could not be taken away may be restored still, so what it needs stays. */
+			if (!is_needed(&keeping, entry)) {
+				if (catalogue_remove(path.text, &fault))
+					keeping.fates[i] = FATE_UNREADABLE;
+			} else if (entry->committed)
 				catalogue_hold(path.text, &fault);
 		}
 	if (fault.code)

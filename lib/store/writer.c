@@ -24,7 +24,7 @@ enum { DROPS_MAX = 64, END_PATIENCE_S = 10 };
 struct job {
 	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP, JOB_SETTLE } kind;
 	struct image *image;
-	struct store_outcome outcome; /* of the attempt to drop, or to settle; these jobs are freed when they are done */
+	struct store_outcome outcome; /* of the attempt to drop, or to settle; such a job without an image is freed when it is done */
 	struct job *next;
 };
 
@@ -39,10 +39,10 @@ struct image {
 	struct bytes_out messages;
 	struct image_writer file;  /* the thread's alone */
 	bool begun;                /* the thread's alone */
-	struct job write, finish, discard;
+	struct job write, finish, discard, settle;
 	unsigned jobs;             /* queued or running; under the lock */
 	bool replaced;             /* freed after the last of its jobs; under the lock */
-	bool finishing;            /* the program's thread alone */
+	bool finishing, settling;  /* the program's thread alone */
 
 	atomic_bool abandoned;
 	atomic_bool regions_written;
@@ -308,12 +308,15 @@ static int publish(struct writer *writer, const char *path, struct fault *fault)
 	return code;
 }
 
+/* The manifest of a commit that failed may be there, if the disk did not let it be taken away then: nothing else may come before it goes. */
 static bool try_drop(struct writer *writer, uint64_t number)
 {
 	struct io_path path = catalogue_path(writer->store->folder, number, writer->store->life);
+	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path.text);
+	bool gone = !unlink(manifest.text) || errno == ENOENT;
 
-	bool gone = !rmdir(path.text) || errno == ENOENT;
-
+	crash_point("attempt-undone");
+	gone = gone && (!rmdir(path.text) || errno == ENOENT);
 	crash_point("attempt-dropped");
 	return gone;
 }
@@ -405,7 +408,8 @@ static void run_job(struct writer *writer, struct job *job)
 		break;
 	case JOB_SETTLE:
 		chain_settle(&writer->chain, &job->outcome, writer->store->life);
-		free(job);
+		if (!image)
+			free(job);
 		break;
 	}
 	if (!image)
@@ -749,12 +753,16 @@ void store_set_restored(struct store *store, const struct store_checkpoint *rest
 
 void store_settle(struct store *store, const struct store_outcome *outcome)
 {
-	struct job *job = store->writer ? calloc(1, sizeof *job) : NULL;
+	struct image *image = store->writer ? store->writer->image : NULL;
+	bool own = image && image->identity.number == outcome->number && !image->settling;
+	struct job *job = own ? &image->settle : store->writer ? calloc(1, sizeof *job) : NULL;
 
+	/* Of an attempt that this rank has no image of: it is void, and nothing rests on it. */
 	if (!job)
-		return; /* the next image has all its chunks */
-	job->kind = JOB_SETTLE;
-	job->outcome = *outcome;
+		return;
+	*job = (struct job){ .kind = JOB_SETTLE, .image = own ? image : NULL, .outcome = *outcome };
+	if (own)
+		image->settling = true;
 	put_job(store->writer, job);
 }
 

@@ -10,14 +10,14 @@ check() {
 		awk -v file="$file" -v reach=12 '
 			function complain(at, what) { print file ":" at ": no crash point behind " what }
 			function found(call) {
-				if (/^[[:space:]]*(\/?\*|\/\/)/) return
+				if (/^[[:space:]]*(\/?\*|\/\/)/ || /^[a-z].*\)$/) return
 				if (open_at) complain(open_at, what)
 				open_at = NR
 				what = call
 			}
 			/crash_point/ { open_at = 0 }
 			open_at && (NR > open_at + reach || /^}/) { complain(open_at, what); open_at = 0 }
-			match($0, /[^a-z_](p?write|fsync|fdatasync|rename(at)?|unlink(at)?|rmdir|mkdir(at)?|f?truncate|fallocate|io_uring_submit|link|symlink)\(/) {
+			match($0, /[^a-z_](p?write|(io_)?fsync|fdatasync|rename(at)?|unlink(at)?|rmdir|mkdir(at)?|f?truncate|fallocate|io_uring_submit|link|symlink)\(/) {
 				found(substr($0, RSTART + 1, RLENGTH - 2))
 			}
 			/O_CREAT/ { found("open") }' "$file"

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Storage that fails: each call of the store, one after the other, with each error; once, or from there on until the fault is mended. The program goes on, the attempt is
+ * void and says which file and why, what was committed comes back byte by byte and nothing else does, no file stays open and no memory is lost, and as soon
+ * as the fault is over the next checkpoint is committed. Interrupted and short calls fail nothing. */
+#include <CUnit/Basic.h>
+#include <pthread.h>
+
+#include "../fault/calls.h"
+#include "../fault/uring.h"
+#include "test_world.h"
+
+/* --- the fault ------------------------------------------------------------------------------------------------------- */
+
+enum way { WAY_FAIL, WAY_SHORT, WAY_SLOW, WAY_STUCK, WAY_AWAY };
+
+static struct {
+	atomic_bool armed;
+	enum way way;
+	int at;                  /* the call that meets it, from 1 */
+	int number;              /* an errno */
+	bool lasts;              /* until it is mended */
+	bool memory;             /* calls for memory are counted, instead of the others */
+	atomic_int calls;
+	atomic_bool stuck, go_on;
+	struct call met;
+	char path[4096];
+} plan;
+
+static char folder[256], away[300];
+static _Thread_local bool spared; /* calls of this thread */
+
+/* The calls that say so in their manual. */
+static bool can_be_interrupted(enum call_kind kind)
+{
+	static const bool can[CALL_KINDS] = {
+		[CALL_OPEN] = true, [CALL_CLOSE] = true, [CALL_WRITE] = true, [CALL_READ] = true, [CALL_TRUNCATE] = true, [CALL_RESERVE] = true,
+		[CALL_SYNC] = true, [CALL_LOCK] = true, [CALL_FCNTL] = true, [CALL_OPENDIR] = true,
+	};
+
+	return can[kind];
+}
+
+static bool meets(const struct call *call)
+{
+	int n;
+
+	if (plan.way == WAY_FAIL && plan.number == EINTR && !can_be_interrupted(call->kind))
+		return false;
+	if (spared || !atomic_load(&plan.armed) || (call->kind == CALL_MEMORY) != plan.memory)
+		return false;
+	n = atomic_fetch_add(&plan.calls, 1) + 1;
+	if (n == plan.at) {
+		plan.met = *call;
+		snprintf(plan.path, sizeof plan.path, "%s", call->path);
+	}
+	return n == plan.at || (plan.lasts && n > plan.at);
+}
+
+static long call_begin(const struct call *call)
+{
+	if (!meets(call))
+		return 0;
+	switch (plan.way) {
+	case WAY_FAIL:
+		return -plan.number;
+	case WAY_SHORT:
+		return (call->kind == CALL_WRITE || call->kind == CALL_READ) && call->size > 1 ? (long)(call->size / 2) : 0;
+	case WAY_SLOW:
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+		return 0;
+	case WAY_STUCK:
+		atomic_store(&plan.stuck, true);
+		while (!atomic_load(&plan.go_on))
+			world_pause();
+		return 0;
+	case WAY_AWAY:
+		syscall(SYS_rename, folder, away);
+		return 0;
+	}
+	return 0;
+}
+
+static void call_end(const struct call *call, long result)
+{
+	(void)call;
+	(void)result;
+}
+
+static bool with_ring;
+
+static bool uring_refused(void)
+{
+	return !with_ring;
+}
+
+static int uring_fate(int fd)
+{
+	const struct call call = { .kind = CALL_WRITE, .path = calls_path_of(fd) };
+	long fate = call.path ? call_begin(&call) : 0;
+
+	return fate < 0 ? (int)fate : 0;
+}
+
+static int uring_result(int fd, int result)
+{
+	(void)fd;
+	return atomic_load(&plan.armed) && plan.way == WAY_SHORT && result > 1 ? result / 2 : result;
+}
+
+static void arm(void)
+{
+	atomic_store(&plan.calls, 0);
+	atomic_store(&plan.stuck, false);
+	atomic_store(&plan.go_on, false);
+	plan.path[0] = 0;
+	atomic_store(&calls_memory, plan.memory);
+	atomic_store(&plan.armed, true);
+}
+
+/* Mends the fault. true: it was met. */
+static bool disarm(void)
+{
+	atomic_store(&plan.armed, false);
+	atomic_store(&calls_memory, false);
+	atomic_store(&plan.go_on, true);
+	if (plan.way == WAY_AWAY)
+		syscall(SYS_rename, away, folder);
+	return atomic_load(&plan.calls) >= plan.at;
+}
+
+/* --- what must hold -------------------------------------------------------------------------------------------------- */
+
+static unsigned trials, wrong;
+static uint64_t committed[64];
+static size_t committed_count;
+
+static void complain(const char *what, const char *text)
+{
+	if (wrong++ < 20)
+		printf("\n  call %d (%s of '%s'%s), %s: %s%s%s", plan.at, call_names[plan.met.kind], plan.path, plan.lasts ? ", and on" : "",
+		       plan.way == WAY_FAIL ? strerror(plan.number) : plan.way == WAY_SHORT ? "short" : plan.way == WAY_AWAY ? "folder away" : "slow",
+		       what, text ? ": " : "", text ? text : "");
+}
+
+static bool was_committed(uint64_t number)
+{
+	for (size_t i = 0; i < committed_count; i++)
+		if (committed[i] == number)
+			return true;
+	return false;
+}
+
+/* Nothing comes back that was not committed, and what is listed is whole; the newest is the last that was committed. A disk that lets nothing be
+ * done any more may keep the manifest of a commit that failed on it, until the fault is over and the next is committed. */
+static void check_folder(struct store *store, bool strictly)
+{
+	static struct store_checkpoint found;
+	uint64_t below = UINT64_MAX, newest = 0;
+	struct fault fault = FAULT_NONE;
+
+	for (; !store_newest(store, below, &found, &fault); below = found.number) {
+		if (!strictly && !was_committed(found.number))
+			continue;
+		newest = newest ? newest : found.number;
+		if (!was_committed(found.number))
+			complain("a void attempt is listed", found.path);
+		else if (!world_comes_back(&found, &fault))
+			complain("what was saved does not come back", fault.text);
+		else if (!world_is_proven(&found))
+			complain("it does not verify", found.path);
+	}
+	if (newest != committed[committed_count - 1])
+		complain("the newest is not the one that was committed last", NULL);
+}
+
+static void note(uint64_t number, bool good)
+{
+	if (good)
+		committed[committed_count++] = number;
+}
+
+static void take_for_sure(struct fixture *fixture, uint64_t keep)
+{
+	struct fault fault = FAULT_NONE;
+	bool good = world_take(fixture, keep, &fault);
+
+	note(fixture->next - 1, good);
+	if (good)
+		world_wait_for_retention(fixture);
+	else
+		complain("the next checkpoint fails though the fault is over", fault.text);
+}
+
+/* The reason names the file, or what was on its way to it, and the error. */
+static void check_reason(const struct fault *fault)
+{
+	if (!fault->code || !fault->text[0])
+		complain("void without a reason", NULL);
+	else if (plan.memory ? fault->code != SEAMARK_E_MEMORY || !strstr(fault->text, "memory") :
+			       !strstr(fault->text, calls_root) || (plan.way == WAY_FAIL && !strstr(fault->text, strerror(plan.number))))
+		complain("the reason is not the error", fault->text);
+}
+
+/* Three checkpoints, of which the second rests on the first; the one after the next is full again. */
+static void make_folder(struct fixture *fixture)
+{
+	struct fault fault = FAULT_NONE;
+
+	committed_count = 0;
+	fixture_remove(folder);
+	if (world_open(fixture, folder, &fault))
+		fixture_stop("life", &fault);
+	for (int i = 0; i < 4; i++)
+		take_for_sure(fixture, 0);
+}
+
+static void check_losses(long files, long blocks)
+{
+	if (atomic_load(&calls_open_files) != files)
+		complain("a file stays open", NULL);
+	if (atomic_load(&calls_blocks) != blocks)
+		complain("memory is lost", NULL);
+	trials++;
+}
+
+/* As by SIGKILL: what it was doing stays as it is. */
+static void kill_life(struct fixture *fixture)
+{
+	char from[300], to[300];
+
+	snprintf(from, sizeof from, "%s/%07" PRIu64 ".L01", folder, fixture->next);
+	snprintf(to, sizeof to, "%s/kept", folder);
+	if (rename(from, to))
+		fixture_stop(from, NULL);
+	world_close(fixture);
+	if (rename(to, from))
+		fixture_stop(to, NULL);
+}
+
+/* Nothing that the disk may still read is given back, and nobody is made to wait. */
+static void check_that_it_waits(struct fixture *fixture, uint32_t rank)
+{
+	struct store_identity identity = fixture_identity(fixture, 999998, rank);
+	struct store_image_result result;
+	struct fault fault = FAULT_NONE;
+
+	store_abandon_image(fixture->stores[rank]);
+	if (store_image_state(fixture->stores[rank], &result) != STORE_WORKING)
+		complain("it is said to be over", NULL);
+	if (!result.regions_written && store_begin_image(fixture->stores[rank], &identity, NULL, 0, &fault) != SEAMARK_E_IO)
+		complain("another image is begun", fault.text);
+}
+
+/* The fault meets an attempt, with what is retired after it. true: there was such a call. */
+static bool meet_in_attempt(bool must_go_on)
+{
+	long files = atomic_load(&calls_open_files), blocks = atomic_load(&calls_blocks);
+	struct fixture fixture;
+	struct fault fault = FAULT_NONE;
+	bool good, met;
+
+	make_folder(&fixture);
+	arm();
+	good = world_take(&fixture, 1, &fault);
+	note(fixture.next - 1, good);
+	spared = true;
+	if (good)
+		world_wait_for_retention(&fixture);
+	spared = false;
+	met = disarm();
+	if (met && !good && must_go_on)
+		complain("void", fault.text);
+	if (!good)
+		check_reason(&fault);
+	check_folder(fixture.stores[0], !plan.lasts && plan.way != WAY_AWAY);
+	take_for_sure(&fixture, 2);
+	world_close(&fixture);
+	if (world_open(&fixture, folder, &fault))
+		complain("no life begins any more", fault.text);
+	else {
+		check_folder(fixture.stores[0], true);
+		take_for_sure(&fixture, 2);
+		check_folder(fixture.stores[0], true);
+		world_close(&fixture);
+	}
+	check_losses(files, blocks);
+	return met;
+}
+
+/* A life begins on a folder with leavings, and with one checkpoint that is held for another. */
+static bool meet_in_life(bool must_go_on)
+{
+	long files = atomic_load(&calls_open_files), blocks = atomic_load(&calls_blocks);
+	struct store_commit commit;
+	struct fixture fixture;
+	struct fault fault = FAULT_NONE;
+	char held[300];
+	bool met;
+	int code;
+
+	make_folder(&fixture);
+	take_for_sure(&fixture, 1);
+	snprintf(held, sizeof held, "%s/0000004.L01/manifest.held", folder);
+	if (access(held, F_OK))
+		fixture_stop("nothing is held", NULL);
+	commit = (struct store_commit){ .identity = fixture_identity(&fixture, fixture.next, 0) };
+	world_begun[1] = world_write(&fixture, 0, &commit, &fault) && world_write(&fixture, 1, &commit, &fault);
+	kill_life(&fixture);
+	arm();
+	code = world_open(&fixture, folder, &fault);
+	met = disarm();
+	if (code && must_go_on)
+		complain("no life begins", fault.text);
+	if (code)
+		check_reason(&fault);
+	if (code && world_open(&fixture, folder, &fault))
+		fixture_stop("life", &fault);
+	check_folder(fixture.stores[0], true);
+	take_for_sure(&fixture, 2);
+	check_folder(fixture.stores[0], true);
+	world_close(&fixture);
+	check_losses(files, blocks);
+	return met;
+}
+
+/* A checkpoint that rests on another is read. */
+static bool meet_in_restart(bool must_go_on)
+{
+	static struct store_checkpoint found;
+	long files = atomic_load(&calls_open_files), blocks = atomic_load(&calls_blocks);
+	struct fixture fixture;
+	struct fault fault = FAULT_NONE;
+	bool good, met;
+
+	/* Reading changes nothing. */
+	if (plan.at > 1) {
+		if (world_open(&fixture, folder, &fault))
+			fixture_stop("life", &fault);
+	} else {
+		make_folder(&fixture);
+		take_for_sure(&fixture, 1);
+	}
+	arm();
+	good = !store_newest(fixture.stores[0], UINT64_MAX, &found, &fault);
+	if (good && found.number != committed[committed_count - 1])
+		complain("another checkpoint is chosen", found.path);
+	good = good && world_comes_back(&found, &fault);
+	met = disarm();
+	if (met && !good && must_go_on)
+		complain("it does not come back", fault.text);
+	if (plan.at == 1)
+		check_folder(fixture.stores[0], true);
+	world_close(&fixture);
+	check_losses(files, blocks);
+	return met;
+}
+
+static bool is_stuck(void)
+{
+	return atomic_load(&plan.stuck);
+}
+
+/* A call does not return for as long as anybody waits. */
+static bool meet_what_hangs(bool unused)
+{
+	long files = atomic_load(&calls_open_files), blocks = atomic_load(&calls_blocks);
+	struct store_commit commit;
+	struct fixture fixture;
+	struct fault fault = FAULT_NONE;
+	bool met;
+
+	(void)unused;
+	make_folder(&fixture);
+	arm();
+	world_is_impatient = is_stuck;
+	commit = (struct store_commit){ .identity = fixture_identity(&fixture, fixture.next++, 0) };
+	memset(world_begun, 0, sizeof world_begun);
+	world_set(commit.identity.number);
+	for (uint32_t rank = 0; rank < WORLD_RANKS && !is_stuck(); rank++)
+		if (!world_write(&fixture, rank, &commit, &fault))
+			check_that_it_waits(&fixture, rank);
+	world_is_impatient = NULL;
+	met = disarm();
+	world_give_up(&fixture, commit.identity.number);
+	world_settle(&fixture, &commit, false, false);
+	check_folder(fixture.stores[0], true);
+	take_for_sure(&fixture, 2);
+	world_close(&fixture);
+	check_losses(files, blocks);
+	return met;
+}
+
+static void at_each_call(bool (*meet)(bool), enum way way, int number, bool lasts, bool must_go_on)
+{
+	plan.way = way;
+	plan.number = number;
+	plan.lasts = lasts;
+	for (plan.at = 1; meet(must_go_on); plan.at++)
+		;
+}
+
+static void over(void)
+{
+	CU_ASSERT_EQUAL(wrong, 0);
+	printf(" (%u trials)", trials);
+	wrong = trials = 0;
+	plan.memory = false;
+}
+
+/* --- tests ------------------------------------------------------------------------------------------------------------ */
+
+static bool deep; /* every error, however alike they are treated */
+static const int errors[] = { EIO, ENOSPC, EDQUOT, EROFS, EMFILE, ENOMEM };
+
+static void an_attempt_meets_each_error_once(void)
+{
+	for (size_t i = 0; i < (deep ? sizeof errors / sizeof errors[0] : 2); i++)
+		at_each_call(meet_in_attempt, WAY_FAIL, errors[i], false, false);
+	over();
+}
+
+static void an_attempt_meets_an_error_that_lasts(void)
+{
+	at_each_call(meet_in_attempt, WAY_FAIL, EIO, true, false);
+	if (deep)
+		at_each_call(meet_in_attempt, WAY_FAIL, ENOSPC, true, false);
+	over();
+}
+
+static void an_attempt_gets_no_memory(void)
+{
+	plan.memory = true;
+	at_each_call(meet_in_attempt, WAY_FAIL, ENOMEM, false, false);
+	if (deep)
+		at_each_call(meet_in_attempt, WAY_FAIL, ENOMEM, true, false);
+	over();
+}
+
+static void interrupted_short_and_slow_calls_fail_nothing(void)
+{
+	at_each_call(meet_in_attempt, WAY_FAIL, EINTR, false, true);
+	at_each_call(meet_in_attempt, WAY_SHORT, 0, false, true);
+	if (deep)
+		at_each_call(meet_in_attempt, WAY_SHORT, 0, true, true);
+	if (deep)
+		at_each_call(meet_in_attempt, WAY_SLOW, 0, false, true);
+	over();
+}
+
+static void the_folder_goes_away_and_comes_back(void)
+{
+	at_each_call(meet_in_attempt, WAY_AWAY, 0, false, false);
+	over();
+}
+
+static void a_life_that_begins_meets_each_error(void)
+{
+	at_each_call(meet_in_life, WAY_FAIL, EIO, false, false);
+	at_each_call(meet_in_life, WAY_FAIL, EROFS, true, false);
+	at_each_call(meet_in_life, WAY_FAIL, EINTR, false, true);
+	at_each_call(meet_in_life, WAY_SHORT, 0, true, true);
+	plan.memory = true;
+	at_each_call(meet_in_life, WAY_FAIL, ENOMEM, false, false);
+	over();
+}
+
+static void a_restart_meets_each_error(void)
+{
+	at_each_call(meet_in_restart, WAY_FAIL, EIO, false, false);
+	at_each_call(meet_in_restart, WAY_FAIL, EMFILE, true, false);
+	at_each_call(meet_in_restart, WAY_FAIL, EINTR, false, true);
+	at_each_call(meet_in_restart, WAY_SHORT, 0, true, true);
+	plan.memory = true;
+	at_each_call(meet_in_restart, WAY_FAIL, ENOMEM, false, false);
+	over();
+}
+
+static void a_call_that_hangs_holds_up_nobody(void)
+{
+	at_each_call(meet_what_hangs, WAY_STUCK, 0, false, false);
+	over();
+}
+
+static void an_attempt_by_io_uring_meets_each_error(void)
+{
+	with_ring = true;
+	at_each_call(meet_in_attempt, WAY_FAIL, EIO, false, false);
+	if (deep)
+		at_each_call(meet_in_attempt, WAY_FAIL, ENOSPC, true, false);
+	at_each_call(meet_in_attempt, WAY_FAIL, EINTR, false, true);
+	if (deep)
+		at_each_call(meet_in_attempt, WAY_SHORT, 0, true, true);
+	with_ring = false;
+	over();
+}
+
+static void begin(void)
+{
+	struct fixture warm;
+
+	/* Not on a disk: none of this outlives a machine. */
+	if (!access("/dev/shm", W_OK))
+		setenv("TMPDIR", "/dev/shm", 1);
+	fixture_folder(folder);
+	snprintf(away, sizeof away, "%s.away", folder);
+	snprintf(calls_root, sizeof calls_root, "%s", folder);
+	make_folder(&warm);
+	world_close(&warm);
+}
+
+static void end(void)
+{
+	fixture_remove(folder);
+}
+
+int main(int argc, char **argv)
+{
+	CU_TestInfo tests[] = {
+		{ "an attempt meets each error once", an_attempt_meets_each_error_once },
+		{ "an attempt meets an error that lasts", an_attempt_meets_an_error_that_lasts },
+		{ "an attempt gets no memory", an_attempt_gets_no_memory },
+		{ "interrupted, short and slow calls fail nothing", interrupted_short_and_slow_calls_fail_nothing },
+		{ "a life that begins meets each error", a_life_that_begins_meets_each_error },
+		{ "a restart meets each error", a_restart_meets_each_error },
+		{ "a call that hangs holds up nobody", a_call_that_hangs_holds_up_nobody },
+		{ "an attempt by io_uring meets each error", an_attempt_by_io_uring_meets_each_error },
+		{ "the folder goes away and comes back", the_folder_goes_away_and_comes_back },
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = { { "store: each call, each error", NULL, NULL, begin, end, tests }, CU_SUITE_INFO_NULL };
+	unsigned failures;
+
+	deep = argc > 1 && !strcmp(argv[1], "deep");
+	if (CU_initialize_registry() || CU_register_suites(suites))
+		return 2;
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	failures = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failures ? 1 : 0;
+}
