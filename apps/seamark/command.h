@@ -18,6 +18,7 @@ struct command {
 	const char *summary;
 };
 
+int command_run(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_verify(int argc, char **argv);

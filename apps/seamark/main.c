@@ -6,6 +6,7 @@
 #include "command.h"
 
 static const struct command commands[] = {
+	{ "run", command_run, "run a program, and restart it from its checkpoints when it fails" },
 	{ "list", command_list, "the checkpoints there are" },
 	{ "show", command_show, "what is in a checkpoint" },
 	{ "verify", command_verify, "prove that checkpoints are whole and lost no message" },
