@@ -36,12 +36,12 @@ int comms_probe(MPI_Comm comm)
 	return LEDGER_NO_COMM;
 }
 
-static void cache_put(struct comms_cache *cache, struct comms_entry entry)
+static void cache_put(struct comms_cache *cache, const struct comms_entry *entry)
 {
-	size_t mask = cache_mask(cache), at = home_of(cache, entry.comm);
+	size_t mask = cache_mask(cache), at = home_of(cache, entry->comm);
 	while (cache->slots[at].index != LEDGER_NO_COMM)
 		at = (at + 1) & mask;
-	cache->slots[at] = entry;
+	cache->slots[at] = *entry;
 }
 
 /* An empty slot has index LEDGER_NO_COMM, so that a hit by a handle that is zero is none. */
@@ -55,7 +55,7 @@ static bool cache_resize(size_t room)
 		cache.slots[i] = (struct comms_entry){.index = LEDGER_NO_COMM};
 	for (size_t i = 0; comms_cache.slots != nothing && i <= cache_mask(&comms_cache); i++)
 		if (comms_cache.slots[i].index != LEDGER_NO_COMM)
-			cache_put(&cache, comms_cache.slots[i]);
+			cache_put(&cache, &comms_cache.slots[i]);
 	if (comms_cache.slots != nothing)
 		free(comms_cache.slots);
 	comms_cache = cache;
@@ -66,7 +66,7 @@ static bool cache_add(MPI_Comm comm, int index)
 {
 	if ((entered + 1) * 4 > cache_mask(&comms_cache) + 1 && !cache_resize((cache_mask(&comms_cache) + 1) * 2))
 		return false;
-	cache_put(&comms_cache, (struct comms_entry){comm, ledger_key((unsigned)index, 0, 0), comms_table.ledger->comms[index].peers, index});
+	cache_put(&comms_cache, &(struct comms_entry){comm, ledger_key((unsigned)index, 0, 0), comms_table.ledger->comms[index].peers, index});
 	entered++;
 	return true;
 }
