@@ -163,6 +163,14 @@ static int load_by_callback(size_t saved, size_t region, uint64_t bytes, struct 
 	return code;
 }
 
+static int mark_loaded(size_t saved, int code)
+{
+	inside.loaded[saved] = code == 0;
+	crash_point("region-loaded");
+	return code;
+}
+
+/* One that is protected, after all others were loaded or because it has a callback. */
 static int load_one(size_t saved, struct fault *fault)
 {
 	const char *name;
@@ -170,25 +178,47 @@ static int load_one(size_t saved, struct fault *fault)
 	struct state_region_view region;
 	store_image_region(inside.image, saved, &name, &bytes);
 	size_t index = state_find(inside.state, name);
-	if (index == SIZE_MAX)
-		return store_image_load_region(inside.image, saved, NULL, fault); /* it may be protected later: see that it is whole */
 	state_view(inside.state, index, &region);
-	int code = region.callbacks ? load_by_callback(saved, index, bytes, fault)
-				    : store_image_load_region(inside.image, saved, region.data, fault);
-	inside.loaded[saved] = code == 0;
-	crash_point("region-loaded");
-	return code;
+	return mark_loaded(saved, region.callbacks ? load_by_callback(saved, index, bytes, fault)
+						   : store_image_load_region(inside.image, saved, region.data, fault));
+}
+
+/* What is loaded by callbacks is left for later. What is not protected may be later: it is seen to be whole. */
+static int load_blocks(void **data, bool *by_callback, bool *protected, size_t count, struct fault *fault)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct state_region_view region;
+		const char *name;
+		uint64_t bytes;
+		store_image_region(inside.image, i, &name, &bytes);
+		size_t index = state_find(inside.state, name);
+		protected[i] = index != SIZE_MAX;
+		if (!protected[i])
+			continue;
+		state_view(inside.state, index, &region);
+		data[i] = region.data;
+		by_callback[i] = region.callbacks;
+	}
+	return store_image_load_regions(inside.image, data, by_callback, fault);
 }
 
 static int load_regions(struct fault *fault)
 {
 	size_t count = store_image_region_count(inside.image);
+	void **data = calloc(count + 1, sizeof *data);
+	bool *by_callback = calloc(count + 1, sizeof *by_callback), *protected = calloc(count + 1, sizeof *protected);
 	inside.loaded = calloc(count + 1, sizeof *inside.loaded);
-	if (!inside.loaded)
-		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of regions");
 	int code = 0;
+	if (!data || !by_callback || !protected || !inside.loaded)
+		code = fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of regions");
+	if (code == 0)
+		code = load_blocks(data, by_callback, protected, count, fault);
 	for (size_t i = 0; i < count && code == 0; i++)
-		code = load_one(i, fault);
+		if (protected[i])
+			code = by_callback[i] ? load_one(i, fault) : mark_loaded(i, 0);
+	free(data);
+	free(by_callback);
+	free(protected);
 	return code;
 }
 

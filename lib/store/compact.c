@@ -27,6 +27,7 @@ struct group {
 	struct io_path path;
 	uint64_t next;                 /* where the next block goes */
 	uint8_t *piece;
+	XXH3_state_t *checksum;
 	struct format_header header;
 };
 
@@ -35,7 +36,7 @@ struct group {
 /* The stored bytes as they are, with the padding. */
 static int copy_chunk(struct group *group, struct store_image *image, const struct format_chunk *chunk, uint64_t to, struct fault *fault)
 {
-	XXH3_state_t *checksum = image->states[0];
+	XXH3_state_t *checksum = group->checksum;
 	const char *path = image->path.text;
 	int fd = image->fd;
 	int code = chunk->elsewhere ? parents_file(image->parents, chunk, &fd, &path, fault) : 0;
@@ -169,7 +170,8 @@ static int write_group(const struct store_checkpoint *before, struct store_check
 	char name[96];
 	int code;
 
-	if (!group || !(group->piece = malloc(PIECE + FORMAT_ALIGN)) || ranks > FORMAT_RANKS_MAX) {
+	if (!group || !(group->piece = malloc(PIECE + FORMAT_ALIGN)) || !(group->checksum = XXH3_createState()) || ranks > FORMAT_RANKS_MAX) {
+		free(group ? group->piece : NULL);
 		free(group);
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to write anew what holds rank %" PRIu32, first);
 	}
@@ -188,6 +190,7 @@ static int write_group(const struct store_checkpoint *before, struct store_check
 	for (uint32_t i = 0; i < group->count; i++)
 		store_close_image(group->images[i]);
 	free(group->piece);
+	XXH3_freeState(group->checksum);
 	free(group);
 	return code;
 }

@@ -10,10 +10,12 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/list.h"
 #include "store/image_read.h"
 #include "store/manifest.h"
 
-enum { PIECE = 256 << 10 };
+/* Chunks that are worth another opening of their file. */
+enum { LARGE = 128 << 10 };
 
 static int open_file(int *fd, const char *path, uint64_t *size, struct fault *fault)
 {
@@ -89,153 +91,48 @@ int image_read_index(struct format_index *index, int fd, const struct format_hea
 
 /* --- content ------------------------------------------------------------------------------------------------------- */
 
-static int chunk_damaged(const struct store_image *image, const struct format_chunk *chunk, const char *path, const char *why, struct fault *fault)
+/* The file that is open, whatever has become of its name. */
+static void go_direct(int fd, struct image_direct *direct)
 {
-	const struct format_region *region = &image->index.regions[chunk->region];
-	const char *what = region->kind == FORMAT_PROTECTED ? region->name : region->kind == FORMAT_RECORD ? "(ledger)" : "(messages)";
+	struct io_path path = io_path("/proc/self/fd/%d", fd);
 
-	return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': region '%s', bytes %llu to %llu: %s", path, what,
-			 (unsigned long long)chunk->logical, (unsigned long long)(chunk->logical + chunk->length - 1), why);
+	*direct = (struct image_direct){ .fd = fd, .direct = -1, .align = io_direct_alignment(fd) };
+	if (direct->align)
+		direct->direct = open(path.text, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_DIRECT);
 }
 
-/* A chunk's bytes: in the image's own file, or in another's. */
-struct source {
-	int fd;
-	const char *path;
-};
-
-static int find_source(struct store_image *image, const struct format_chunk *chunk, struct source *source, struct fault *fault)
+/* Without it there is the page cache. */
+static const struct image_direct *find_direct(struct store_image *image, int fd)
 {
-	*source = (struct source){ image->fd, image->path.text };
-	return chunk->elsewhere ? parents_file(image->parents, chunk, &source->fd, &source->path, fault) : 0;
+	static const struct image_direct none = { .fd = -1, .direct = -1 };
+	struct image_direct *directs;
+
+	for (size_t i = 0; i < image->direct_count; i++)
+		if (image->directs[i].fd == fd)
+			return &image->directs[i];
+	directs = list_with_room(image->directs, image->direct_count, &image->direct_room, sizeof *directs);
+	if (!directs)
+		return &none;
+	image->directs = directs;
+	go_direct(fd, &directs[image->direct_count]);
+	return &directs[image->direct_count++];
 }
 
-static int check_padding(struct store_image *image, const struct format_chunk *chunk, const struct source *source, struct fault *fault)
+int image_find_source(struct store_image *image, const struct format_chunk *chunk, struct image_source *source, struct fault *fault)
 {
-	uint8_t padding[FORMAT_ALIGN];
-	uint64_t end = chunk->offset + chunk->stored;
-	size_t size = (size_t)(format_padded(chunk->stored) - chunk->stored);
-	int code = io_read(source->fd, padding, size, end, source->path, fault);
-
-	for (size_t i = 0; !code && i < size; i++)
-		if (padding[i])
-			return chunk_damaged(image, chunk, source->path, "what follows it is not zero", fault);
-	return code;
-}
-
-static int take_codec(struct store_image *image, struct fault *fault)
-{
-	if (image->codec)
-		return 0;
-	image->stored = malloc(FORMAT_CHUNK_SIZE);
-	image->plain = malloc(FORMAT_CHUNK_SIZE);
-	image->codec = image->stored && image->plain ? codec_open() : NULL;
-	return image->codec ? 0 : fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", image->path.text);
-}
-
-static int check_content(struct store_image *image, const struct format_chunk *chunk, const struct source *source, const uint8_t *content,
-			 struct fault *fault)
-{
-	XXH128_hash_t hash = XXH3_128bits(content, (size_t)chunk->length);
-
-	if (hash.low64 != chunk->content_hash[0] || hash.high64 != chunk->content_hash[1])
-		return chunk_damaged(image, chunk, source->path, "the content is not what its hash says", fault);
-	return 0;
-}
-
-/* At most FORMAT_CHUNK_SIZE bytes, coded; to: may be null. */
-static int read_coded(struct store_image *image, const struct format_chunk *chunk, const struct source *source, uint8_t *to, struct fault *fault)
-{
-	int code = take_codec(image, fault);
-
-	if (!to)
-		to = image->plain;
-	if (!code && chunk->stored)
-		code = io_read(source->fd, image->stored, chunk->stored, chunk->offset, source->path, fault);
-	if (code)
-		return code;
-	if (XXH3_64bits(image->stored, chunk->stored) != chunk->checksum)
-		return chunk_damaged(image, chunk, source->path, "the checksum is wrong", fault);
-	if (chunk->codec == FORMAT_ZERO)
-		memset(to, 0, chunk->length);
-	else if (!codec_decode(image->codec, chunk->codec, to, chunk->length, image->stored, chunk->stored))
-		return chunk_damaged(image, chunk, source->path, "it cannot be decompressed", fault);
-	code = check_content(image, chunk, source, to, fault);
-	return code ? code : check_padding(image, chunk, source, fault);
-}
-
-/* In pieces that stay in the cache for both hashes. scratch is for pieces nobody wants, else null. */
-static int read_chunk(struct store_image *image, const struct format_chunk *chunk, uint8_t *to, uint8_t *scratch, struct fault *fault)
-{
-	XXH3_state_t *checksum = image->states[0], *content = image->states[1];
-	XXH128_hash_t hash;
-	struct source source;
-	int code = find_source(image, chunk, &source, fault);
-
-	if (code)
-		return code;
-	if (chunk->codec != FORMAT_PLAIN)
-		return read_coded(image, chunk, &source, to, fault);
-	XXH3_64bits_reset(checksum);
-	XXH3_128bits_reset(content);
-	for (uint64_t done = 0; done < chunk->stored; done += PIECE) {
-		size_t size = chunk->stored - done < PIECE ? (size_t)(chunk->stored - done) : PIECE;
-		uint8_t *at = to ? to + done : scratch;
-
-		code = io_read(source.fd, at, size, chunk->offset + done, source.path, fault);
-		if (code)
-			return code;
-		XXH3_64bits_update(checksum, at, size);
-		XXH3_128bits_update(content, at, size);
-	}
-	hash = XXH3_128bits_digest(content);
-	if (XXH3_64bits_digest(checksum) != chunk->checksum)
-		return chunk_damaged(image, chunk, source.path, "the checksum is wrong", fault);
-	if (hash.low64 != chunk->content_hash[0] || hash.high64 != chunk->content_hash[1])
-		return chunk_damaged(image, chunk, source.path, "the content is not what its hash says", fault);
-	return check_padding(image, chunk, &source, fault);
-}
-
-int image_load(struct store_image *image, size_t index, void *data, struct fault *fault)
-{
-	const struct format_region *region = &image->index.regions[index];
-	uint8_t *scratch = data ? NULL : malloc(region->bytes < PIECE ? (size_t)region->bytes + 1 : PIECE);
+	const struct image_direct *direct;
 	int code = 0;
 
-	if (!data && !scratch)
-		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to check '%s'", image->path.text);
-	for (uint64_t i = 0; !code && i < region->chunk_count; i++) {
-		const struct format_chunk *chunk = &image->index.chunks[region->first_chunk + i];
-
-		code = read_chunk(image, chunk, data ? (uint8_t *)data + chunk->logical : NULL, scratch, fault);
+	*source = (struct image_source){ .fd = image->fd, .path = image->path.text, .direct = -1 };
+	pthread_mutex_lock(&image->lock);
+	if (chunk->elsewhere)
+		code = parents_file(image->parents, chunk, &source->fd, &source->path, fault);
+	if (!code && chunk->stored >= LARGE) {
+		direct = find_direct(image, source->fd);
+		source->direct = direct->direct;
+		source->align = direct->align;
 	}
-	free(scratch);
-	return code;
-}
-
-int image_each_chunk(struct store_image *image, size_t index, int (*take)(void *context, uint64_t offset, const void *data, uint64_t bytes),
-		     void *context, struct fault *fault)
-{
-	const struct format_region *region = &image->index.regions[index];
-	uint8_t *data = NULL;
-	uint64_t room = 0;
-	int code = 0;
-
-	for (uint64_t i = 0; !code && i < region->chunk_count; i++) {
-		const struct format_chunk *chunk = &image->index.chunks[region->first_chunk + i];
-
-		if (chunk->length > room) {
-			free(data);
-			room = chunk->length;
-			data = malloc(room);
-		}
-		if (!data)
-			return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", image->path.text);
-		code = read_chunk(image, chunk, data, NULL, fault);
-		if (!code)
-			code = take(context, chunk->logical, data, chunk->length);
-	}
-	free(data);
+	pthread_mutex_unlock(&image->lock);
 	return code;
 }
 
@@ -276,10 +173,6 @@ static int open_parts(struct store_image *image, const struct store_checkpoint *
 	if (rank >= checkpoint->ranks || !manifest_locate(checkpoint, rank, name, sizeof name, &group))
 		return fault_set(fault, SEAMARK_E_ARGUMENT, "checkpoint %llu has no rank %u", (unsigned long long)checkpoint->number, rank);
 	image->path = io_path("%s/%s", checkpoint->path, name);
-	image->states[0] = XXH3_createState();
-	image->states[1] = XXH3_createState();
-	if (!image->states[0] || !image->states[1])
-		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", image->path.text);
 	image->parents = parents_open(checkpoint);
 	if (!image->parents)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", image->path.text);
@@ -299,6 +192,7 @@ int store_open_image(struct store_image **opened, const struct store_checkpoint 
 	if (!image)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to open an image");
 	image->fd = -1;
+	pthread_mutex_init(&image->lock, NULL);
 	code = open_parts(image, checkpoint, rank, fault);
 	if (code) {
 		store_close_image(image);
@@ -310,11 +204,11 @@ int store_open_image(struct store_image **opened, const struct store_checkpoint 
 
 int store_open_parents(struct store_image *image, struct fault *fault)
 {
-	struct source source;
+	struct image_source source;
 	int code = 0;
 
 	for (size_t i = 0; !code && i < image->index.chunk_count; i++)
-		code = find_source(image, &image->index.chunks[i], &source, fault);
+		code = image_find_source(image, &image->index.chunks[i], &source, fault);
 	return code;
 }
 
@@ -324,15 +218,15 @@ void store_close_image(struct store_image *image)
 		return;
 	if (image->fd >= 0)
 		close(image->fd);
-	XXH3_freeState(image->states[0]);
-	XXH3_freeState(image->states[1]);
+	for (size_t i = 0; i < image->direct_count; i++)
+		if (image->directs[i].direct >= 0)
+			close(image->directs[i].direct);
+	free(image->directs);
+	pthread_mutex_destroy(&image->lock);
 	parents_close(image->parents);
 	format_free_index(&image->index);
 	format_free_record(&image->record);
 	free(image->messages);
-	codec_close(image->codec);
-	free(image->stored);
-	free(image->plain);
 	free(image);
 }
 

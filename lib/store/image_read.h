@@ -3,6 +3,7 @@
 #ifndef STORE_IMAGE_READ_H
 #define STORE_IMAGE_READ_H
 
+#include <pthread.h>
 #include <xxhash.h>
 
 #include "store/codec.h"
@@ -19,11 +20,21 @@ struct store_image {
 	struct parents *parents;
 	struct store_record record;      /* data of messages is null until they are loaded */
 	uint8_t *messages;
-	XXH3_state_t *states[2];
-	struct codec *codec;             /* null: not needed yet, and so: */
-	uint8_t *stored;                 /* a chunk as it is in the file */
-	uint8_t *plain;                  /* and its content, if nobody wants it */
+	pthread_mutex_t lock;            /* of the parents and of these: */
+	struct image_direct { int fd, direct; size_t align; } *directs; /* files open once more, to be read past the page cache; direct: -1 if that is refused */
+	size_t direct_count, direct_room;
 };
+
+/* Where a chunk's bytes are: in the image's own file, or in another's. */
+struct image_source {
+	int fd;
+	const char *path;
+	int direct;                      /* the same file, past the page cache; -1: that cannot be had */
+	size_t align;                    /* of memory, for that */
+};
+
+/* Any thread. What it finds stays until the image is closed. */
+int image_find_source(struct store_image *image, const struct format_chunk *chunk, struct image_source *source, struct fault *fault);
 
 /* Opens a file group of a checkpoint and reads its header, which must be what the manifest says. *fd is -1 or to be closed, also after a failure. */
 int image_open_file(int *fd, struct format_header *header, const char *path, const struct store_checkpoint *checkpoint, uint32_t group,

@@ -12,6 +12,15 @@
 
 #include "base/crash.h"
 
+/* Linux 6.1; the C library's header may be older. */
+#ifndef STATX_DIOALIGN
+#define STATX_DIOALIGN 0
+#define stx_dio_mem_align stx_blksize
+#define stx_dio_offset_align stx_blksize
+#endif
+
+enum { PAGE = 4096 };
+
 /* Linux writes no more than 2 GiB - 4 KiB at once. */
 #define AT_ONCE (UINT64_C(1) << 30)
 
@@ -104,6 +113,18 @@ int io_read(int fd, void *data, uint64_t size, uint64_t offset, const char *what
 		offset += (uint64_t)done;
 	}
 	return 0;
+}
+
+size_t io_direct_alignment(int fd)
+{
+	struct statx status;
+
+	/* Where nobody tells, pages will do. */
+	if (!STATX_DIOALIGN || statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) || !(status.stx_mask & STATX_DIOALIGN))
+		return PAGE;
+	if (!status.stx_dio_mem_align || PAGE % status.stx_dio_mem_align || !status.stx_dio_offset_align || PAGE % status.stx_dio_offset_align)
+		return 0;
+	return status.stx_dio_mem_align;
 }
 
 int io_read_file(const char *path, size_t most, char **data, size_t *size, struct fault *fault)

@@ -33,6 +33,8 @@ int io_open(const char *path, int flags);
 DIR *io_opendir(const char *path);
 int io_fsync(int fd);
 int io_close(int fd);
+/* Of memory that an open file is read to or written from past the page cache, with offsets and sizes in multiples of 4096; 0: that cannot be. */
+size_t io_direct_alignment(int fd);
 int64_t io_now_ns(void);
 
 #endif

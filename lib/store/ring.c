@@ -9,18 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/crash.h"
-
-/* Linux 6.1; the C library's header may be older. */
-#ifndef STATX_DIOALIGN
-#define STATX_DIOALIGN 0
-#define stx_dio_mem_align stx_blksize
-#define stx_dio_offset_align stx_blksize
-#endif
+#include "store/io.h"
 
 enum { HUGE_PAGE = 2 << 20, BOUNCE = 256 << 10, WORKERS = 4, PAUSE_NS = 1000000 };
 /* Beside errno's: the file ended. */
@@ -75,16 +68,11 @@ static bool map_slots(struct ring *ring, unsigned count)
 /* Asked for on the open file: at its opening a file system that refuses would leave an empty file behind. */
 static void go_direct(struct ring *ring)
 {
-	struct statx status;
 	int flags = fcntl(ring->fd, F_GETFL);
 
-	ring->memory_align = RING_ALIGN;
-	if (STATX_DIOALIGN && !statx(ring->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) && (status.stx_mask & STATX_DIOALIGN)) {
-		if (!status.stx_dio_mem_align || RING_ALIGN % status.stx_dio_mem_align || !status.stx_dio_offset_align ||
-		    RING_ALIGN % status.stx_dio_offset_align)
-			return;
-		ring->memory_align = status.stx_dio_mem_align;
-	}
+	ring->memory_align = io_direct_alignment(ring->fd);
+	if (!ring->memory_align)
+		return;
 	ring->direct = flags >= 0 && !fcntl(ring->fd, F_SETFL, flags | O_DIRECT);
 }
 

@@ -247,6 +247,8 @@ const struct shape *store_image_shape(const struct store_image *image, size_t in
 size_t store_image_find_region(const struct store_image *image, const char *name);
 /* Reads a region's bytes, checked; `data` null: check only. On failure `data` is undefined. */
 int store_image_load_region(struct store_image *image, size_t index, void *data, struct fault *fault);
+/* As that for all regions at once, which is faster. data: by region, null where it is only to be checked; leave: those that are left out. */
+int store_image_load_regions(struct store_image *image, void *const *data, const bool *leave, struct fault *fault);
 /* Ledger and messages; everything in it belongs to the image. */
 int store_image_record(struct store_image *image, struct store_record *record, struct fault *fault);
 

@@ -179,6 +179,75 @@ static void damage_is_found(void)
 	close(fd);
 }
 
+/* All at once, but for those that are left. */
+static void load_all(const struct store_checkpoint *found, const bool *leave, struct fault *fault)
+{
+	struct store_image *image;
+	void *data[REGIONS];
+
+	CU_ASSERT_EQUAL_FATAL(store_open_image(&image, found, 0, fault), 0);
+	for (size_t i = 0; i < REGIONS; i++) {
+		data[i] = i % 4 == 3 ? NULL : malloc(regions[i].bytes + 1);
+		if (data[i])
+			memset(data[i], 0x55, regions[i].bytes + 1);
+	}
+	if (!store_image_load_regions(image, data, leave, fault))
+		for (size_t i = 0; i < REGIONS; i++) {
+			if (!data[i])
+				continue;
+			CU_ASSERT_EQUAL(((uint8_t *)data[i])[regions[i].bytes], 0x55);
+			CU_ASSERT_TRUE(!regions[i].bytes || (!memcmp(data[i], regions[i].data, regions[i].bytes)) != (leave && leave[i]));
+		}
+	for (size_t i = 0; i < REGIONS; i++)
+		free(data[i]);
+	store_close_image(image);
+}
+
+static void regions_are_loaded_at_once(void)
+{
+	static const bool leave[REGIONS] = { [2] = true, [6] = true };
+	struct store_checkpoint found;
+	struct fault fault = FAULT_NONE;
+
+	for (enum settings_codec codec = CODEC_NONE; codec <= CODEC_ZSTD; codec++) {
+		take(codec, 0, &found);
+		load_all(&found, NULL, &fault);
+		load_all(&found, leave, &fault);
+		CU_ASSERT_EQUAL(fault.code, 0);
+	}
+}
+
+/* Whichever thread meets one first, the first that is damaged is told of; one that is left out is not looked at. */
+static void the_first_damage_is_told(void)
+{
+	static const bool leave[REGIONS] = { [2] = true };
+	struct store_checkpoint found;
+	char path[4200];
+	uint8_t page[4096];
+	int fd;
+
+	take(CODEC_NONE, 0, &found);
+	snprintf(path, sizeof path, "%s/rank-00000.smk", found.path);
+	fd = open(path, O_WRONLY);
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	memset(page, 0xEE, sizeof page);
+	/* The second chunk of `random`, its third, and the last of the file but the index and the record. */
+	CU_ASSERT_EQUAL(pwrite(fd, page, 4096, 4096 + 4096 + 4 * MIB), 4096);
+	CU_ASSERT_EQUAL(pwrite(fd, page, 4096, 4096 + 4096 + 8 * MIB), 4096);
+	CU_ASSERT_EQUAL(pwrite(fd, page, 4096, 4096 + 4096 + 14 * MIB), 4096);
+	close(fd);
+	for (int i = 0; i < 10; i++) {
+		struct fault fault = FAULT_NONE;
+
+		load_all(&found, NULL, &fault);
+		CU_ASSERT_EQUAL(fault.code, SEAMARK_E_DAMAGED);
+		CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "region 'random', bytes 4194304 to 8388607"));
+		fault = FAULT_NONE;
+		load_all(&found, leave, &fault);
+		CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "region 'text'"));
+	}
+}
+
 static double now_s(void)
 {
 	struct timespec now;
@@ -239,13 +308,38 @@ static void writing_takes_no_more_memory_than_the_ring(void)
 	}
 }
 
+/* Two chunks for each of at most 8 threads, where all is checked and nothing kept. */
+static void reading_takes_a_few_chunks(void)
+{
+	struct store_checkpoint found;
+	struct store_image *image;
+	struct fault fault = FAULT_NONE;
+	void *data[REGIONS] = { NULL };
+	FILE *file = fopen("/proc/self/clear_refs", "w");
+	uint64_t before;
+
+	take(CODEC_ZSTD, 0, &found);
+	CU_ASSERT_EQUAL_FATAL(store_open_image(&image, &found, 0, &fault), 0);
+	if (file) {
+		fputs("5", file);
+		fclose(file);
+		before = status_kib("VmRSS");
+		CU_ASSERT_EQUAL(store_image_load_regions(image, data, NULL, &fault), 0);
+		CU_ASSERT_TRUE(status_kib("VmHWM") <= before + 16 * (FORMAT_CHUNK_SIZE >> 10) + (8 << 10));
+	}
+	store_close_image(image);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{ "what is saved is loaded", what_is_saved_is_loaded },
 		{ "damage is found", damage_is_found },
+		{ "regions are loaded at once", regions_are_loaded_at_once },
+		{ "the first damage is told", the_first_damage_is_told },
 		{ "a limit of the rate is kept", a_limit_of_the_rate_is_kept },
 		{ "writing takes no more memory than the ring", writing_takes_no_more_memory_than_the_ring },
+		{ "reading takes a few chunks", reading_takes_a_few_chunks },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads chunks and checks them. Each thread has a reader of its own. */
+#ifndef STORE_CHUNK_READ_H
+#define STORE_CHUNK_READ_H
+
+#include "store/image_read.h"
+
+struct chunk_reader {
+	struct store_image *image;
+	uint8_t *slot;             /* FORMAT_CHUNK_SIZE bytes on a page: what is in the file. These are null until they are needed */
+	size_t end;                /* how many bytes of the slot are the end of a chunk, before its padding; 0: that has none */
+	uint8_t *plain;            /* as many: content that nobody wants */
+	struct codec *codec;
+	XXH3_state_t *state;
+	bool knows_zeros;
+	XXH128_hash_t zeros;       /* of FORMAT_CHUNK_SIZE zeros */
+};
+
+void chunk_reader_close(struct chunk_reader *reader);
+/* A chunk's content; to: null, if it is only to be checked. */
+int chunk_read(struct chunk_reader *reader, const struct format_chunk *chunk, uint8_t *to, struct fault *fault);
+
+#endif
