@@ -158,30 +158,34 @@ int io_read_file(const char *path, size_t most, char **data, size_t *size, struc
 	return 0;
 }
 
-int io_publish(const char *path, const void *data, size_t size, struct fault *fault)
+int io_publish_by(const char *temporary, const char *path, const void *data, size_t size, struct fault *fault)
 {
-	struct io_path temporary = io_path("%s.tmp", path);
-	int fd = io_open(temporary.text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+	int fd = io_open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
 	int code;
 
 	if (fd < 0)
-		return fault_errno(fault, "cannot make '%s'", temporary.text);
+		return fault_errno(fault, "cannot make '%s'", temporary);
 	crash_point_on("publish-made", path);
-	code = io_write(fd, data, size, 0, temporary.text, fault);
+	code = io_write(fd, data, size, 0, temporary, fault);
 	/* Once only: the kernel may have dropped the pages that it failed to write, and a second fsync would then succeed. */
 	if (!code && io_fsync(fd))
-		code = fault_errno(fault, "cannot make '%s' durable", temporary.text);
+		code = fault_errno(fault, "cannot make '%s' durable", temporary);
 	crash_point_on("publish-synced", path);
 	if (io_close(fd) && !code)
-		code = fault_errno(fault, "cannot write '%s'", temporary.text);
-	if (!code && rename(temporary.text, path))
-		code = fault_errno(fault, "cannot rename '%s' to '%s'", temporary.text, path);
+		code = fault_errno(fault, "cannot write '%s'", temporary);
+	if (!code && rename(temporary, path))
+		code = fault_errno(fault, "cannot rename '%s' to '%s'", temporary, path);
 	crash_point_on("publish-renamed", path);
 	if (code) {
-		unlink(temporary.text);
+		unlink(temporary);
 		crash_point_on("publish-failed", path);
 	}
 	return code;
+}
+
+int io_publish(const char *path, const void *data, size_t size, struct fault *fault)
+{
+	return io_publish_by(io_path("%s.tmp", path).text, path, data, size, fault);
 }
 
 int io_sync_folder(const char *path, struct fault *fault)

@@ -25,6 +25,8 @@ int io_read(int fd, void *data, uint64_t size, uint64_t offset, const char *what
 int io_read_file(const char *path, size_t most, char **data, size_t *size, struct fault *fault);
 /* Makes or replaces a file: temporary file beside it, fsync, rename. The folder's fsync is the caller's: what its failure means differs. */
 int io_publish(const char *path, const void *data, size_t size, struct fault *fault);
+/* The same with a name for the temporary file, in the same folder. */
+int io_publish_by(const char *temporary, const char *path, const void *data, size_t size, struct fault *fault);
 int io_sync_folder(const char *path, struct fault *fault);
 /* Makes a folder with those above it. */
 int io_make_folders(const char *path, struct fault *fault);

@@ -19,6 +19,8 @@
 #include "store/catalogue.h"
 #include "store/internal.h"
 
+/* And the number of a life: a file of one that begins. */
+#define CLAIM ".life-"
 enum { RUN_SIZE_MOST = 4096, LOCK_TEXT_MOST = 400, FOLDER_MOST = 3500 };
 
 /* --- the folder ---------------------------------------------------------------------------------------------------- */
@@ -244,6 +246,7 @@ int lives_read_run(const char *folder, uint8_t run[16], uint32_t *life, struct f
 	char *text;
 	size_t size;
 	json_t *root;
+	json_error_t error;
 	json_int_t number;
 	bool sealed, holds;
 	int code = io_read_file(path.text, RUN_SIZE_MOST, &text, &size, fault);
@@ -251,8 +254,10 @@ int lives_read_run(const char *folder, uint8_t run[16], uint32_t *life, struct f
 	if (code)
 		return code;
 	sealed = is_sealed(text, size, &holds);
-	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
 	free(text);
+	if (!root && json_error_code(&error) == json_error_out_of_memory)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", path.text);
 	number = json_integer_value(json_object_get(root, "life"));
 	if (!sealed && json_integer_value(json_object_get(root, "format")) > 1)
 		code = fault_set(fault, SEAMARK_E_VERSION, "'%s' was written by a newer Seamark: use that one", path.text);
@@ -273,10 +278,67 @@ static int write_run(struct store *store, struct fault *fault)
 
 	for (size_t i = 0; i < 16; i++)
 		sprintf(digits + 2 * i, "%02x", store->run[i]);
+	/* By a name that only this life has, or two that do not see each other's locks would write into one file. */
 	length = sprintf(text, "{\"format\": 1, \"run\": \"%s\", \"life\": %" PRIu32, digits, store->life);
 	make_seal(text + length, text, (size_t)length);
-	code = io_publish(path.text, text, strlen(text), fault);
+	code = io_publish_by(io_path("%s/" CLAIM "%" PRIu32, store->folder, store->life).text, path.text, text, strlen(text), fault);
 	return code ? code : io_sync_folder(store->folder, fault);
+}
+
+/* --- claims ---------------------------------------------------------------------------------------------------------- */
+
+/* A file that only one can make, whatever becomes of locks (on NFS, say), and which becomes run.json when this life writes that. So no two lives ever
+ * have one number, or write into one folder. One that is found is of a life that is just beginning, or was killed then. */
+static int claim_life(struct store *store, struct fault *fault)
+{
+	uint8_t run[16];
+	uint32_t life;
+
+	for (;; store->life++) {
+		struct io_path path = io_path("%s/" CLAIM "%" PRIu32, store->folder, store->life);
+		int fd = io_open(path.text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+
+		crash_point("life-claimed");
+		if (fd < 0 && errno != EEXIST)
+			return fault_errno(fault, "cannot make '%s'", path.text);
+		if (fd < 0)
+			continue;
+		close(fd);
+		/* Another may have had it, and have written it, since run.json was read. */
+		if (lives_read_run(store->folder, run, &life, NULL) || life < store->life)
+			return 0;
+		memcpy(store->run, run, sizeof store->run);
+		store->life = life;
+	}
+}
+
+/* Of two that began at the same moment the one goes on that wrote last. */
+static int write_own_run(struct store *store, struct fault *fault)
+{
+	struct fault own = FAULT_NONE;
+	uint8_t run[16];
+	uint32_t life;
+	int code = write_run(store, &own);
+
+	if (!lives_read_run(store->folder, run, &life, NULL) && (life > store->life || (!code && life != store->life)))
+		return fault_set(fault, SEAMARK_E_BUSY, "folder '%s' is used by another run, which began at the same moment: end that one, or set "
+				 "SEAMARK_DIR to another folder", store->folder);
+	return code ? fault_set(fault, code, "%s", own.text) : 0;
+}
+
+/* What others claimed that never began, or lost. */
+static void remove_claims(const struct store *store)
+{
+	DIR *open = io_opendir(store->folder);
+	struct dirent *file;
+
+	while (open && (file = readdir(open))) {
+		if (!strncmp(file->d_name, CLAIM, sizeof CLAIM - 1) && strtoul(file->d_name + sizeof CLAIM - 1, NULL, 10) < store->life)
+			unlinkat(dirfd(open), file->d_name, 0);
+		crash_point("claim-removed");
+	}
+	if (open)
+		closedir(open);
 }
 
 static int make_run(struct store *store, struct fault *fault)
@@ -310,12 +372,14 @@ static int name_life(struct store *store, const struct catalogue_entry *list, si
 	newest = malloc(sizeof *newest);
 	if (!newest)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read the newest checkpoint");
-	if (catalogue_newest(store->folder, UINT64_MAX, newest, NULL))
-		code = make_run(store, fault);
-	else {
+	own = FAULT_NONE;
+	code = catalogue_newest(store->folder, UINT64_MAX, newest, &own);
+	if (!code)
 		memcpy(store->run, newest->identity.run, sizeof store->run);
-		code = 0;
-	}
+	else if (code == SEAMARK_E_NOT_FOUND || code == SEAMARK_E_DAMAGED)
+		code = make_run(store, fault);
+	else
+		fault_set(fault, code, "%s", own.text);
 	free(newest);
 	return code;
 }
@@ -325,10 +389,8 @@ static int name_life(struct store *store, const struct catalogue_entry *list, si
 /* What is left of attempts whose ranks have ended, or will commit nothing any more. */
 static void remove_leavings(struct store *store)
 {
-	struct io_path temporary = io_path("%s/run.json.tmp", store->folder);
-
-	unlink(temporary.text);
 	crash_point("leavings-to-remove");
+	remove_claims(store);
 	retention_tidy(store->folder);
 }
 
@@ -345,8 +407,15 @@ int store_begin_life(struct store *store, double patience_s, uint8_t run[16], ui
 	if (!code)
 		code = name_life(store, list, count, fault);
 	if (!code)
-		code = write_run(store, fault);
+		code = claim_life(store, fault);
+	if (!code)
+		code = write_own_run(store, fault);
 	crash_point("life-named");
+	/* Again: whatever another life has made since, before it could know of this one. */
+	free(list);
+	list = NULL;
+	if (!code)
+		code = catalogue_list(store->folder, &list, &count, fault);
 	if (code) {
 		lives_release_lock(store);
 	} else {
@@ -367,7 +436,7 @@ void store_set_life(struct store *store, const uint8_t run[16], uint32_t life)
 	store->life = life;
 }
 
-/* Only proof of a newer life counts: a file that cannot be read for a moment must not end a run. */
+/* Only proof of another life counts: a file that cannot be read for a moment must not end a run. */
 bool lives_is_newest(const struct store *store)
 {
 	uint8_t run[16];
@@ -375,7 +444,7 @@ bool lives_is_newest(const struct store *store)
 
 	if (lives_read_run(store->folder, run, &life, NULL))
 		return true;
-	return life <= store->life && !memcmp(run, store->run, sizeof run);
+	return life == store->life && !memcmp(run, store->run, sizeof run);
 }
 
 bool store_is_newest_life(struct store *store)

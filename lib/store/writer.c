@@ -278,15 +278,21 @@ static int compose(struct writer *writer, char **text, struct fault *fault)
 	return code || *text ? code : fault_set(fault, SEAMARK_E_MEMORY, "no memory for the manifest");
 }
 
+static int see_no_other_life(const struct writer *writer, struct fault *fault)
+{
+	return lives_is_newest(writer->store) ? 0 : fault_set(fault, SEAMARK_E_BUSY, "a newer life of this run uses folder '%s': this one commits nothing any "
+							     "more", writer->store->folder);
+}
+
 static int publish(struct writer *writer, const char *path, struct fault *fault)
 {
 	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path);
 	char *text;
 	int code;
 
-	if (!lives_is_newest(writer->store))
-		return fault_set(fault, SEAMARK_E_BUSY, "a newer life of this run uses folder '%s': this one commits nothing any more",
-				 writer->store->folder);
+	code = see_no_other_life(writer, fault);
+	if (code)
+		return code;
 	/* The attempt's folder itself must be there after a crash, before its manifest says that it is whole. */
 	code = io_sync_folder(writer->store->folder, fault);
 	if (code)
@@ -301,6 +307,9 @@ static int publish(struct writer *writer, const char *path, struct fault *fault)
 		return code;
 	crash_point("manifest-in-place");
 	code = io_sync_folder(path, fault);
+	/* Where locks are not believed another life may have begun meanwhile, and have removed what it took for leavings. */
+	if (!code)
+		code = see_no_other_life(writer, fault);
 	if (code && unlink(manifest.text))
 		log_say(LOG_QUIET, "cannot take '%s' away again: %s: remove it, it may not survive a crash", manifest.text, strerror(errno));
 	if (code)

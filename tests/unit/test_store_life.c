@@ -136,7 +136,7 @@ static void lives_and_numbers_go_on_and_leavings_go(void)
 	}
 	fixture_end(&fixture);
 	CU_ASSERT_TRUE(is_there("0000002.L01/rank-00001.smk"));
-	put_file("run.json.tmp", "half");
+	put_file(".life-1", "half");
 	put_file("0000002.L01/manifest.json.tmp", "half");
 
 	fixture_begin(&fixture, folder, 2);
@@ -144,7 +144,7 @@ static void lives_and_numbers_go_on_and_leavings_go(void)
 	CU_ASSERT_EQUAL(fixture.next, 3);
 	CU_ASSERT_FALSE(memcmp(run, fixture.run, sizeof run));
 	CU_ASSERT_FALSE(is_there("0000002.L01"));
-	CU_ASSERT_FALSE(is_there("run.json.tmp"));
+	CU_ASSERT_FALSE(is_there(".life-1"));
 	CU_ASSERT_EQUAL(store_newest(fixture.stores[0], UINT64_MAX, &found, &fault), 0);
 	CU_ASSERT_EQUAL(found.number, 1);
 	CU_ASSERT_EQUAL(found.life, 1);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Two runs on one folder whose locks are not to be believed: both are given to everybody. At each call that the one makes, from the start of its life to the retention after
+ * its second checkpoint, the other begins and takes a checkpoint. One of them goes on and the other commits nothing more; what was
+ * reported as committed stays, whole, and nothing else is listed. */
+#include <CUnit/Basic.h>
+#include <pthread.h>
+
+#include "../fault/calls.h"
+#include "../fault/uring.h"
+#include "test_world.h"
+
+static char folder[256];
+static atomic_bool armed;
+static atomic_int calls;
+static int at;
+static struct fixture second;
+static bool second_began, second_took;
+static unsigned wrong, trials;
+static struct store_checkpoint found;
+
+static void complain(const char *what, const char *text)
+{
+	if (wrong++ < 20)
+		printf("\n  call %d: %s: %s", at, what, text);
+}
+
+/* With nothing changed of what the first one is writing. */
+static void let_the_second_begin(void)
+{
+	static struct fixture_world kept;
+	static uint8_t still[WORLD_RANKS][WORLD_STILL], moving[WORLD_RANKS][WORLD_MOVING];
+	bool begun[WORLD_RANKS];
+	struct fault fault = FAULT_NONE;
+
+	kept = world;
+	memcpy(still, world_still, sizeof still);
+	memcpy(moving, world_moving, sizeof moving);
+	memcpy(begun, world_begun, sizeof begun);
+	second_began = !world_open(&second, folder, &fault);
+	second_took = second_began && world_take(&second, 0, &fault);
+	if (!second_took)
+		complain("the second does not begin", fault.text);
+	else
+		world_wait_for_retention(&second);
+	world = kept;
+	memcpy(world_still, still, sizeof still);
+	memcpy(world_moving, moving, sizeof moving);
+	memcpy(world_begun, begun, sizeof begun);
+}
+
+static long call_begin(const struct call *call)
+{
+	(void)call;
+	if (!atomic_load(&armed) || atomic_fetch_add(&calls, 1) + 1 != at)
+		return 0;
+	atomic_store(&armed, false);
+	let_the_second_begin();
+	return 0;
+}
+
+static void call_end(const struct call *call, long result)
+{
+	(void)call;
+	(void)result;
+}
+
+static bool uring_refused(void)
+{
+	return true;
+}
+
+static int uring_fate(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static int uring_result(int fd, int result)
+{
+	(void)fd;
+	return result;
+}
+
+/* --- */
+
+static bool is_listed(uint64_t number, uint32_t life)
+{
+	char path[400];
+
+	snprintf(path, sizeof path, "%s/%07" PRIu64 ".L%02" PRIu32 "/manifest.json", folder, number, life);
+	return !access(path, F_OK);
+}
+
+static void check_folder(struct store *store)
+{
+	struct fault fault = FAULT_NONE;
+	uint64_t below = UINT64_MAX;
+
+	for (; !store_newest(store, below, &found, &fault); below = found.number)
+		if (!world_comes_back(&found, &fault) || !world_is_proven(&found))
+			complain("what is listed is not whole", fault.text);
+}
+
+/* What the first one is told of each of its checkpoints. */
+static void take(struct fixture *first, bool *took, uint64_t *number)
+{
+	struct fault fault = FAULT_NONE;
+
+	*took = world_take(first, 0, &fault);
+	*number = first->next - 1;
+	if (*took)
+		world_wait_for_retention(first);
+	else if (fault.code != SEAMARK_E_BUSY && !strstr(fault.text, folder))
+		complain("void without a reason", fault.text);
+}
+
+static bool try_at(void)
+{
+	struct fixture first;
+	struct fault fault = FAULT_NONE;
+	bool took[3] = { false }, goes_on, met;
+	uint64_t number[3];
+	uint32_t life = 0;
+
+	fixture_remove(folder);
+	second_began = second_took = false;
+	if (world_open(&first, folder, &fault) || !world_take(&first, 0, &fault))
+		fixture_stop("first life", &fault);
+	world_close(&first);
+	atomic_store(&calls, 0);
+	atomic_store(&armed, true);
+	if (!world_open(&first, folder, &fault)) {
+		life = first.life;
+		for (int i = 0; i < 2; i++)
+			take(&first, &took[i], &number[i]);
+	} else if (fault.code != SEAMARK_E_BUSY) {
+		complain("the first does not begin", fault.text);
+	}
+	met = !atomic_exchange(&armed, false);
+	if (!met) {
+		world_close(&first);
+		return false;
+	}
+	if (life)
+		take(&first, &took[2], &number[2]);
+	goes_on = second_began && world_take(&second, 0, &fault);
+	if (took[2] == goes_on)
+		complain(goes_on ? "both go on" : "neither goes on", fault.text);
+	for (int i = 0; life && i < 3; i++)
+		if (is_listed(number[i], life) != took[i])
+			complain(took[i] ? "what the first committed is gone" : "what the first did not commit is listed", folder);
+	if (second_took && !is_listed(goes_on ? second.next - 2 : second.next - 2, second.life))
+		complain("what the second committed is gone", folder);
+	if (second_began && second.life == life)
+		complain("both have one number", folder);
+	if (second_began)
+		check_folder(second.stores[0]);
+	if (life)
+		world_close(&first);
+	if (second_began)
+		world_close(&second);
+	trials++;
+	return true;
+}
+
+static void one_of_two_goes_on(void)
+{
+	for (at = 1; try_at(); at++)
+		;
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_TRUE(trials > 50);
+	printf(" (%u trials)", trials);
+}
+
+static void begin(void)
+{
+	/* Not on a disk: none of this outlives a machine. */
+	if (!access("/dev/shm", W_OK))
+		setenv("TMPDIR", "/dev/shm", 1);
+	fixture_folder(folder);
+	snprintf(calls_root, sizeof calls_root, "%s", folder);
+	calls_locks_lie = true;
+}
+
+static void end(void)
+{
+	fixture_remove(folder);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{ "one of two goes on", one_of_two_goes_on },
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = { { "two runs on one folder", NULL, NULL, begin, end, tests }, CU_SUITE_INFO_NULL };
+	unsigned failures;
+
+	if (CU_initialize_registry() || CU_register_suites(suites))
+		return 2;
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	failures = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failures ? 1 : 0;
+}
