@@ -59,14 +59,14 @@ static int reserve_bytes(struct image_writer *writer, uint64_t content)
 }
 
 /* A disk that is plainly full is noticed here; and a file that does not grow can be written in several places at a time. How much it will be is known only if
- * nothing can make it smaller. */
+ * nothing can make it smaller; an increment may be next to nothing. */
 static int reserve(struct image_writer *writer, struct fault *fault)
 {
 	bool certain = writer->way->choice.wanted == CODEC_NONE && !writer->known;
 	int error = reserve_bytes(writer, writer->expected);
 
 	if (error && !certain)
-		error = reserve_bytes(writer, writer->expected / LEAST_PART);
+		error = reserve_bytes(writer, writer->known ? 0 : writer->expected / LEAST_PART);
 	if (!error)
 		return 0;
 	errno = error;
