@@ -25,6 +25,7 @@ struct job {
 	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP, JOB_SETTLE } kind;
 	struct image *image;
 	struct store_outcome outcome; /* of the attempt to drop, or to settle; such a job without an image is freed when it is done */
+	uint32_t life;             /* ... that it was of */
 	struct job *next;
 };
 
@@ -416,7 +417,7 @@ static void run_job(struct writer *writer, struct job *job)
 		free(job);
 		break;
 	case JOB_SETTLE:
-		chain_settle(&writer->chain, &job->outcome, writer->store->life);
+		chain_settle(&writer->chain, &job->outcome, job->life);
 		if (!image)
 			free(job);
 		break;
@@ -769,7 +770,7 @@ void store_settle(struct store *store, const struct store_outcome *outcome)
 	/* Of an attempt that this rank has no image of: it is void, and nothing rests on it. */
 	if (!job)
 		return;
-	*job = (struct job){ .kind = JOB_SETTLE, .image = own ? image : NULL, .outcome = *outcome };
+	*job = (struct job){ .kind = JOB_SETTLE, .image = own ? image : NULL, .outcome = *outcome, .life = store->life };
 	if (own)
 		image->settling = true;
 	put_job(store->writer, job);

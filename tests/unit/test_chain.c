@@ -116,11 +116,11 @@ static bool gives_back(const struct store_checkpoint *found)
 		struct store_image *image;
 		struct fault fault = FAULT_NONE;
 
-		if (store_open_image(&image, found, rank, &fault) || store_open_parents(image, &fault)) {
+		if (store_open_image(&image, found, rank, &fault)) {
 			printf("\n  %s", fault.text);
 			return false;
 		}
-		good = good && store_image_region_count(image) == parts[rank].region_count;
+		good = good && !store_open_parents(image, &fault) && store_image_region_count(image) == parts[rank].region_count;
 		for (size_t i = 0; good && i < parts[rank].region_count; i++) {
 			const struct store_region *region = &parts[rank].regions[i];
 			uint8_t *data = malloc(region->bytes + 1);
