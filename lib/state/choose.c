@@ -55,11 +55,12 @@ static void open_tools(struct state *state)
 
 /* --- auto: whole, or what has changed? ---------------------------------------------------------------------------------- */
 
-/* What a page costs the program: by its first write, and by the finding and copying of single pages, which is slower than that of all. */
+/* What a page costs the program: by its first write, which takes half as long again where pages are scattered as when it was measured, and by the finding and
+ * copying of single pages, which is slower than that of all. */
 static bool is_worth_watching(const struct state *state, double share, bool now)
 {
 	double page = 4096 * state->copy_ns;
-	double changes = share * (pages_fault_ns(state->pages) + 1.5 * page);
+	double changes = share * (1.5 * pages_fault_ns(state->pages) + 1.5 * page);
 
 	return changes < page * (now ? 1.1 : 0.9);
 }

@@ -201,8 +201,10 @@ static void run_program(enum state_way way, uint64_t memory, unsigned helpers, i
 		} else {
 			if (pthread_create(&thread, NULL, read_all, read))
 				abort();
-			/* Moves, and forgets, what is being read. */
+			/* Moves, and forgets, what is being read; and makes ready for the next capture. */
 			change_something();
+			if (draw(2))
+				state_prepare(state);
 			pthread_join(thread, NULL);
 		}
 		for (size_t i = 0; i < REGIONS; i++)
@@ -237,9 +239,9 @@ static void by_copy(void)
 
 static void by_changes(void)
 {
-	run_program(STATE_CHANGES, UINT64_MAX, 0, 150, 21);
+	run_program(STATE_CHANGES, UINT64_MAX, 0, 100, 21);
 	CU_ASSERT_TRUE(!kernel_tells || clean_seen > 100);
-	run_program(STATE_CHANGES, UINT64_MAX, 2, 100, 22);
+	run_program(STATE_CHANGES, UINT64_MAX, 2, 60, 22);
 }
 
 static void by_fork(void)
@@ -254,7 +256,7 @@ static void held(void)
 
 static void by_its_own_choice(void)
 {
-	run_program(STATE_AUTO, UINT64_MAX, 1, 150, 51);
+	run_program(STATE_AUTO, UINT64_MAX, 1, 100, 51);
 }
 
 static void with_little_memory(void)
@@ -262,6 +264,29 @@ static void with_little_memory(void)
 	run_program(STATE_AUTO, 2 * MIB, 0, 60, 61);
 	run_program(STATE_AUTO, 0, 0, 30, 62);
 	run_program(STATE_COPY, MIB, 0, 30, 63);
+}
+
+/* Large enough for them to be woken; on few cores they come late, and hold pieces when the others are done. */
+static void with_help_all_is_copied_before_the_program_goes_on(void)
+{
+	const size_t bytes = 24 * MIB;
+	uint8_t *data = map_memory(bytes);
+	bool right = true;
+
+	begin(STATE_COPY, UINT64_MAX, 3);
+	protect("data", data, bytes);
+	for (int round = 1; round <= 20; round++) {
+		memset(data, round, bytes);
+		take();
+		/* What is copied last first. */
+		for (size_t at = bytes; at; at -= 64 << 10)
+			memset(data + at - (64 << 10), 0, 64 << 10);
+		for (size_t at = 0; at < bytes; at += 64)
+			right &= ((const uint8_t *)capture.regions[0].data)[at] == round;
+	}
+	CU_ASSERT_TRUE(right);
+	end();
+	munmap(data, bytes);
 }
 
 /* --- auto ---------------------------------------------------------------------------------------------------------------------- */
@@ -420,8 +445,60 @@ static void hundreds_of_thousands_of_regions_are_no_more_than_many(void)
 	CU_ASSERT_TRUE(seconds() - began < 60);
 }
 
-int main(void)
+/* --- very large (deep) ------------------------------------------------------------------------------------------------------ */
+
+static size_t large_bytes;
+
+static void a_large_region_by(enum state_way way)
 {
+	uint8_t *data = map_memory(large_bytes), *expected = map_memory(large_bytes), *piece = malloc(MIB);
+	size_t pages = large_bytes / PAGE;
+	struct fault why = FAULT_NONE;
+
+	seed = 71;
+	scribble(data, large_bytes);
+	begin(way, UINT64_MAX, 1);
+	protect("large", data, large_bytes);
+	for (int round = 0; round < 4; round++) {
+		bool right = true;
+
+		state_prepare(state);
+		memcpy(expected, data, large_bytes);
+		take();
+		CU_ASSERT_TRUE(capture.copied);
+		for (size_t i = 0; i < pages / 50; i++)
+			data[(size_t)draw(pages) * PAGE + (size_t)draw(PAGE)] ^= 1;
+		for (size_t at = 0; at < large_bytes; at += MIB) {
+			const uint8_t *from = (const uint8_t *)capture.regions[0].data + at;
+
+			if (capture.regions[0].read)
+				right &= !capture.regions[0].read(capture.regions[0].context, from, piece, MIB, &why);
+			right &= !memcmp(capture.regions[0].read ? piece : from, expected + at, MIB);
+		}
+		CU_ASSERT_TRUE(right);
+		state_capture_done(state);
+	}
+	end();
+	free(piece);
+	munmap(data, large_bytes);
+	munmap(expected, large_bytes);
+}
+
+static void a_region_of_gigabytes_in_every_way(void)
+{
+	a_large_region_by(STATE_COPY);
+	a_large_region_by(STATE_CHANGES);
+	a_large_region_by(STATE_FORK);
+	a_large_region_by(STATE_AUTO);
+}
+
+/* test_state_ways [GiB]: with a number, one region of that size and nothing else. */
+int main(int argc, char **argv)
+{
+	CU_TestInfo large[] = {
+		{ "a region of gigabytes in every way", a_region_of_gigabytes_in_every_way },
+		CU_TEST_INFO_NULL,
+	};
 	CU_TestInfo tests[] = {
 		{ "programs of all kinds, by copy", by_copy },
 		{ "programs of all kinds, by changes", by_changes },
@@ -429,11 +506,13 @@ int main(void)
 		{ "programs of all kinds, held", held },
 		{ "programs of all kinds, by its own choice", by_its_own_choice },
 		{ "programs of all kinds, with little memory", with_little_memory },
+		{ "with help all is copied before the program goes on", with_help_all_is_copied_before_the_program_goes_on },
 		{ "it chooses, and changes its mind, and says so", it_chooses_and_changes_its_mind_and_says_so },
 		{ "memory beyond the bound is not taken", memory_beyond_the_bound_is_not_taken },
 		{ "hundreds of thousands of regions are no more than many", hundreds_of_thousands_of_regions_are_no_more_than_many },
 		CU_TEST_INFO_NULL,
 	};
 
-	return run_tests("state: ways", tests);
+	large_bytes = (size_t)(argc > 1 ? atoi(argv[1]) : 0) << 30;
+	return run_tests("state: ways", argc > 1 ? large : tests);
 }
