@@ -56,6 +56,14 @@ static bool may_be_there(int folder, const char *name)
 	return !faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) || (errno != ENOENT && errno != ENOTDIR);
 }
 
+/* A link with a checkpoint's name is none, and leads to none. */
+static bool is_link_in(int folder, const char *name)
+{
+	struct stat status;
+
+	return !fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) && S_ISLNK(status.st_mode);
+}
+
 int catalogue_list(const char *folder, struct catalogue_entry **list, size_t *count, struct fault *fault)
 {
 	DIR *open = io_opendir(folder);
@@ -68,15 +76,17 @@ int catalogue_list(const char *folder, struct catalogue_entry **list, size_t *co
 	if (!open)
 		return fault_errno(fault, "cannot open folder '%s'", folder);
 	while (!code && (errno = 0, file = readdir(open))) {
-		struct catalogue_entry entry;
+		struct catalogue_entry entry = {0};
 		char manifest[64], held[64];
 
 		if (!parse_name(file->d_name, &entry))
 			continue;
 		snprintf(manifest, sizeof manifest, "%s/" MANIFEST_NAME, entry.name);
 		snprintf(held, sizeof held, "%s/" MANIFEST_HELD, entry.name);
-		entry.committed = may_be_there(dirfd(open), manifest);
-		entry.held = !entry.committed && may_be_there(dirfd(open), held);
+		if (!is_link_in(dirfd(open), entry.name)) {
+			entry.committed = may_be_there(dirfd(open), manifest);
+			entry.held = !entry.committed && may_be_there(dirfd(open), held);
+		}
 		if (!append(list, count, &room, &entry))
 			code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to list folder '%s'", folder);
 	}
@@ -160,6 +170,8 @@ static int rename_manifest(const char *path, const char *from, const char *to, s
 {
 	struct io_path manifest = io_path("%s/%s", path, from), retired = io_path("%s/%s", path, to);
 
+	if (io_is_link(path))
+		return 0;
 	if (rename(manifest.text, retired.text))
 		return errno == ENOENT ? 0 : fault_errno(fault, "cannot retire '%s'", manifest.text);
 	crash_point_on("manifest-retired", to);
@@ -222,8 +234,8 @@ int catalogue_remove(const char *path, struct fault *fault)
 	struct dirent *file;
 	DIR *open;
 
-	if (code)
-		return code;
+	if (code || io_is_link(path))
+		return code; /* a link is a person's, and what it leads to all the more */
 	open = io_opendir(path);
 	if (!open)
 		return errno == ENOENT ? 0 : fault_errno(fault, "cannot open folder '%s'", path);
@@ -278,11 +290,21 @@ int catalogue_newest(const char *folder, uint64_t below, struct store_checkpoint
 
 int catalogue_at_path(const char *path, struct store_checkpoint *found, struct fault *fault)
 {
+	struct io_path given = io_path("%s", path);
+	size_t length = strlen(given.text);
+	char *real = NULL;
+
 	memset(found, 0, sizeof *found);
 	if (strlen(path) >= sizeof found->path)
 		return fault_set(fault, SEAMARK_E_ARGUMENT, "the path '%s' is too long", path);
-	strcpy(found->path, path);
-	return manifest_read(found, path, fault);
+	while (length > 1 && given.text[length - 1] == '/')
+		given.text[--length] = 0;
+	/* A link that somebody names is what he means. */
+	if (io_is_link(given.text))
+		real = realpath(given.text, NULL);
+	snprintf(found->path, sizeof found->path, "%s", real ? real : path);
+	free(real);
+	return manifest_read(found, found->path, fault);
 }
 
 int catalogue_at_number(const char *folder, uint64_t number, struct store_checkpoint *found, struct fault *fault)

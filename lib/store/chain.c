@@ -173,7 +173,7 @@ void chain_restored(struct chain *chain, const struct store_checkpoint *restored
 /* What cannot be looked at is not known to be absent. */
 static bool may_be_there(const char *path)
 {
-	return !access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR);
+	return !io_leads_out(path) && (!access(path, F_OK) || (errno != ENOENT && errno != ENOTDIR));
 }
 
 static bool is_there(const char *folder, const struct store_parent *parent)

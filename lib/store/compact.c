@@ -182,7 +182,7 @@ static int write_group(const struct store_checkpoint *before, struct store_check
 	group->path = io_path("%s/%s", after->path, name);
 	code = open_images(group, ranks, fault);
 	if (!code) {
-		group->fd = open(group->path.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+		group->fd = io_open(group->path.text, O_WRONLY | O_CREAT | O_TRUNC);
 		code = group->fd < 0 ? fault_errno(fault, "cannot make '%s'", group->path.text) : fill_file(group, after, fault);
 	}
 	if (group->fd >= 0 && close(group->fd) && !code)

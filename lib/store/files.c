@@ -191,7 +191,7 @@ int seamark_files_pin(const char *path, int pinned)
 	if (access(manifest.text, F_OK))
 		return fault_errno(fault, "'%s' is no checkpoint", path);
 	if (pinned) {
-		fd = open(file.text, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+		fd = io_open(file.text, O_WRONLY | O_CREAT);
 		if (fd < 0)
 			return fault_errno(fault, "cannot make '%s'", file.text);
 		close(fd);

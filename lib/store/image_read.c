@@ -25,6 +25,8 @@ static int open_file(int *fd, const char *path, uint64_t *size, struct fault *fa
 	*fd = io_open(path, O_RDONLY | O_NONBLOCK);
 	if (*fd < 0 && errno == ENOENT)
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is missing", path);
+	if (*fd < 0 && errno == ELOOP)
+		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is a symbolic link, or its folder is, and that is not followed", path);
 	if (*fd < 0 || fstat(*fd, &status))
 		return fault_errno(fault, "cannot open '%s'", path);
 	if (!S_ISREG(status.st_mode))

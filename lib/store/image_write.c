@@ -30,10 +30,10 @@ static int open_file(struct image_writer *writer, struct fault *fault)
 {
 	/* Twice: another rank that gave up may have removed the folder between the two. */
 	for (int i = 0; i < 2 && writer->fd < 0; i++) {
-		if (mkdir(writer->folder.text, 0777) && errno != EEXIST)
+		if (io_mkdir(writer->folder.text) && errno != EEXIST)
 			return fault_errno(fault, "cannot make folder '%s'", writer->folder.text);
 		crash_point("image-folder-made");
-		writer->fd = io_open(writer->path.text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+		writer->fd = io_open(writer->path.text, O_WRONLY | O_CREAT | O_TRUNC);
 		crash_point("image-file-made");
 		if (writer->fd < 0 && errno != ENOENT)
 			break;
@@ -558,7 +558,7 @@ void image_discard(struct image_writer *writer, bool remove)
 	memset(&writer->index, 0, sizeof writer->index);
 	writer->region_room = writer->chunk_room = 0;
 	if (remove && writer->path.text[0]) {
-		unlink(writer->path.text);
+		io_unlink(writer->path.text);
 		crash_point("image-removed");
 		/* The last rank to give up takes the folder along; from the others it is not empty. */
 		rmdir(writer->folder.text);

@@ -38,16 +38,6 @@ struct io_path io_path(const char *format, ...)
 	return path;
 }
 
-int io_open(const char *path, int flags)
-{
-	int fd;
-
-	do
-		fd = open(path, flags | O_CLOEXEC, 0666);
-	while (fd < 0 && errno == EINTR);
-	return fd;
-}
-
 DIR *io_opendir(const char *path)
 {
 	DIR *opened;
@@ -73,6 +63,123 @@ int io_close(int fd)
 {
 	return close(fd) && errno != EINTR ? -1 : 0;
 }
+
+/* --- whose files, and where ------------------------------------------------------------------------------------------ */
+
+/* "0000013.L02" */
+static bool is_checkpoint_name(const char *name, size_t length)
+{
+	size_t digits = strspn(name, "0123456789");
+
+	return digits && digits + 2 < length && !strncmp(name + digits, ".L", 2) &&
+	       digits + 2 + strspn(name + digits + 2, "0123456789") == length;
+}
+
+bool io_is_link(const char *folder)
+{
+	struct stat status;
+
+	return !lstat(folder, &status) && S_ISLNK(status.st_mode);
+}
+
+static size_t without_slashes(const char *path, size_t end)
+{
+	while (end && path[end - 1] == '/')
+		end--;
+	return end;
+}
+
+static size_t start_of_name(const char *path, size_t end)
+{
+	while (end && path[end - 1] != '/')
+		end--;
+	return end;
+}
+
+static bool is_of_checkpoint(const char *folder, size_t end)
+{
+	size_t start = start_of_name(folder, end);
+
+	return is_checkpoint_name(folder + start, end - start);
+}
+
+/* Nobody but the owner can put a link there between this look and the next call. */
+bool io_leads_out(const char *path)
+{
+	struct io_path folder = io_path("%s", path);
+	size_t end = without_slashes(folder.text, start_of_name(folder.text, strlen(folder.text)));
+
+	folder.text[end] = 0;
+	if (!is_of_checkpoint(folder.text, end) || !io_is_link(folder.text))
+		return false;
+	errno = ELOOP;
+	return true;
+}
+
+/* What the umask has left of the right to write, it is left to read as well. */
+static mode_t shared(mode_t mode, mode_t group, mode_t others)
+{
+	return (mode & 07777) | (mode & S_IWGRP ? group : 0) | (mode & S_IWOTH ? others : 0);
+}
+
+int io_open(const char *path, int flags)
+{
+	/* The folder of all checkpoints may be a link. */
+	bool followed = (flags & O_DIRECTORY) && !is_of_checkpoint(path, without_slashes(path, strlen(path)));
+	struct stat status;
+	int fd;
+
+	if (io_leads_out(path))
+		return -1;
+	do
+		fd = open(path, flags | O_CLOEXEC | (followed ? 0 : O_NOFOLLOW), S_IRUSR | S_IWUSR | S_IWGRP | S_IWOTH);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(fd, &status))
+		return fd;
+	mode_t mode = shared(status.st_mode, S_IRGRP, S_IROTH);
+	/* It may be another's: then it is as that one wanted it. */
+	if (mode != (status.st_mode & 07777))
+		fchmod(fd, mode);
+	return fd;
+}
+
+int io_mkdir(const char *path)
+{
+	struct stat status;
+
+	if (TEMP_FAILURE_RETRY(mkdir(path, S_IRWXU | S_IWGRP | S_IWOTH)))
+		return -1;
+	crash_point("folder-made");
+	if (!stat(path, &status)) {
+		mode_t mode = shared(status.st_mode, S_IRGRP | S_IXGRP, S_IROTH | S_IXOTH);
+
+		if (mode != (status.st_mode & 07777))
+			chmod(path, mode);
+	}
+	return 0;
+}
+
+int io_unlink(const char *path)
+{
+	int result = io_leads_out(path) ? -1 : TEMP_FAILURE_RETRY(unlink(path));
+
+	crash_point("file-unlinked");
+	return result;
+}
+
+bool io_is_there(const char *path)
+{
+	return !io_leads_out(path) && !faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
+static int cannot_open(const char *path, struct fault *fault)
+{
+	if (errno == ELOOP)
+		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is a symbolic link, or its folder is, and that is not followed", path);
+	return fault_errno(fault, "cannot open '%s'", path);
+}
+
+/* --- files ------------------------------------------------------------------------------------------------------------ */
 
 int io_write(int fd, const void *data, uint64_t size, uint64_t offset, const char *what, struct fault *fault)
 {
@@ -136,7 +243,7 @@ int io_read_file(const char *path, size_t most, char **data, size_t *size, struc
 	int fd = io_open(path, O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0)
-		return fault_errno(fault, "cannot open '%s'", path);
+		return cannot_open(path, fault);
 	if (fstat(fd, &status))
 		code = fault_errno(fault, "cannot read '%s'", path);
 	else if (!S_ISREG(status.st_mode))
@@ -160,7 +267,7 @@ int io_read_file(const char *path, size_t most, char **data, size_t *size, struc
 
 int io_publish_by(const char *temporary, const char *path, const void *data, size_t size, struct fault *fault)
 {
-	int fd = io_open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+	int fd = io_open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
 	int code;
 
 	if (fd < 0)
@@ -208,9 +315,8 @@ static int make_folder(const char *path, struct fault *fault)
 	struct io_path above;
 	char *slash;
 
-	if (mkdir(path, 0777))
+	if (io_mkdir(path))
 		return errno == EEXIST ? 0 : fault_errno(fault, "cannot make folder '%s'", path);
-	crash_point("folder-made");
 	above = io_path("%s", path);
 	slash = strrchr(above.text, '/');
 	if (!slash)

@@ -17,6 +17,22 @@ struct io_path {
 /* A path from a format; one that is too long becomes one that names no file, so that the operation on it fails. */
 struct io_path io_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What is interrupted goes on. Files are their owner's alone, unless the umask lets others write: those who may write may read too. No symbolic link is followed at the end of a path, nor in the place of a
+ * checkpoint's folder: errno is ELOOP. */
+int io_open(const char *path, int flags);
+int io_mkdir(const char *path);
+int io_unlink(const char *path);
+DIR *io_opendir(const char *path);
+/* As the calls. A close that was interrupted has closed; an fsync that was has failed nothing yet. */
+int io_fsync(int fd);
+int io_close(int fd);
+/* Whether the checkpoint's folder that a file is said to be in is a link; errno says so. */
+bool io_leads_out(const char *path);
+/* Whether there is a file, or a link, of that name. */
+bool io_is_there(const char *path);
+/* Whether the folder itself, which is a checkpoint's, is a link. */
+bool io_is_link(const char *folder);
+
 /* Writes all at an offset; interrupted and short writes go on. */
 int io_write(int fd, const void *data, uint64_t size, uint64_t offset, const char *what, struct fault *fault);
 /* Reads exactly so many bytes; SEAMARK_E_DAMAGED if the file ends before. */
@@ -30,11 +46,6 @@ int io_publish_by(const char *temporary, const char *path, const void *data, siz
 int io_sync_folder(const char *path, struct fault *fault);
 /* Makes a folder with those above it. */
 int io_make_folders(const char *path, struct fault *fault);
-/* As the calls, but what is interrupted goes on. A close that was interrupted has closed; an fsync that was has failed nothing yet. */
-int io_open(const char *path, int flags);
-DIR *io_opendir(const char *path);
-int io_fsync(int fd);
-int io_close(int fd);
 /* Of memory that an open file is read to or written from past the page cache, with offsets and sizes in multiples of 4096; 0: that cannot be. */
 size_t io_direct_alignment(int fd);
 int64_t io_now_ns(void);

@@ -150,7 +150,7 @@ static int take_lock(struct store *store, double patience_s, struct fault *fault
 
 	if (code)
 		return code;
-	fd = io_open(path.text, O_RDWR | O_CREAT | O_NOFOLLOW);
+	fd = io_open(path.text, O_RDWR | O_CREAT);
 	if (fd < 0)
 		return fault_errno(fault, "cannot open '%s'", path.text);
 	crash_point("lock-file-open");
@@ -296,7 +296,7 @@ static int claim_life(struct store *store, struct fault *fault)
 
 	for (;; store->life++) {
 		struct io_path path = io_path("%s/" CLAIM "%" PRIu32, store->folder, store->life);
-		int fd = io_open(path.text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+		int fd = io_open(path.text, O_WRONLY | O_CREAT | O_EXCL);
 
 		crash_point("life-claimed");
 		if (fd < 0 && errno != EEXIST)

@@ -360,7 +360,7 @@ static int read_file(struct store_checkpoint *found, const char *folder, const c
 		return code;
 	code = manifest_decode(found, text, size, path.text, fault);
 	free(text);
-	found->pinned = !access(pinned.text, F_OK);
+	found->pinned = io_is_there(pinned.text);
 	return code;
 }
 

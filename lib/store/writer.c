@@ -113,7 +113,7 @@ static void look_for_stop(struct writer *writer)
 	writer->next_look_ns = now + LOOK_EVERY_NS;
 	clear_stop_file(writer);
 	path = io_path("%s/stop", writer->store->folder);
-	if (!access(path.text, F_OK) && !atomic_load(&writer->clear_stop))
+	if (io_is_there(path.text) && !atomic_load(&writer->clear_stop))
 		atomic_store(&writer->stop_seen, true);
 }
 
@@ -311,7 +311,7 @@ static int publish(struct writer *writer, const char *path, struct fault *fault)
 	/* Where locks are not believed another life may have begun meanwhile, and have removed what it took for leavings. */
 	if (!code)
 		code = see_no_other_life(writer, fault);
-	if (code && unlink(manifest.text))
+	if (code && io_unlink(manifest.text))
 		log_say(LOG_QUIET, "cannot take '%s' away again: %s: remove it, it may not survive a crash", manifest.text, strerror(errno));
 	if (code)
 		crash_point("manifest-taken-back");
@@ -323,7 +323,7 @@ static bool try_drop(struct writer *writer, uint64_t number)
 {
 	struct io_path path = catalogue_path(writer->store->folder, number, writer->store->life);
 	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path.text);
-	bool gone = !unlink(manifest.text) || errno == ENOENT;
+	bool gone = !io_unlink(manifest.text) || errno == ENOENT;
 
 	crash_point("attempt-undone");
 	gone = gone && (!rmdir(path.text) || errno == ENOENT);

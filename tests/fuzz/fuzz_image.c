@@ -93,7 +93,7 @@ static void seal_chunk(uint8_t *entry, const uint8_t *file, size_t size)
 {
 	uint64_t offset = fuzz_number(entry + 80, 8), stored = fuzz_number(entry + 24, 8);
 	uint64_t length = fuzz_number(entry + 16, 8), codec = fuzz_number(entry + 4, 4);
-	const uint8_t *content = file + offset;
+	const uint8_t *content = plain;
 	XXH128_hash_t hash;
 
 	if (offset > size || stored > size - offset)
@@ -101,8 +101,8 @@ static void seal_chunk(uint8_t *entry, const uint8_t *file, size_t size)
 	fuzz_put(entry + 32, XXH3_64bits(file + offset, stored), 8);
 	if (codec && length > FORMAT_CHUNK_SIZE)
 		return;
-	if (codec)
-		content = plain;
+	if (!codec)
+		content = file + offset;
 	if (codec == FORMAT_ZERO)
 		memset(plain, 0, length);
 	else if (codec && !codec_decode(coder, (enum format_codec)codec, plain, length, file + offset, stored))
