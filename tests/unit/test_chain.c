@@ -4,6 +4,7 @@
 
 #include "seamark_files.h"
 #include "store/format.h"
+#include "store/image_read.h"
 #include "store/manifest.h"
 #include "store/verify.h"
 #include "test_store_fixture.h"
@@ -771,6 +772,42 @@ static void a_parent_of_another_run_is_refused(void)
 	store_close_image(image);
 }
 
+/* Each word that a reference has of a chunk must be what the table there says. */
+static void a_reference_that_differs_in_anything_is_noticed(void)
+{
+	static struct store_checkpoint found;
+	struct store_image *image;
+	struct fixture fixture;
+	struct fault fault = FAULT_NONE;
+	struct format_chunk chunk;
+
+	fixture_begin(&fixture, folder, RANKS);
+	fixture_chain(&fixture, 8, NULL);
+	take(&fixture, 0);
+	take(&fixture, 0);
+	fixture_end(&fixture);
+	find(2, &found);
+	CU_ASSERT_EQUAL_FATAL(store_open_image(&image, &found, 0, &fault), 0);
+	chunk = image->index.chunks[0];
+	CU_ASSERT_TRUE_FATAL(chunk.elsewhere);
+	CU_ASSERT_EQUAL(parents_check(image->parents, &chunk, &fault), 0);
+	for (int i = 0; i < 9; i++) {
+		struct format_chunk other = chunk;
+
+		other.codec = (enum format_codec)(chunk.codec + (i == 0));
+		other.offset += i == 1 ? FORMAT_ALIGN : 0;
+		other.length -= i == 2;
+		other.stored -= i == 3;
+		other.checksum ^= i == 4;
+		other.content_hash[0] ^= i == 5;
+		other.content_hash[1] ^= i == 6;
+		other.place.chunk += i == 7;
+		other.place.rank += i == 8 ? 1 : 0; /* whose file is another group */
+		CU_ASSERT_EQUAL(parents_check(image->parents, &other, &fault), SEAMARK_E_DAMAGED);
+	}
+	store_close_image(image);
+}
+
 static void after_a_failure_of_the_folder_all_is_written(void)
 {
 	struct fixture fixture;
@@ -840,6 +877,7 @@ int main(void)
 		{ "a parent removed before the commit makes it void", a_parent_removed_before_the_commit_makes_it_void },
 		{ "damage in a parent is damage in its children", damage_in_a_parent_is_damage_in_its_children },
 		{ "a parent of another run is refused", a_parent_of_another_run_is_refused },
+		{ "a reference that differs in anything is noticed", a_reference_that_differs_in_anything_is_noticed },
 		{ "after a failure of the folder all is written", after_a_failure_of_the_folder_all_is_written },
 		{ "one that is moved by itself says what is missing", one_that_is_moved_by_itself_says_what_is_missing },
 		CU_TEST_INFO_NULL,
