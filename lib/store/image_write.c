@@ -7,24 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "base/crash.h"
 #include "base/list.h"
-
-/* Blocks from here on are written from where they are, if the disk can take them from there; smaller ones are gathered. */
-enum { LARGE = 1 << 20 };
+#include "store/blocks.h"
 
 /* What a checkpoint takes at least of the memory it is of, as far as we can say before. */
 enum { LEAST_PART = 16 };
-#define PAUSE_NS INT64_C(50000000)
-
-static int given_up(struct fault *fault)
-{
-	return fault_set(fault, SEAMARK_E_VOID, "the image was given up");
-}
 
 static int open_file(struct image_writer *writer, struct fault *fault)
 {
@@ -91,140 +82,6 @@ int image_begin(struct image_writer *writer, const char *folder, const struct st
 	return code ? code : ring_open(&writer->ring, writer->fd, writer->path.text, RING_DEPTH, fault);
 }
 
-/* --- on their way ------------------------------------------------------------------------------------------------- */
-
-static int wait_for_one(struct image_writer *writer, struct fault *fault)
-{
-	struct ring_piece done;
-	int code = ring_wait(writer->ring, &done, fault);
-
-	if (done.slot >= 0)
-		ring_give_slot(writer->ring, done.slot);
-	if (ring_tells(writer->ring))
-		choice_saw(&writer->way->choice, io_now_ns(), done.size, ring_bytes_under_way(writer->ring));
-	if (!code && !writer->go_on(writer->context))
-		code = given_up(fault);
-	return code;
-}
-
-/* Waits until what was written is within the rate. That is progress: the disk is well. */
-static int hold_back(struct image_writer *writer, size_t size, struct fault *fault)
-{
-	struct image_way *way = writer->way;
-	int64_t now = io_now_ns();
-
-	if (!way->rate)
-		return 0;
-	for (; now < way->free_ns; now = io_now_ns()) {
-		int64_t pause = way->free_ns - now < PAUSE_NS ? way->free_ns - now : PAUSE_NS;
-
-		nanosleep(&(struct timespec){ .tv_nsec = pause }, NULL);
-		if (!writer->go_on(writer->context))
-			return given_up(fault);
-	}
-	way->free_ns = now + (int64_t)((double)size * 1e9 / (double)way->rate);
-	return 0;
-}
-
-static int start(struct image_writer *writer, const void *data, size_t size, uint64_t offset, int slot, struct fault *fault)
-{
-	int code = hold_back(writer, size, fault);
-
-	while (!code && !ring_has_room(writer->ring))
-		code = wait_for_one(writer, fault);
-	if (code)
-		return code;
-	ring_start(writer->ring, &(struct ring_piece){
-		.write = true, .data = (uint8_t *)(uintptr_t)data, .size = size, .offset = offset, .slot = slot,
-	});
-	return 0;
-}
-
-/* Sends off what is gathered. */
-static int flush_slot(struct image_writer *writer, struct fault *fault)
-{
-	int slot = writer->slot, code;
-
-	if (!writer->filled)
-		return 0;
-	code = start(writer, ring_slot(writer->ring, slot), writer->filled, writer->offset - writer->filled, slot, fault);
-	if (!code) {
-		writer->slot = -1;
-		writer->filled = 0;
-	}
-	return code;
-}
-
-/* A slot with room for so much more. */
-static int need_slot(struct image_writer *writer, size_t size, struct fault *fault)
-{
-	int code = writer->filled + size > RING_SLOT_SIZE ? flush_slot(writer, fault) : 0;
-
-	while (!code && writer->slot < 0 && (writer->slot = ring_take_slot(writer->ring)) < 0)
-		code = wait_for_one(writer, fault);
-	return code;
-}
-
-int image_settle(struct image_writer *writer, struct fault *fault)
-{
-	int code = 0;
-
-	while (!code && ring_under_way(writer->ring))
-		code = wait_for_one(writer, fault);
-	return code;
-}
-
-/* Bytes to be written, at most a slot's size of them. */
-struct source {
-	const uint8_t *data;
-	size_t size;
-	bool stays;               /* until image_settle */
-	int slot;                 /* of the ring, at whose beginning they lie, and which is ours; -1: none */
-};
-
-/* From where they are, as far as that goes: how much of them, 0 if nothing. */
-static int send_off(struct image_writer *writer, struct source *source, size_t *sent, struct fault *fault)
-{
-	bool whole = source->slot >= 0;
-	size_t size = whole ? (size_t)format_padded(source->size) : source->size / FORMAT_ALIGN * FORMAT_ALIGN;
-	int code;
-
-	*sent = 0;
-	if (source->size < LARGE || !(whole || (source->stays && ring_fits(writer->ring, source->data, size, writer->offset))))
-		return 0;
-	code = flush_slot(writer, fault);
-	if (whole)
-		memset(ring_slot(writer->ring, source->slot) + source->size, 0, size - source->size);
-	if (!code)
-		code = start(writer, source->data, size, writer->offset, source->slot, fault);
-	if (code)
-		return code;
-	source->slot = -1;
-	writer->offset += size;
-	*sent = whole ? source->size : size;
-	return 0;
-}
-
-/* Appends a block and its padding. */
-static int put_block(struct image_writer *writer, struct source *source, struct fault *fault)
-{
-	size_t sent, rest, padded;
-	int code = send_off(writer, source, &sent, fault);
-
-	rest = source->size - sent;
-	padded = (size_t)format_padded(rest);
-	if (!code && rest)
-		code = need_slot(writer, padded, fault);
-	if (code || !rest)
-		return code;
-	uint8_t *to = ring_slot(writer->ring, writer->slot) + writer->filled;
-	memcpy(to, source->data + sent, rest);
-	memset(to + rest, 0, padded - rest);
-	writer->filled += padded;
-	writer->offset += padded;
-	return 0;
-}
-
 /* --- regions ------------------------------------------------------------------------------------------------------ */
 
 /* A new line in the table of chunks, of the last region. */
@@ -276,7 +133,7 @@ static int put_unchanged(struct image_writer *writer, const struct format_chunk 
 	if (!chunk)
 		return SEAMARK_E_MEMORY;
 	refer(writer, chunk, unchanged);
-	return writer->go_on(writer->context) ? 0 : given_up(fault);
+	return writer->go_on(writer->context) ? 0 : image_given_up(fault);
 }
 
 static struct choice_moment moment_now(const struct image_writer *writer)
@@ -289,7 +146,7 @@ static struct choice_moment moment_now(const struct image_writer *writer)
 }
 
 /* Codes a chunk into the slot that is being filled. False: it is better written as it is. */
-static bool encode(struct image_writer *writer, const struct source *source, struct format_chunk *chunk, enum format_codec how, size_t room)
+static bool encode(struct image_writer *writer, const struct block_source *source, struct format_chunk *chunk, enum format_codec how, size_t room)
 {
 	struct image_way *way = writer->way;
 	uint8_t *to = ring_slot(writer->ring, writer->slot) + writer->filled;
@@ -310,7 +167,7 @@ static bool encode(struct image_writer *writer, const struct source *source, str
 }
 
 /* Chooses how to code a chunk, and does so if it is worth it: chunk->codec is then not plain. */
-static int try_to_code(struct image_writer *writer, const struct source *source, struct format_chunk *chunk, struct fault *fault)
+static int try_to_code(struct image_writer *writer, const struct block_source *source, struct format_chunk *chunk, struct fault *fault)
 {
 	struct image_way *way = writer->way;
 	struct choice_moment moment = moment_now(writer);
@@ -325,7 +182,7 @@ static int try_to_code(struct image_writer *writer, const struct source *source,
 	/* Somewhat more, as it is an estimate. */
 	estimate += estimate / 8 + 2 * FORMAT_ALIGN;
 	if (how != FORMAT_PLAIN)
-		code = need_slot(writer, estimate < most ? estimate : most, fault);
+		code = blocks_need_slot(writer, estimate < most ? estimate : most, fault);
 	if (how == FORMAT_PLAIN || code)
 		return code;
 	if (most > RING_SLOT_SIZE - writer->filled)
@@ -335,19 +192,19 @@ static int try_to_code(struct image_writer *writer, const struct source *source,
 	choice_took(&way->choice, how, (double)(io_now_ns() - coding) * 1e-9);
 	way->coding_s += (double)(io_now_ns() - begun) * 1e-9;
 	/* The disk shall not wait for a full slot. */
-	return !ring_under_way(writer->ring) && writer->filled >= LARGE ? flush_slot(writer, fault) : 0;
+	return !ring_under_way(writer->ring) && writer->filled >= BLOCKS_LARGE ? blocks_flush(writer, fault) : 0;
 }
 
-static int put_plain(struct image_writer *writer, struct source *source, struct format_chunk *chunk, struct fault *fault)
+static int put_plain(struct image_writer *writer, struct block_source *source, struct format_chunk *chunk, struct fault *fault)
 {
 	chunk->stored = source->size;
 	/* Of more than 240 bytes the one is the lower half of the other. */
 	chunk->checksum = source->size > 240 ? chunk->content_hash[0] : XXH3_64bits(source->data, source->size);
 	chunk->offset = writer->offset;
-	return put_block(writer, source, fault);
+	return blocks_put(writer, source, fault);
 }
 
-static void hash_content(struct format_chunk *chunk, const struct source *source)
+static void hash_content(struct format_chunk *chunk, const struct block_source *source)
 {
 	XXH128_hash_t hash = XXH3_128bits(source->data, source->size);
 
@@ -355,17 +212,7 @@ static void hash_content(struct format_chunk *chunk, const struct source *source
 	chunk->content_hash[1] = hash.high64;
 }
 
-/* What has come back, so that what is under way is under way. */
-static int collect(struct image_writer *writer, struct fault *fault)
-{
-	int code = 0;
-
-	while (!code && ring_has_done(writer->ring))
-		code = wait_for_one(writer, fault);
-	return code;
-}
-
-static int put_chunk(struct image_writer *writer, struct source *source, uint64_t logical, struct fault *fault)
+static int put_chunk(struct image_writer *writer, struct block_source *source, uint64_t logical, struct fault *fault)
 {
 	bool protected = writer->index.regions[writer->index.region_count - 1].kind == FORMAT_PROTECTED;
 	struct format_chunk *chunk = add_chunk(writer, logical, source->size, fault);
@@ -379,14 +226,14 @@ static int put_chunk(struct image_writer *writer, struct source *source, uint64_
 		chunk->codec = FORMAT_ZERO;
 		chunk->checksum = XXH3_64bits(NULL, 0);
 		writer->way->chunks[FORMAT_ZERO]++;
-		return writer->go_on(writer->context) ? 0 : given_up(fault);
+		return writer->go_on(writer->context) ? 0 : image_given_up(fault);
 	}
 	known = writer->known && protected ? chain_find(writer->known, writer->identity.number, source->size, chunk->content_hash) : NULL;
 	if (known) {
 		refer(writer, chunk, known);
-		return writer->go_on(writer->context) ? 0 : given_up(fault);
+		return writer->go_on(writer->context) ? 0 : image_given_up(fault);
 	}
-	code = collect(writer, fault);
+	code = blocks_collect(writer, fault);
 	if (!code)
 		code = try_to_code(writer, source, chunk, fault);
 	if (!code && chunk->codec == FORMAT_PLAIN)
@@ -396,7 +243,7 @@ static int put_chunk(struct image_writer *writer, struct source *source, uint64_
 }
 
 /* Where the chunk is, or where it has been read to. */
-static int fetch(struct image_writer *writer, const struct store_region *put, uint64_t logical, struct source *source, struct fault *fault)
+static int fetch(struct image_writer *writer, const struct store_region *put, uint64_t logical, struct block_source *source, struct fault *fault)
 {
 	int code = 0;
 
@@ -407,7 +254,7 @@ static int fetch(struct image_writer *writer, const struct store_region *put, ui
 		return 0;
 	/* One at most is being filled, and one is ours: the others come back. */
 	while (!code && (source->slot = ring_take_slot(writer->ring)) < 0)
-		code = wait_for_one(writer, fault);
+		code = blocks_wait(writer, fault);
 	if (code)
 		return code;
 	code = put->read(put->context, source->data, ring_slot(writer->ring, source->slot), source->size, fault);
@@ -417,7 +264,7 @@ static int fetch(struct image_writer *writer, const struct store_region *put, ui
 
 static int put_region_chunk(struct image_writer *writer, const struct store_region *put, uint64_t logical, struct fault *fault)
 {
-	struct source source = { .size = FORMAT_CHUNK_SIZE };
+	struct block_source source = { .size = FORMAT_CHUNK_SIZE };
 	const struct format_chunk *unchanged;
 	int code;
 
@@ -487,11 +334,11 @@ static int put_index(struct image_writer *writer, struct format_rank *rank, stru
 	};
 	code = 0;
 	for (size_t at = 0; !code && at < out.size; at += RING_SLOT_SIZE)
-		code = put_block(writer, &(struct source){
+		code = blocks_put(writer, &(struct block_source){
 			.data = out.data + at, .size = out.size - at < RING_SLOT_SIZE ? out.size - at : RING_SLOT_SIZE, .slot = -1,
 		}, fault);
 	bytes_free(&out);
-	return code ? code : flush_slot(writer, fault);
+	return code ? code : blocks_flush(writer, fault);
 }
 
 /* A failed fsync is final: the kernel may have dropped the pages, and asked again would say that all is well. */
@@ -506,7 +353,7 @@ static int make_durable(struct image_writer *writer, struct fault *fault)
 	if (io_fsync(fd))
 		code = fault_errno(fault, "cannot make '%s' durable", writer->path.text);
 	else if (!writer->go_on(writer->context))
-		code = given_up(fault);
+		code = image_given_up(fault);
 	if (code)
 		return code;
 	crash_point("image-synced");
@@ -518,13 +365,13 @@ static int make_durable(struct image_writer *writer, struct fault *fault)
 
 static int put_header(struct image_writer *writer, const struct format_header *header, struct fault *fault)
 {
-	int code = need_slot(writer, FORMAT_HEADER_SIZE, fault), slot = writer->slot;
+	int code = blocks_need_slot(writer, FORMAT_HEADER_SIZE, fault), slot = writer->slot;
 
 	if (code)
 		return code;
 	format_put_header(ring_slot(writer->ring, slot), header);
 	writer->slot = -1;
-	code = start(writer, ring_slot(writer->ring, slot), FORMAT_HEADER_SIZE, 0, slot, fault);
+	code = blocks_start(writer, ring_slot(writer->ring, slot), FORMAT_HEADER_SIZE, 0, slot, fault);
 	return code ? code : image_settle(writer, fault);
 }
 
