@@ -103,7 +103,7 @@ enum format_codec choice_of(struct choice *choice, const struct choice_moment *m
 		return FORMAT_PLAIN;
 	best = best_of(choice, moment, codec, data, size, estimate);
 	choice->in_vain = best == FORMAT_PLAIN ? choice->in_vain + 1 : 0;
-	choice->skip = choice->in_vain < SKIP_MOST ? choice->in_vain / 2 : SKIP_MOST;
+	choice->skip = choice->in_vain < 4 ? (1U << choice->in_vain) - 1 : SKIP_MOST;
 	return best;
 }
 
