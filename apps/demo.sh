@@ -58,7 +58,7 @@ checksum() {
 preset=${1:-release}
 say "What is needed"
 sh "$top/cmake/packages.sh" build-essential cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhwloc-dev \
-	libjansson-dev libxxhash-dev liburing-dev liblz4-dev libzstd-dev $([ "$preset" != mpich ] || echo mpich libmpich-dev) || fail "packages are missing"
+	libjansson-dev libxxhash-dev liburing-dev liblz4-dev libzstd-dev libhdf5-dev $([ "$preset" != mpich ] || echo mpich libmpich-dev) || fail "packages are missing"
 build=$top/build/demo-$preset
 folder=$(mktemp -d) || exit 1
 echo "Building Seamark, heat and the command seamark in $build"
