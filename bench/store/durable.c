@@ -94,6 +94,7 @@ static int write_one(const char *folder, size_t bytes, const char *content)
 	struct store *store = open_store(folder, identity.run, &identity.life, &identity.number);
 	uint64_t *data = memory_of(bytes);
 	fill(data, bytes, content);
+	store_set_read_back(store, settings.read_back);
 	store_set_way(store, settings.codec, settings.rate);
 	check(store_start_writer(store, NULL, NULL, &fault), "writer", &fault);
 	double begun = now_s();

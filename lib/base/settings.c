@@ -500,15 +500,25 @@ static bool read_log(struct settings *settings, const char *value)
 	return true;
 }
 
-static bool read_off(struct settings *settings, const char *value)
+static bool switch_of(const char *value, bool *on)
 {
 	static const char *const choices[] = { "0", "1", "no", "yes", "false", "true", NULL };
 	int choice = choice_of(value, choices);
 
 	if (choice < 0)
 		return false;
-	settings->off = choice % 2;
+	*on = choice % 2;
 	return true;
+}
+
+static bool read_off(struct settings *settings, const char *value)
+{
+	return switch_of(value, &settings->off);
+}
+
+static bool read_read_back(struct settings *settings, const char *value)
+{
+	return switch_of(value, &settings->read_back);
 }
 
 /* --- the table ---------------------------------------------------------------------------------------------- */
@@ -524,6 +534,8 @@ static const struct settings_row rows[] = {
 	  "How often a checkpoint is taken by itself.", read_every },
 	{ "SEAMARK_KEEP", "number", "1 to 1000000000, or all", "2",
 	  "How many committed checkpoints stay; an older one goes only after a newer one is committed.", read_keep },
+	{ "SEAMARK_READ_BACK", "switch", "1, yes or true; 0, no or false", "0",
+	  "Whether each image is read from the disk again and checked before its checkpoint is committed, and older ones go.", read_read_back },
 	{ "SEAMARK_FULL_EVERY", "number", "1 to 64", "8",
 	  "Of so many checkpoints one, at least, holds all its bytes; the others hold what the one before does not have. 1: each holds all.",
 	  read_full_every },

@@ -17,6 +17,7 @@ struct settings {
 	int64_t every_steps;       /* SEAMARK_EVERY in steps; 0: not by steps */
 	int64_t every_ns;          /* SEAMARK_EVERY as a time; 0: not by the clock */
 	uint64_t keep;             /* SEAMARK_KEEP; 0: all */
+	bool read_back;            /* SEAMARK_READ_BACK */
 	uint32_t full_every;       /* SEAMARK_FULL_EVERY, default 8; 1: each */
 	char restart[4096];        /* SEAMARK_RESTART: "newest", "none", a number, or a path */
 	int64_t timeout_ns;        /* SEAMARK_TIMEOUT, default 10min */

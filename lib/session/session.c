@@ -112,6 +112,7 @@ static int open_rooms(struct fault *fault)
 	}
 	if (code < 0)
 		return code;
+	store_set_read_back(inside.store, inside.settings.read_back);
 	store_set_full_every(inside.store, inside.settings.full_every);
 	inside.world = comms_index(MPI_COMM_WORLD);
 	uint64_t seed = mix64_pair((uint64_t)getpid(), (uint64_t)drive_now_ns());

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -37,6 +38,14 @@ static bool is_full(int error)
 	return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
+static uint64_t space_left(int fd)
+{
+	struct statvfs status;
+
+	/* Some file systems do not know. */
+	return fstatvfs(fd, &status) || !status.f_blocks ? UINT64_MAX : (uint64_t)status.f_bavail * status.f_frsize;
+}
+
 /* 0, or the errno of a disk that has not so much left. A file system that cannot reserve is none the worse. */
 static int reserve_bytes(struct image_writer *writer, uint64_t content)
 {
@@ -46,6 +55,8 @@ static int reserve_bytes(struct image_writer *writer, uint64_t content)
 	crash_point("image-space-reserved");
 	if (!error)
 		writer->reserved = size;
+	else if (!is_full(error) && space_left(writer->fd) < size)
+		error = ENOSPC;
 	return is_full(error) ? error : 0;
 }
 
@@ -54,14 +65,16 @@ static int reserve_bytes(struct image_writer *writer, uint64_t content)
 static int reserve(struct image_writer *writer, struct fault *fault)
 {
 	bool certain = writer->way->choice.wanted == CODEC_NONE && !writer->known;
+	uint64_t least = certain ? writer->expected : writer->known ? 0 : writer->expected / LEAST_PART;
 	int error = reserve_bytes(writer, writer->expected);
 
 	if (error && !certain)
-		error = reserve_bytes(writer, writer->known ? 0 : writer->expected / LEAST_PART);
+		error = reserve_bytes(writer, least);
 	if (!error)
 		return 0;
 	errno = error;
-	return fault_errno(fault, "cannot reserve space for '%s'", writer->path.text);
+	return fault_errno(fault, "cannot reserve space for '%s', which takes at least %.1f MiB where %.1f MiB are free (a smaller SEAMARK_KEEP, or a SEAMARK_DIR on "
+			   "another disk, would help)", writer->path.text, (double)least / 1048576, (double)space_left(writer->fd) / 1048576);
 }
 
 int image_begin(struct image_writer *writer, const char *folder, const struct store_identity *identity, struct fault *fault)

@@ -19,6 +19,7 @@ struct store {
 	uint8_t run[16];
 	uint32_t life;           /* 0: not known yet */
 	int lock;                /* the locked file; -1: not held */
+	bool read_back;          /* images are checked on the disk before they count */
 	struct writer *writer;   /* null: not started */
 	enum settings_codec codec;
 	uint64_t rate;

@@ -149,6 +149,8 @@ struct store_image; /* an image open for reading */
 
 /* --- increments: a chunk whose content (length and XXH3-128) is in the checkpoint before is not written again ------- */
 
+/* Before the first image: whether an image is read again and checked when it is on the disk, before it counts as durable. */
+void store_set_read_back(struct store *store, bool on);
 /* Every rank, before its first image, alike: of so many committed checkpoints one holds all its chunks. 1 (as without this call): each does. */
 void store_set_full_every(struct store *store, uint32_t every);
 /* Every rank, before its first image: the checkpoint that was restored, whose chunks the next may refer to. */

@@ -17,6 +17,7 @@
 #include "store/image_write.h"
 #include "store/internal.h"
 #include "store/manifest.h"
+#include "store/read_back.h"
 
 enum { DROPS_MAX = 64, END_PATIENCE_S = 10 };
 #define LOOK_EVERY_NS INT64_C(1000000000)
@@ -236,6 +237,11 @@ static void run_finish(struct image *image)
 	atomic_store(&image->progress_ns, io_now_ns());
 	image->store->writer->busy_ns += io_now_ns() - begun_ns;
 	learn(image->store->writer, &image->file);
+	if (image->store->read_back && read_back(&image->file, &image->fault)) {
+		chain_drop(chain);
+		image_failed(image);
+		return;
+	}
 	image_discard(&image->file, false);
 	crash_point("image-durable");
 	atomic_store(&image->state, STORE_DURABLE);
@@ -323,12 +329,14 @@ static bool try_drop(struct writer *writer, uint64_t number)
 {
 	struct io_path path = catalogue_path(writer->store->folder, number, writer->store->life);
 	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path.text);
+	/* In a folder that is away, and may come back, nothing is known to be gone. */
+	bool here = !access(writer->store->folder, F_OK);
 	bool gone = !io_unlink(manifest.text) || errno == ENOENT;
 
 	crash_point("attempt-undone");
 	gone = gone && (!rmdir(path.text) || errno == ENOENT);
 	crash_point("attempt-dropped");
-	return gone;
+	return gone && here && !access(writer->store->folder, F_OK);
 }
 
 /* Other ranks may not have removed their files yet; the next life removes what is left in the end. */
@@ -744,6 +752,11 @@ enum store_state store_commit_state(struct store *store, struct fault *fault)
 	if (state == STORE_FAILED && fault)
 		*fault = store->writer->commit_fault;
 	return state;
+}
+
+void store_set_read_back(struct store *store, bool on)
+{
+	store->read_back = on;
 }
 
 void store_set_full_every(struct store *store, uint32_t every)

@@ -50,7 +50,7 @@ static void every_row_can_read_its_own_default_and_has_words(void)
 	size_t count;
 	const struct settings_row *rows = settings_table(&count);
 
-	CU_ASSERT_EQUAL(count, 17);
+	CU_ASSERT_EQUAL(count, 18);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
 		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
@@ -105,6 +105,9 @@ static void values_that_can_be_are_taken(void)
 	CU_ASSERT_EQUAL(settings.full_every, 8);
 	CU_ASSERT_EQUAL(load("SEAMARK_FULL_EVERY=64", NULL), 0);
 	CU_ASSERT_EQUAL(settings.full_every, 64);
+	CU_ASSERT_FALSE(settings.read_back);
+	CU_ASSERT_EQUAL(load("SEAMARK_READ_BACK=yes", NULL), 0);
+	CU_ASSERT_TRUE(settings.read_back);
 	CU_ASSERT_EQUAL(load("SEAMARK_KEEP=all", NULL), 0);
 	CU_ASSERT_EQUAL(settings.keep, 0);
 	CU_ASSERT_EQUAL(load("SEAMARK_KEEP=1", NULL), 0);

@@ -4,6 +4,7 @@
  * as the fault is over the next checkpoint is committed. Interrupted and short calls fail nothing. */
 #include <CUnit/Basic.h>
 #include <pthread.h>
+#include <sys/statvfs.h>
 
 #include "../fault/calls.h"
 #include "../fault/uring.h"
@@ -56,8 +57,23 @@ static bool meets(const struct call *call)
 	return n == plan.at || (plan.lasts && n > plan.at);
 }
 
+/* A file system that cannot reserve, and says how much it has. */
+static bool without_reserving;
+static atomic_int writes_to_images;
+
+int fstatvfs(int fd, struct statvfs *status)
+{
+	(void)fd;
+	*status = (struct statvfs){ .f_blocks = 1000, .f_frsize = 4096, .f_bavail = without_reserving ? 2 : 900 };
+	return 0;
+}
+
 static long call_begin(const struct call *call)
 {
+	if (call->kind == CALL_WRITE && strstr(call->path, ".smk"))
+		atomic_fetch_add(&writes_to_images, 1);
+	if (call->kind == CALL_RESERVE && without_reserving)
+		return -EOPNOTSUPP;
 	if (!meets(call))
 		return 0;
 	switch (plan.way) {
@@ -80,10 +96,30 @@ static long call_begin(const struct call *call)
 	return 0;
 }
 
+/* A disk that says that all is well, and has another byte. */
+static off_t damage_at = -1, damaged_size;
+
+static void damage(const char *path)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+	struct stat status;
+	uint8_t byte = 0;
+
+	if (fd < 0 || syscall(SYS_fstat, fd, &status) || syscall(SYS_pread64, fd, &byte, 1, damage_at) != 1)
+		byte = 0;
+	damaged_size = status.st_size;
+	byte ^= 4;
+	if (damage_at < damaged_size && syscall(SYS_pwrite64, fd, &byte, 1, damage_at) != 1)
+		fixture_stop(path, NULL);
+	syscall(SYS_close, fd);
+	damage_at = -1;
+}
+
 static void call_end(const struct call *call, long result)
 {
-	(void)call;
 	(void)result;
+	if (damage_at >= 0 && call->kind == CALL_SYNC && strstr(call->path, "rank-00001"))
+		damage(call->path);
 }
 
 static bool with_ring;
@@ -268,6 +304,9 @@ static bool meet_in_attempt(bool must_go_on)
 		world_wait_for_retention(&fixture);
 	spared = false;
 	met = disarm();
+	/* What is still to be taken away may go while we look. */
+	if (!good)
+		world_wait_for_retention(&fixture);
 	if (met && !good && must_go_on)
 		complain("void", fault.text);
 	if (!good)
@@ -494,6 +533,77 @@ static void an_attempt_by_io_uring_meets_each_error(void)
 	over();
 }
 
+static void too_little_space_is_noticed_before_writing(void)
+{
+	struct fixture fixture;
+	struct fault fault = FAULT_NONE;
+
+	make_folder(&fixture);
+	/* How much an increment takes is not known before: of one that holds all it is. */
+	take_for_sure(&fixture, 0);
+	take_for_sure(&fixture, 0);
+	without_reserving = true;
+	atomic_store(&writes_to_images, 0);
+	CU_ASSERT_FALSE(world_take(&fixture, 1, &fault));
+	CU_ASSERT_EQUAL(fault.code, SEAMARK_E_SPACE);
+	CU_ASSERT_EQUAL(atomic_load(&writes_to_images), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "where 0.0 MiB are free (a smaller SEAMARK_KEEP"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "No space left on device"));
+	check_folder(fixture.stores[0], true);
+	without_reserving = false;
+	take_for_sure(&fixture, 1);
+	check_folder(fixture.stores[0], true);
+	world_close(&fixture);
+	over();
+}
+
+/* Each image is read again before it counts. */
+static void an_image_is_read_back(void)
+{
+	world_read_back = true;
+	at_each_call(meet_in_attempt, WAY_FAIL, EIO, false, false);
+	with_ring = true;
+	at_each_call(meet_in_attempt, WAY_FAIL, EINTR, false, true);
+	if (deep)
+		at_each_call(meet_in_attempt, WAY_FAIL, EIO, false, false);
+	with_ring = false;
+	world_read_back = false;
+	over();
+}
+
+/* Bytes everywhere that a reader would refuse. */
+static void what_the_disk_changed_is_not_committed(void)
+{
+	unsigned found = 0, harmless = 0;
+
+	world_read_back = true;
+	damaged_size = 1;
+	for (off_t offset = 0; offset < damaged_size; offset += deep ? 61 : 307) {
+		static struct store_checkpoint newest;
+		struct fixture fixture;
+		struct fault fault = FAULT_NONE, unused = FAULT_NONE;
+		bool good;
+
+		make_folder(&fixture);
+		plan.at = (int)offset;
+		damage_at = offset;
+		good = world_take(&fixture, 1, &fault);
+		damage_at = -1;
+		note(fixture.next - 1, good);
+		if (!good && (fault.code != SEAMARK_E_DAMAGED || !strstr(fault.text, "rank-00001.smk")))
+			complain("the reason is not the damage", fault.text);
+		if (store_newest(fixture.stores[0], UINT64_MAX, &newest, &unused) || !world_comes_back(&newest, &unused))
+			complain("damage was committed", unused.text);
+		good ? harmless++ : found++;
+		take_for_sure(&fixture, 1);
+		world_close(&fixture);
+		trials++;
+	}
+	world_read_back = false;
+	CU_ASSERT_TRUE(found > harmless / 8 && found > 10);
+	over();
+}
+
 static void begin(void)
 {
 	struct fixture warm;
@@ -524,6 +634,9 @@ int main(int argc, char **argv)
 		{ "a restart meets each error", a_restart_meets_each_error },
 		{ "a call that hangs holds up nobody", a_call_that_hangs_holds_up_nobody },
 		{ "an attempt by io_uring meets each error", an_attempt_by_io_uring_meets_each_error },
+		{ "too little space is noticed before writing", too_little_space_is_noticed_before_writing },
+		{ "an image is read back", an_image_is_read_back },
+		{ "what the disk changed is not committed", what_the_disk_changed_is_not_committed },
 		{ "the folder goes away and comes back", the_folder_goes_away_and_comes_back },
 		CU_TEST_INFO_NULL,
 	};

@@ -10,7 +10,7 @@
 enum { WORLD_RANKS = 2, WORLD_STILL = 60000, WORLD_MOVING = 5000, WORLD_FULL_EVERY = 3 };
 
 static struct fixture_world world;
-static bool world_begun[WORLD_RANKS];
+static bool world_begun[WORLD_RANKS], world_read_back;
 static uint8_t world_still[WORLD_RANKS][WORLD_STILL], world_moving[WORLD_RANKS][WORLD_MOVING];
 
 static inline void world_fill(uint8_t *data, size_t size, uint64_t seed)
@@ -123,6 +123,7 @@ static inline int world_open(struct fixture *fixture, const char *folder, struct
 	for (uint32_t rank = 0; rank < WORLD_RANKS; rank++) {
 		store_set_life(fixture->stores[rank], fixture->run, fixture->life);
 		store_set_full_every(fixture->stores[rank], WORLD_FULL_EVERY);
+		store_set_read_back(fixture->stores[rank], world_read_back);
 	}
 	return 0;
 }
