@@ -1,152 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/settings.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/values.h"
+
 #define PREFIX "SEAMARK_"
 
-#define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S (1000 * NS_PER_MS)
-#define NS_PER_MIN (60 * NS_PER_S)
-#define NS_PER_H (60 * NS_PER_MIN)
-
-/* Far below what overflows when it is added to a clock, a step or a number. */
-#define LONGEST_NS (87600 * NS_PER_H)
-#define MOST_STEPS INT64_C(1000000000000000)
+#define BLANKS " \t"
 #define MOST_KEPT UINT64_C(1000000000)
 #define LARGEST_SIZE (UINT64_C(1) << 60)
 #define MOST_CHAINED 64 /* as many as a manifest can name */
 /* Bytes a second. */
 #define SLOWEST UINT64_C(100000)
 #define FASTEST UINT64_C(1000000000000)
-
-/* --- words and numbers; the C library's own follow the program's locale ------------------------------------- */
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static char small_letter(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* The value without the blanks around it, in small letters. */
-static bool word_of(const char *value, char *word, size_t room)
-{
-	size_t size;
-
-	while (is_blank(*value))
-		value++;
-	size = strlen(value);
-	while (size && is_blank(value[size - 1]))
-		size--;
-	if (!size || size >= room)
-		return false;
-	for (size_t i = 0; i < size; i++)
-		word[i] = small_letter(value[i]);
-	word[size] = 0;
-	return true;
-}
-
-/* Takes digits; false if there are none, or the number is over `most`. */
-static bool take_number(const char **at, uint64_t most, uint64_t *number)
-{
-	uint64_t value = 0;
-
-	if (!is_digit(**at))
-		return false;
-	for (; is_digit(**at); (*at)++) {
-		uint64_t digit = (uint64_t)(**at - '0');
-
-		if (digit > most || value > (most - digit) / 10)
-			return false;
-		value = value * 10 + digit;
-	}
-	*number = value;
-	return true;
-}
-
-static bool number_of(const char *word, uint64_t most, uint64_t *number)
-{
-	return take_number(&word, most, number) && !*word;
-}
-
-static int64_t unit_ns(const char *unit)
-{
-	static const struct { const char *name; int64_t ns; } units[] = {
-		{ "ms", NS_PER_MS }, { "s", NS_PER_S }, { "min", NS_PER_MIN }, { "h", NS_PER_H },
-	};
-
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-		if (!strcmp(unit, units[i].name))
-			return units[i].ns;
-	return 0;
-}
-
-/* "30s", "1.5 h": exact, as far as nanoseconds go. Zero needs no unit. */
-static bool time_of(const char *word, int64_t *ns)
-{
-	const char *decimals = "";
-	uint64_t whole;
-	int64_t unit, value;
-
-	if (!take_number(&word, LONGEST_NS, &whole))
-		return false;
-	if (*word == '.') {
-		decimals = ++word;
-		while (is_digit(*word))
-			word++;
-		if (word == decimals)
-			return false;
-	}
-	while (is_blank(*word))
-		word++;
-	unit = !*word && !whole && !*decimals ? NS_PER_S : unit_ns(word);
-	if (!unit || (int64_t)whole > LONGEST_NS / unit)
-		return false;
-	value = (int64_t)whole * unit;
-	for (; is_digit(*decimals); decimals++) {
-		unit /= 10;
-		value += (*decimals - '0') * unit;
-	}
-	if (value > LONGEST_NS)
-		return false;
-	*ns = value;
-	return true;
-}
-
-static bool time_value(const char *value, int64_t least, int64_t *ns)
-{
-	char word[64];
-	int64_t parsed;
-
-	if (!word_of(value, word, sizeof word) || !time_of(word, &parsed) || parsed < least)
-		return false;
-	*ns = parsed;
-	return true;
-}
-
-/* The index of the word in a null-ended list, or -1. */
-static int choice_of(const char *value, const char *const *choices)
-{
-	char word[64];
-
-	if (!word_of(value, word, sizeof word))
-		return -1;
-	for (int i = 0; choices[i]; i++)
-		if (!strcmp(word, choices[i]))
-			return i;
-	return -1;
-}
 
 /* --- one reader for each kind ------------------------------------------------------------------------------- */
 
@@ -163,28 +31,14 @@ static bool read_dir(struct settings *settings, const char *value)
 	return path_value(value, settings->dir, sizeof settings->dir);
 }
 
-static bool steps_of(const char *word, int64_t *steps)
-{
-	uint64_t number;
-
-	if (!take_number(&word, MOST_STEPS, &number) || !number)
-		return false;
-	while (is_blank(*word))
-		word++;
-	if (strcmp(word, "steps") && strcmp(word, "step"))
-		return false;
-	*steps = (int64_t)number;
-	return true;
-}
-
 static bool read_every(struct settings *settings, const char *value)
 {
 	char word[64];
 	int64_t steps = 0, ns = 0;
 
-	if (!word_of(value, word, sizeof word))
+	if (!values_word(value, word, sizeof word))
 		return false;
-	if (strcmp(word, "none") && !steps_of(word, &steps) && !(time_of(word, &ns) && ns > 0))
+	if (strcmp(word, "none") && !values_count(word, "step", &steps) && !(values_time(word, &ns) && ns > 0))
 		return false;
 	settings->every_steps = steps;
 	settings->every_ns = ns;
@@ -196,9 +50,9 @@ static bool read_keep(struct settings *settings, const char *value)
 	char word[64];
 	uint64_t number = 0;
 
-	if (!word_of(value, word, sizeof word))
+	if (!values_word(value, word, sizeof word))
 		return false;
-	if (strcmp(word, "all") && !(number_of(word, MOST_KEPT, &number) && number))
+	if (strcmp(word, "all") && !(values_number(word, MOST_KEPT, &number) && number))
 		return false;
 	settings->keep = number;
 	return true;
@@ -209,7 +63,7 @@ static bool read_full_every(struct settings *settings, const char *value)
 	char word[64];
 	uint64_t number;
 
-	if (!word_of(value, word, sizeof word) || !number_of(word, MOST_CHAINED, &number) || !number)
+	if (!values_word(value, word, sizeof word) || !values_number(word, MOST_CHAINED, &number) || !number)
 		return false;
 	settings->full_every = (uint32_t)number;
 	return true;
@@ -223,11 +77,22 @@ static bool read_restart(struct settings *settings, const char *value)
 
 	if (strchr(value, '/'))
 		return path_value(value, settings->restart, sizeof settings->restart);
-	if (!word_of(value, word, sizeof word))
+	if (!values_word(value, word, sizeof word))
 		return false;
-	if (strcmp(word, "newest") && strcmp(word, "none") && !number_of(word, INT64_MAX, &number))
+	if (strcmp(word, "newest") && strcmp(word, "none") && !values_number(word, INT64_MAX, &number))
 		return false;
 	strcpy(settings->restart, word);
+	return true;
+}
+
+static bool time_value(const char *value, int64_t least, int64_t *ns)
+{
+	char word[64];
+	int64_t parsed;
+
+	if (!values_word(value, word, sizeof word) || !values_time(word, &parsed) || parsed < least)
+		return false;
+	*ns = parsed;
 	return true;
 }
 
@@ -241,20 +106,6 @@ static bool read_drain(struct settings *settings, const char *value)
 	return time_value(value, 0, &settings->drain_ns);
 }
 
-static bool calls_of(const char *word, int64_t *calls)
-{
-	uint64_t number;
-
-	if (!take_number(&word, MOST_STEPS, &number) || !number)
-		return false;
-	while (is_blank(*word))
-		word++;
-	if (strcmp(word, "calls") && strcmp(word, "call"))
-		return false;
-	*calls = (int64_t)number;
-	return true;
-}
-
 /* "5ms", "200 calls", each with or without " seed 17" behind it. */
 static bool read_drill(struct settings *settings, const char *value)
 {
@@ -264,22 +115,22 @@ static bool read_drill(struct settings *settings, const char *value)
 	bool seeded = false;
 	char *seed;
 
-	if (!word_of(value, word, sizeof word))
+	if (!values_word(value, word, sizeof word))
 		return false;
 	seed = strstr(word, "seed");
 	if (seed) {
 		char *end = seed;
 
 		seeded = true;
-		for (seed += strlen("seed"); is_blank(*seed); seed++)
-			;
-		if (!number_of(seed, UINT64_MAX, &number))
+		seed += strlen("seed");
+		seed += strspn(seed, BLANKS);
+		if (!values_number(seed, UINT64_MAX, &number))
 			return false;
-		while (end > word && is_blank(end[-1]))
+		while (end > word && strchr(BLANKS, end[-1]))
 			end--;
 		*end = 0;
 	}
-	if ((strcmp(word, "none") || seeded) && !calls_of(word, &calls) && !(time_of(word, &ns) && ns > 0))
+	if ((strcmp(word, "none") || seeded) && !values_count(word, "call", &calls) && !(values_time(word, &ns) && ns > 0))
 		return false;
 	settings->drill_calls = calls;
 	settings->drill_ns = ns;
@@ -291,7 +142,7 @@ static bool read_drill(struct settings *settings, const char *value)
 static bool read_markers(struct settings *settings, const char *value)
 {
 	static const char *const choices[] = { "auto", "all", "busy", NULL };
-	int choice = choice_of(value, choices);
+	int choice = values_choice(value, choices);
 
 	if (choice < 0)
 		return false;
@@ -302,7 +153,7 @@ static bool read_markers(struct settings *settings, const char *value)
 static bool read_capture(struct settings *settings, const char *value)
 {
 	static const char *const choices[] = { "auto", "copy", "changes", "fork", "hold", NULL };
-	int choice = choice_of(value, choices);
+	int choice = values_choice(value, choices);
 
 	if (choice < 0)
 		return false;
@@ -311,93 +162,18 @@ static bool read_capture(struct settings *settings, const char *value)
 	return true;
 }
 
-/* "512 MiB": whole units. */
-static bool size_of(const char *word, uint64_t *bytes)
-{
-	static const struct { const char *name; uint64_t bytes; } units[] = {
-		{ "kib", UINT64_C(1) << 10 }, { "mib", UINT64_C(1) << 20 }, { "gib", UINT64_C(1) << 30 }, { "tib", UINT64_C(1) << 40 },
-		{ "kb", 1000 }, { "mb", 1000000 }, { "gb", 1000000000 }, { "tb", UINT64_C(1000000000000) },
-	};
-	uint64_t number;
-
-	if (!take_number(&word, LARGEST_SIZE, &number))
-		return false;
-	while (is_blank(*word))
-		word++;
-	*bytes = number;
-	if (!*word)
-		return !number; /* of what? */
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-		if (!strcmp(word, units[i].name)) {
-			*bytes = number * units[i].bytes;
-			return number <= LARGEST_SIZE / units[i].bytes;
-		}
-	return false;
-}
-
-static bool percent_of(const char *word, uint64_t *percent)
-{
-	uint64_t number;
-
-	if (!take_number(&word, 100, &number) || !number)
-		return false;
-	while (is_blank(*word))
-		word++;
-	if (strcmp(word, "%"))
-		return false;
-	*percent = number;
-	return true;
-}
-
 static bool read_memory(struct settings *settings, const char *value)
 {
 	char word[64];
 	uint64_t bytes = UINT64_MAX, percent = 0;
 
-	if (!word_of(value, word, sizeof word))
+	if (!values_word(value, word, sizeof word))
 		return false;
-	if (strcmp(word, "free") && !percent_of(word, &percent) && !size_of(word, &bytes))
+	if (strcmp(word, "free") && !values_percent(word, &percent) && !values_size(word, "", LARGEST_SIZE, &bytes))
 		return false;
 	settings->memory = bytes;
 	settings->memory_percent = percent;
 	return true;
-}
-
-/* After a signal that tells of a fault, the program cannot go on; KILL and STOP have no handler; those between the named ones
- * and SIGRTMIN are the C library's. */
-static bool signal_allowed(int number)
-{
-	static const int refused[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
-
-	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
-		if (number == refused[i])
-			return false;
-	return number >= 1 && number <= SIGRTMAX && (number <= 31 || number >= SIGRTMIN);
-}
-
-static bool signal_of(const char *word, int *number)
-{
-	static const struct { const char *name; int number; } names[] = {
-		{ "usr1", SIGUSR1 }, { "usr2", SIGUSR2 }, { "term", SIGTERM }, { "int", SIGINT },     { "hup", SIGHUP },
-		{ "quit", SIGQUIT }, { "alrm", SIGALRM }, { "cont", SIGCONT }, { "tstp", SIGTSTP },   { "urg", SIGURG },
-		{ "xcpu", SIGXCPU }, { "xfsz", SIGXFSZ }, { "io", SIGIO },     { "winch", SIGWINCH }, { "pwr", SIGPWR },
-		{ "prof", SIGPROF }, { "vtalrm", SIGVTALRM }, { "pipe", SIGPIPE }, { "chld", SIGCHLD },
-		{ "ttin", SIGTTIN }, { "ttou", SIGTTOU },
-	};
-	uint64_t value;
-
-	if (number_of(word, INT32_MAX, &value)) {
-		*number = (int)value;
-		return signal_allowed(*number);
-	}
-	if (!strncmp(word, "sig", 3))
-		word += 3;
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (!strcmp(word, names[i].name)) {
-			*number = names[i].number;
-			return true;
-		}
-	return false;
 }
 
 static bool signal_value(const char *value, int *number)
@@ -405,9 +181,9 @@ static bool signal_value(const char *value, int *number)
 	char word[64];
 	int parsed = 0;
 
-	if (!word_of(value, word, sizeof word))
+	if (!values_word(value, word, sizeof word))
 		return false;
-	if (strcmp(word, "none") && !signal_of(word, &parsed))
+	if (strcmp(word, "none") && !values_signal(word, &parsed))
 		return false;
 	*number = parsed;
 	return true;
@@ -427,53 +203,11 @@ static bool read_codec(struct settings *settings, const char *value)
 {
 	static const char *const choices[] = { "auto", "none", "lz4", "zstd", NULL };
 	static const enum settings_codec codecs[] = { CODEC_AUTO, CODEC_NONE, CODEC_LZ4, CODEC_ZSTD };
-	int choice = choice_of(value, choices);
+	int choice = values_choice(value, choices);
 
 	if (choice < 0)
 		return false;
 	settings->codec = codecs[choice];
-	return true;
-}
-
-static uint64_t unit_bytes(const char *unit)
-{
-	static const struct { const char *name; uint64_t bytes; } units[] = {
-		{ "kb/s", 1000 }, { "mb/s", 1000000 }, { "gb/s", 1000000000 },
-		{ "kib/s", 1 << 10 }, { "mib/s", 1 << 20 }, { "gib/s", 1 << 30 },
-	};
-
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-		if (!strcmp(unit, units[i].name))
-			return units[i].bytes;
-	return 0;
-}
-
-/* "200 MB/s", "1.5GiB/s". */
-static bool rate_of(const char *word, uint64_t *rate)
-{
-	const char *decimals = "";
-	uint64_t whole, unit, value;
-
-	if (!take_number(&word, FASTEST, &whole))
-		return false;
-	if (*word == '.') {
-		decimals = ++word;
-		while (is_digit(*word))
-			word++;
-		if (word == decimals)
-			return false;
-	}
-	while (is_blank(*word))
-		word++;
-	unit = unit_bytes(word);
-	if (!unit || whole > FASTEST / unit)
-		return false;
-	value = whole * unit;
-	for (uint64_t part = 10; is_digit(*decimals) && part <= 1000000000; decimals++, part *= 10)
-		value += (uint64_t)(*decimals - '0') * unit / part;
-	if (value < SLOWEST || value > FASTEST)
-		return false;
-	*rate = value;
 	return true;
 }
 
@@ -482,7 +216,7 @@ static bool read_rate(struct settings *settings, const char *value)
 	char word[64];
 	uint64_t rate = 0;
 
-	if (!word_of(value, word, sizeof word) || (strcmp(word, "none") && !rate_of(word, &rate)))
+	if (!values_word(value, word, sizeof word) || (strcmp(word, "none") && !(values_size(word, "/s", FASTEST, &rate) && rate >= SLOWEST)))
 		return false;
 	settings->rate = rate;
 	return true;
@@ -492,7 +226,7 @@ static bool read_log(struct settings *settings, const char *value)
 {
 	static const char *const choices[] = { "quiet", "notice", "info", "debug", NULL };
 	static const enum log_level levels[] = { LOG_QUIET, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
-	int choice = choice_of(value, choices);
+	int choice = values_choice(value, choices);
 
 	if (choice < 0)
 		return false;
@@ -503,7 +237,7 @@ static bool read_log(struct settings *settings, const char *value)
 static bool switch_of(const char *value, bool *on)
 {
 	static const char *const choices[] = { "0", "1", "no", "yes", "false", "true", NULL };
-	int choice = choice_of(value, choices);
+	int choice = values_choice(value, choices);
 
 	if (choice < 0)
 		return false;
@@ -558,7 +292,7 @@ static const struct settings_row rows[] = {
 	  "How the state is taken at the cut: by a copy, by a copy of what has changed, by a child process, or by holding the program until it is written.",
 	  read_capture },
 	{ "SEAMARK_MEMORY", "size or share",
-	  "a whole number with KiB, MiB, GiB, TiB, KB, MB, GB or TB, up to 2^60 bytes; 0; 1% to 100% of the machine's memory; or free", "free",
+	  "a number, decimals allowed, with KiB, MiB, GiB, TiB, KB, MB, GB or TB, up to 2^60 bytes; 0; 1% to 100% of the machine's memory; or free", "free",
 	  "How much memory a rank may take for copies of its state; free: what is not in use.", read_memory },
 	{ "SEAMARK_CODEC", "word", "auto, none, lz4 or zstd", "auto",
 	  "How what is written is compressed; auto compresses only while a checkpoint is on the disk sooner by it.", read_codec },

@@ -84,7 +84,7 @@ static void memory_is_a_size_a_share_or_what_is_free(void)
 	static const struct { const char *value; uint64_t bytes, percent; } cases[] = {
 		{ "512 MiB", UINT64_C(512) << 20, 0 }, { "4gib", UINT64_C(4) << 30, 0 }, { "1 TiB", UINT64_C(1) << 40, 0 },
 		{ "64 KiB", 64 << 10, 0 }, { "3 KB", 3000, 0 }, { "2 MB", 2000000, 0 }, { "2GB", UINT64_C(2000000000), 0 },
-		{ "1 TB", UINT64_C(1000000000000), 0 }, { "0", 0, 0 }, { "0 MiB", 0, 0 }, { "25%", UINT64_MAX, 25 },
+		{ "1 TB", UINT64_C(1000000000000), 0 }, { "1.5 GiB", UINT64_C(3) << 29, 0 }, { "0.5 kB", 500, 0 }, { "0", 0, 0 }, { "0 MiB", 0, 0 }, { "25%", UINT64_MAX, 25 },
 		{ " 100 % ", UINT64_MAX, 100 }, { "1%", UINT64_MAX, 1 }, { "Free", UINT64_MAX, 0 }, { "1048576 TiB", UINT64_C(1) << 60, 0 },
 	};
 
@@ -213,7 +213,7 @@ static void what_cannot_be_is_refused_with_name_value_and_range(void)
 		"SEAMARK_DRAIN=-1s", "SEAMARK_DRAIN=1", "SEAMARK_DRAIN=0.0", "SEAMARK_DRILL=0", "SEAMARK_DRILL=0 calls",
 		"SEAMARK_DRILL=200", "SEAMARK_DRILL=5ms seed", "SEAMARK_DRILL=seed 5", "SEAMARK_DRILL=none seed 5", "SEAMARK_DRILL=5ms seed 1 2",
 		"SEAMARK_DRILL=200 steps", "SEAMARK_MARKERS=some", "SEAMARK_CAPTURE=spoon", "SEAMARK_CAPTURE=1", "SEAMARK_MEMORY=12", "SEAMARK_MEMORY=0%",
-		"SEAMARK_MEMORY=101%", "SEAMARK_MEMORY=1.5GiB", "SEAMARK_MEMORY=1048577 TiB", "SEAMARK_MEMORY=-1 MiB", "SEAMARK_MEMORY=all", "SEAMARK_SIGNAL=KILL",
+		"SEAMARK_MEMORY=101%", "SEAMARK_MEMORY=1.GiB", "SEAMARK_MEMORY=1048577 TiB", "SEAMARK_MEMORY=-1 MiB", "SEAMARK_MEMORY=all", "SEAMARK_SIGNAL=KILL",
 		"SEAMARK_SIGNAL=SIGSTOP", "SEAMARK_SIGNAL=9", "SEAMARK_SIGNAL=19", "SEAMARK_SIGNAL=0", "SEAMARK_SIGNAL=SEGV",
 		"SEAMARK_SIGNAL=11", "SEAMARK_SIGNAL=32", "SEAMARK_SIGNAL=65", "SEAMARK_SIGNAL=-10",
 		"SEAMARK_SIGNAL=4294967306", "SEAMARK_SIGNAL=USR3", "SEAMARK_SIGNAL=SIG", "SEAMARK_STOP_SIGNAL=kill",
