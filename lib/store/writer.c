@@ -13,13 +13,14 @@
 #include "base/log.h"
 #include "store/catalogue.h"
 #include "store/chain.h"
+#include "store/commit.h"
 #include "store/image_read.h"
 #include "store/image_write.h"
 #include "store/internal.h"
 #include "store/manifest.h"
 #include "store/read_back.h"
 
-enum { DROPS_MAX = 64, END_PATIENCE_S = 10 };
+enum { END_PATIENCE_S = 10 };
 #define LOOK_EVERY_NS INT64_C(1000000000)
 
 struct job {
@@ -70,13 +71,7 @@ struct writer {
 	struct image *image;       /* the program's thread alone */
 
 	struct job commit_job;
-	struct store_commit commit;
-	uint64_t keep;
-	_Atomic int commit_state;
-	struct fault commit_fault;
-
-	uint64_t drops[DROPS_MAX]; /* attempts whose folders were not empty; the thread's alone */
-	size_t drop_count;
+	struct commit commit;
 
 	struct image_way way;      /* how images are written; the thread's alone */
 	bool told_way;
@@ -257,123 +252,6 @@ static void run_discard(struct image *image)
 	atomic_store(&image->state, STORE_IDLE);
 }
 
-/* --- the commit, in the thread ------------------------------------------------------------------------------------- */
-
-/* The manifest's text. The caller frees it. */
-static int compose(struct writer *writer, char **text, struct fault *fault)
-{
-	const struct store_commit *commit = &writer->commit;
-	struct store_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
-	int code = 0;
-
-	*text = NULL;
-	if (checkpoint) {
-		*checkpoint = (struct store_checkpoint){
-			.identity = commit->identity, .number = commit->identity.number, .life = commit->identity.life, .ranks = commit->identity.ranks,
-			.step = commit->identity.step, .table_sum = commit->table_sum, .messages = commit->messages,
-			.message_bytes = commit->message_bytes, .bytes = commit->bytes, .referred = commit->referred, .held_s = commit->held_s,
-			.taken_ns = commit->requested_ns, .locator_count = 1,
-			.locators = { { .ranks = commit->identity.ranks, .ranks_each = 1, .pattern = "rank-*.smk" } },
-		};
-		if (!chain_name_parents(&writer->chain, writer->store->folder, commit->parents, checkpoint))
-			code = fault_set(fault, SEAMARK_E_DAMAGED, "an older checkpoint, in which parts of this one lie, has been removed from '%s'",
-					 writer->store->folder);
-		else
-			*text = manifest_text(checkpoint);
-	}
-	free(checkpoint);
-	return code || *text ? code : fault_set(fault, SEAMARK_E_MEMORY, "no memory for the manifest");
-}
-
-static int see_no_other_life(const struct writer *writer, struct fault *fault)
-{
-	return lives_is_newest(writer->store) ? 0 : fault_set(fault, SEAMARK_E_BUSY, "a newer life of this run uses folder '%s': this one commits nothing any "
-							     "more", writer->store->folder);
-}
-
-static int publish(struct writer *writer, const char *path, struct fault *fault)
-{
-	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path);
-	char *text;
-	int code;
-
-	code = see_no_other_life(writer, fault);
-	if (code)
-		return code;
-	/* The attempt's folder itself must be there after a crash, before its manifest says that it is whole. */
-	code = io_sync_folder(writer->store->folder, fault);
-	if (code)
-		return code;
-	crash_point("manifest-to-write");
-	code = compose(writer, &text, fault);
-	if (code)
-		return code;
-	code = io_publish(manifest.text, text, strlen(text), fault);
-	free(text);
-	if (code)
-		return code;
-	crash_point("manifest-in-place");
-	code = io_sync_folder(path, fault);
-	/* Where locks are not believed another life may have begun meanwhile, and have removed what it took for leavings. */
-	if (!code)
-		code = see_no_other_life(writer, fault);
-	if (code && io_unlink(manifest.text))
-		log_say(LOG_QUIET, "cannot take '%s' away again: %s: remove it, it may not survive a crash", manifest.text, strerror(errno));
-	if (code)
-		crash_point("manifest-taken-back");
-	return code;
-}
-
-/* The manifest of a commit that failed may be there, if the disk did not let it be taken away then: nothing else may come before it goes. */
-static bool try_drop(struct writer *writer, uint64_t number)
-{
-	struct io_path path = catalogue_path(writer->store->folder, number, writer->store->life);
-	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path.text);
-	/* In a folder that is away, and may come back, nothing is known to be gone. */
-	bool here = !access(writer->store->folder, F_OK);
-	bool gone = !io_unlink(manifest.text) || errno == ENOENT;
-
-	crash_point("attempt-undone");
-	gone = gone && (!rmdir(path.text) || errno == ENOENT);
-	crash_point("attempt-dropped");
-	return gone && here && !access(writer->store->folder, F_OK);
-}
-
-/* Other ranks may not have removed their files yet; the next life removes what is left in the end. */
-static void run_drop(struct writer *writer, uint64_t number)
-{
-	if (!try_drop(writer, number) && writer->drop_count < DROPS_MAX)
-		writer->drops[writer->drop_count++] = number;
-}
-
-static void retry_drops(struct writer *writer)
-{
-	size_t left = 0;
-
-	for (size_t i = 0; i < writer->drop_count; i++)
-		if (!try_drop(writer, writer->drops[i]))
-			writer->drops[left++] = writer->drops[i];
-	writer->drop_count = left;
-}
-
-static void run_commit(struct writer *writer)
-{
-	struct io_path path = catalogue_path(writer->store->folder, writer->commit.identity.number, writer->commit.identity.life);
-	uint64_t keep = writer->keep;
-	int code;
-
-	crash_point("commit-to-begin");
-	code = publish(writer, path.text, &writer->commit_fault);
-	crash_point("commit-over");
-	/* From here on the next commit may be asked for, and nothing of this one is read any more. */
-	atomic_store(&writer->commit_state, code ? STORE_FAILED : STORE_DURABLE);
-	retry_drops(writer);
-	crash_point("retention-to-begin");
-	if (!code)
-		retention_retire(writer->store->folder, keep);
-	crash_point("retention-over");
-}
-
 /* --- the queue ----------------------------------------------------------------------------------------------------- */
 
 static void put_job(struct writer *writer, struct job *job)
@@ -418,10 +296,10 @@ static void run_job(struct writer *writer, struct job *job)
 		run_discard(image);
 		break;
 	case JOB_COMMIT:
-		run_commit(writer);
+		commit_run(&writer->commit);
 		break;
 	case JOB_DROP:
-		run_drop(writer, job->outcome.number);
+		commit_drop(&writer->commit, job->outcome.number);
 		free(job);
 		break;
 	case JOB_SETTLE:
@@ -517,6 +395,8 @@ int store_start_writer(struct store *store, void (*place)(void *context), void *
 	if (!writer)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the writer's thread");
 	writer->store = store;
+	writer->commit.store = store;
+	writer->commit.chain = &writer->chain;
 	writer->way.choice.wanted = store->codec;
 	writer->way.rate = store->rate;
 	writer->place = place;
@@ -734,23 +614,23 @@ int store_begin_commit(struct store *store, const struct store_commit *commit, u
 {
 	struct writer *writer = store->writer;
 
-	if (!writer || store->lock < 0 || atomic_load(&writer->commit_state) == STORE_WORKING)
+	if (!writer || store->lock < 0 || atomic_load(&writer->commit.state) == STORE_WORKING)
 		return fault_set(fault, SEAMARK_E_ORDER, "a commit is begun by rank 0, in its life, and one at a time");
-	writer->commit = *commit;
-	writer->keep = keep;
-	writer->commit_fault = FAULT_NONE;
+	writer->commit.of = *commit;
+	writer->commit.keep = keep;
+	writer->commit.fault = FAULT_NONE;
 	writer->commit_job = (struct job){ .kind = JOB_COMMIT };
-	atomic_store(&writer->commit_state, STORE_WORKING);
+	atomic_store(&writer->commit.state, STORE_WORKING);
 	put_job(writer, &writer->commit_job);
 	return 0;
 }
 
 enum store_state store_commit_state(struct store *store, struct fault *fault)
 {
-	enum store_state state = store->writer ? (enum store_state)atomic_load(&store->writer->commit_state) : STORE_IDLE;
+	enum store_state state = store->writer ? (enum store_state)atomic_load(&store->writer->commit.state) : STORE_IDLE;
 
 	if (state == STORE_FAILED && fault)
-		*fault = store->writer->commit_fault;
+		*fault = store->writer->commit.fault;
 	return state;
 }
 
