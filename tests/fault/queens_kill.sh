@@ -34,7 +34,8 @@ for wanted in $list; do
 	[ "$status" -eq 0 ] || fail "the undisturbed run ended with $status"
 	now_ms
 	took=$((now - start))
-	while [ "$run" -lt "$runs" ]; do
+	# A kill may come before the first checkpoint: until one came after it, in reason.
+	while [ "$run" -lt "$runs" ] || { [ "$resumed" -eq 0 ] && [ "$run" -lt $((runs + 6)) ]; }; do
 		run=$((run + 1))
 		export SEAMARK_DIR="$PWD/checkpoints"
 		rm -rf "$SEAMARK_DIR"
