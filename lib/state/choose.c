@@ -204,24 +204,24 @@ static bool hold_all(struct state *state)
 static void tell(struct state *state, uint64_t missing, bool held)
 {
 	struct limits_memory memory = limits_memory("");
-	char bound[80] = "", left[80];
+	double needed = (double)missing / 1048576, left = (double)memory.left / 1048576, whole = (double)memory.whole / 1048576;
+	char bound[400] = "";
 	bool *told = held ? &state->told : &state->told_fork;
 
 	if (!missing || *told)
 		return;
 	if (state->config.memory != UINT64_MAX)
 		snprintf(bound, sizeof bound, ", SEAMARK_MEMORY allows %.1f MiB", (double)state->config.memory / 1048576);
-	snprintf(left, sizeof left, "%.1f MiB of %.1f MiB free%s", (double)memory.left / 1048576, (double)memory.whole / 1048576, bound);
 	*told = true;
 	if (held)
 		log_say(LOG_NOTICE,
-			"no memory for a copy of the state: %.1f MiB needed, %s; until there is, the program is held while its checkpoints are "
-			"written: fewer ranks on a node%s would avoid it",
-			(double)missing / 1048576, left, bound[0] ? " or more of SEAMARK_MEMORY" :
+			"no memory for a copy of the state: %.1f MiB needed, %.1f MiB of %.1f MiB free%s; until there is, the program is held while "
+			"its checkpoints are written: fewer ranks on a node%s would avoid it",
+			needed, left, whole, bound, bound[0] ? " or more of SEAMARK_MEMORY" :
 			state->config.way == STATE_AUTO ? "" : " or SEAMARK_CAPTURE=auto");
 	else
-		log_say(LOG_NOTICE, "no memory for a copy of the state: %.1f MiB needed, %s; a child process holds it while it is written",
-			(double)missing / 1048576, left);
+		log_say(LOG_NOTICE, "no memory for a copy of the state: %.1f MiB needed, %.1f MiB of %.1f MiB free%s; a child process holds it while it is written",
+			needed, left, whole, bound);
 }
 
 /* The child of the last capture, when nobody reads it any more. */

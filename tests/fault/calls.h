@@ -51,11 +51,11 @@ static long call_begin(const struct call *call);
 static void call_end(const struct call *call, long result);
 
 static char calls_root[256];
-static atomic_bool calls_memory;
+__attribute__((unused)) static atomic_bool calls_memory;
 static bool calls_locks_lie;         /* everybody gets each */
 static char *calls_paths[CALLS_FDS]; /* of open files below the root; these strings are never freed while a call may use them */
 static atomic_long calls_open_files;
-static atomic_long calls_blocks;     /* of memory that is not freed */
+__attribute__((unused)) static atomic_long calls_blocks; /* of memory that is not freed */
 
 static bool calls_below(const char *path)
 {
@@ -314,7 +314,7 @@ CALLS_SHOWN DIR *opendir(const char *path)
 {
 	static DIR *(*real)(const char *);
 	struct call call = { .kind = CALL_OPENDIR, .path = path };
-	DIR *opened;
+	DIR *opened = NULL;
 
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "opendir");

@@ -275,7 +275,7 @@ static void many_small_regions(void)
 {
 	enum { MOST = 5 };
 	struct fixture fixture;
-	static char names[MOST][16];
+	static char names[MOST][32];
 
 	fixture_begin(&fixture, folder, RANKS);
 	fixture_chain(&fixture, 8, NULL);
