@@ -59,5 +59,5 @@ fi
 build mpich
 run mpich -L '^mpich$' -LE '^deep$'
 build asan
-run asan -L '^(unit|asan)$' -LE '^deep$'
+run asan -L '^(unit|asan)$' -LE '^(deep|plain)$'
 finish
