@@ -3,21 +3,9 @@
 #include <hdf5.h>
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "usual.h"
-
-struct names { char new[4096], now[4096], before[4096]; };
-
-static struct names names_of(const struct work *work)
-{
-	struct names names;
-	snprintf(names.new, sizeof names.new, "%s/state.new.h5", work->folder);
-	snprintf(names.now, sizeof names.now, "%s/state.h5", work->folder);
-	snprintf(names.before, sizeof names.before, "%s/state.before.h5", work->folder);
-	return names;
-}
 
 static hid_t sure(hid_t id, const char *name)
 {
@@ -68,7 +56,7 @@ static hid_t open_file(const char *name, int write)
 
 static void hdf5_at_step(struct work *work, int due)
 {
-	struct names names = names_of(work);
+	struct names names = names_of(work, "state.h5");
 	if (!due)
 		return;
 	hid_t file = open_file(names.new, 1);
@@ -78,19 +66,12 @@ static void hdf5_at_step(struct work *work, int due)
 	int fd = open(names.new, O_RDWR);
 	if (fd < 0 || fsync(fd) || close(fd))
 		give_up("cannot make durable", names.new);
-	MPI_Barrier(MPI_COMM_WORLD);
-	if (work->rank == 0) {
-		rename(names.now, names.before);
-		int folder = open(work->folder, O_RDONLY | O_DIRECTORY);
-		if (rename(names.new, names.now) || folder < 0 || fsync(folder) || close(folder))
-			give_up("cannot rename", names.new);
-	}
-	MPI_Barrier(MPI_COMM_WORLD);
+	put_in_place(work, &names);
 }
 
 static void hdf5_restart(struct work *work)
 {
-	struct names names = names_of(work);
+	struct names names = names_of(work, "state.h5");
 	hid_t file = open_file(names.now, 0);
 	transfer(work, file, 0, names.now);
 	H5Fclose(file);

@@ -5,6 +5,7 @@
  *     mpirun -n N usual restart WAY MIB FOLDER               reads the newest one back
  *
  * WAY: none, files (barrier, a file per rank, fsync), mpiio (collective, one file), hdf5 (parallel, one file), seamark. A line of numbers is printed; usual.sh makes the table. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -28,6 +29,27 @@ void check(int code, const char *what, const char *name)
 {
 	if (code != MPI_SUCCESS)
 		give_up(what, name);
+}
+
+struct names names_of(const struct work *work, const char *base)
+{
+	struct names names;
+	snprintf(names.new, sizeof names.new, "%s/new.%s", work->folder, base);
+	snprintf(names.now, sizeof names.now, "%s/%s", work->folder, base);
+	snprintf(names.before, sizeof names.before, "%s/before.%s", work->folder, base);
+	return names;
+}
+
+void put_in_place(const struct work *work, const struct names *names)
+{
+	MPI_Barrier(MPI_COMM_WORLD);
+	if (work->rank == 0) {
+		rename(names->now, names->before);
+		int folder = open(work->folder, O_RDONLY | O_DIRECTORY);
+		if (rename(names->new, names->now) || folder < 0 || fsync(folder) || close(folder))
+			give_up("cannot rename", names->new);
+	}
+	MPI_Barrier(MPI_COMM_WORLD);
 }
 
 static void no_checkpoint(struct work *work, int due)

@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Collective MPI-IO to one shared file: the step, and the ranks' grids one after the other. */
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include "usual.h"
-
-struct names { char new[4096], now[4096], before[4096]; };
-
-static struct names names_of(const struct work *work)
-{
-	struct names names;
-	snprintf(names.new, sizeof names.new, "%s/shared.new", work->folder);
-	snprintf(names.now, sizeof names.now, "%s/shared.now", work->folder);
-	snprintf(names.before, sizeof names.before, "%s/shared.before", work->folder);
-	return names;
-}
 
 enum { HEADER = 4096, PIECE = 1 << 24 }; /* doubles a call: its count is an int */
 
@@ -26,7 +11,7 @@ static MPI_Offset place_of(const struct work *work, size_t at)
 
 static void mpiio_at_step(struct work *work, int due)
 {
-	struct names names = names_of(work);
+	struct names names = names_of(work, "shared");
 	MPI_File file;
 	if (!due)
 		return;
@@ -41,18 +26,12 @@ static void mpiio_at_step(struct work *work, int due)
 	}
 	check(MPI_File_sync(file), "cannot make durable", names.new);
 	check(MPI_File_close(&file), "cannot close", names.new);
-	if (work->rank == 0) {
-		rename(names.now, names.before);
-		int folder = open(work->folder, O_RDONLY | O_DIRECTORY);
-		if (rename(names.new, names.now) || folder < 0 || fsync(folder) || close(folder))
-			give_up("cannot rename", names.new);
-	}
-	MPI_Barrier(MPI_COMM_WORLD);
+	put_in_place(work, &names);
 }
 
 static void mpiio_restart(struct work *work)
 {
-	struct names names = names_of(work);
+	struct names names = names_of(work, "shared");
 	MPI_File file;
 	check(MPI_File_open(MPI_COMM_WORLD, names.now, MPI_MODE_RDONLY, MPI_INFO_NULL, &file), "cannot open", names.now);
 	check(MPI_File_read_at_all(file, 0, &work->step, 1, MPI_INT64_T, MPI_STATUS_IGNORE), "cannot read", names.now);

@@ -27,6 +27,12 @@ struct way {
 	void (*restart)(struct work *work);
 };
 
+/* Three names of a file that all ranks write together: while it is written, the newest whole one, and the one before. */
+struct names { char new[4096], now[4096], before[4096]; };
+struct names names_of(const struct work *work, const char *base);
+/* Collective: what is written and durable becomes the newest. */
+void put_in_place(const struct work *work, const struct names *names);
+
 extern const struct way way_none, way_files, way_mpiio, way_hdf5, way_seamark;
 
 /* Says what failed, and ends all ranks. */

@@ -7,6 +7,7 @@
 
 #include "base/mix.h"
 #include "store/choice.h"
+#include "suites.h"
 
 enum { CHUNK = 4 << 20, MIB = 1 << 20 };
 
@@ -284,13 +285,6 @@ int main(void)
 		{ "choice", begin, end, NULL, NULL, choices },
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned failures;
 
-	if (CU_initialize_registry() || CU_register_suites(suites))
-		return 2;
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures ? 1 : 0;
+	return suites_run(suites);
 }

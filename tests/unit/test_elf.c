@@ -13,6 +13,7 @@
 
 #include "base/elf.h"
 #include "base/mix.h"
+#include "suites.h"
 
 enum { ROUNDS = 4000 };
 
@@ -353,16 +354,9 @@ int main(void)
 	};
 	CU_SuiteInfo suites[] = { { "elf", NULL, NULL, NULL, NULL, tests }, CU_SUITE_INFO_NULL };
 	const char *seed = getenv("TEST_SEED");
-	unsigned failures;
 
 	state = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
 	printf("TEST_SEED=%llu\n", (unsigned long long)state);
 	fflush(stdout);
-	if (CU_initialize_registry() || CU_register_suites(suites))
-		return 2;
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failures ? 1 : 0;
+	return suites_run(suites);
 }

@@ -6,6 +6,7 @@
 
 #include "base/shape.h"
 #include "seamark.h"
+#include "suites.h"
 
 static const char *check(uint32_t type, uint32_t dimensions, const struct shape_extent *extents, uint64_t *bytes)
 {
@@ -119,13 +120,6 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = { { "shape", NULL, NULL, NULL, NULL, tests }, CU_SUITE_INFO_NULL };
-	unsigned failures;
 
-	if (CU_initialize_registry() || CU_register_suites(suites))
-		return 2;
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures ? 1 : 0;
+	return suites_run(suites);
 }

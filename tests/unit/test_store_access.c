@@ -5,6 +5,7 @@
 #include <glob.h>
 
 #include "seamark_files.h"
+#include "suites.h"
 #include "test_store_fixture.h"
 
 static char folder[256], outside[300];
@@ -291,13 +292,6 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = { { "access", NULL, NULL, begin, end, tests }, CU_SUITE_INFO_NULL };
-	unsigned failures;
 
-	if (CU_initialize_registry() || CU_register_suites(suites))
-		return 2;
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures ? 1 : 0;
+	return suites_run(suites);
 }

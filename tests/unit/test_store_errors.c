@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/statvfs.h>
 
+#include "suites.h"
 #include "../fault/calls.h"
 #include "../fault/uring.h"
 #include "test_world.h"
@@ -641,14 +642,7 @@ int main(int argc, char **argv)
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = { { "store: each call, each error", NULL, NULL, begin, end, tests }, CU_SUITE_INFO_NULL };
-	unsigned failures;
 
 	deep = argc > 1 && !strcmp(argv[1], "deep");
-	if (CU_initialize_registry() || CU_register_suites(suites))
-		return 2;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures ? 1 : 0;
+	return suites_run(suites);
 }

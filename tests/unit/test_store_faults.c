@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "suites.h"
 #include "../fault/uring.h"
 #include "store/verify.h"
 #include "test_store_fixture.h"
@@ -285,13 +286,6 @@ int main(void)
 		{ "store: faults, without io_uring", NULL, NULL, begin_without_ring, end, tests },
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned failures;
 
-	if (CU_initialize_registry() || CU_register_suites(suites))
-		return 2;
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures ? 1 : 0;
+	return suites_run(suites);
 }

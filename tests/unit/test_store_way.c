@@ -4,6 +4,7 @@
 #include <CUnit/Basic.h>
 #include <sys/mman.h>
 
+#include "suites.h"
 #include "../fault/uring.h"
 #include "store/format.h"
 #include "store/ring.h"
@@ -356,13 +357,6 @@ int main(void)
 		{ "store: way, without io_uring", begin_without_ring, end, NULL, NULL, tests },
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned failures;
 
-	if (CU_initialize_registry() || CU_register_suites(suites))
-		return 2;
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures ? 1 : 0;
+	return suites_run(suites);
 }

@@ -5,6 +5,7 @@
 #include <CUnit/Basic.h>
 #include <pthread.h>
 
+#include "suites.h"
 #include "../fault/calls.h"
 #include "../fault/uring.h"
 #include "test_world.h"
@@ -194,13 +195,6 @@ int main(void)
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = { { "two runs on one folder", NULL, NULL, begin, end, tests }, CU_SUITE_INFO_NULL };
-	unsigned failures;
 
-	if (CU_initialize_registry() || CU_register_suites(suites))
-		return 2;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures ? 1 : 0;
+	return suites_run(suites);
 }
