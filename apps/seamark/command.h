@@ -39,6 +39,11 @@ struct command_option {
 	int *flag;
 };
 
+/* Rows that many have. */
+#define COMMAND_DIR(given) { "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", given, NULL }
+#define COMMAND_JSON(json) { "json", NULL, "as JSON", NULL, json }
+#define COMMAND_OPTIONS_END { NULL, NULL, NULL, NULL, NULL }
+
 struct command_usage {
 	const char *synopsis;   /* after "seamark " */
 	const char *description;

@@ -34,9 +34,9 @@ int command_compact(int argc, char **argv)
 	const char *given = NULL;
 	int json = 0, status;
 	const struct command_option options[] = {
-		{ "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", &given, NULL },
-		{ "json", NULL, "as JSON", NULL, &json },
-		{ NULL, NULL, NULL, NULL, NULL },
+		COMMAND_DIR(&given),
+		COMMAND_JSON(&json),
+		COMMAND_OPTIONS_END,
 	};
 	const struct command_usage usage = { "compact [--dir DIR] [--json] [N]",
 		"Makes checkpoint N (a number, or the path of its folder; the newest, if it is left out) hold all its bytes itself, so that it\n"

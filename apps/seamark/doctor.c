@@ -122,11 +122,11 @@ int command_doctor(int argc, char **argv)
 	int json = 0, mpi = 0, status;
 	unsigned count = 0;
 	const struct command_option options[] = {
-		{ "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", &folder, NULL },
+		COMMAND_DIR(&folder),
 		{ "ranks", "N", "so many ranks are to run on this node", &ranks, NULL },
 		{ "mpi", NULL, "tries out the MPI library instead; after -- what starts a program, else 'mpirun -n 2'", NULL, &mpi },
-		{ "json", NULL, "as JSON", NULL, &json },
-		{ NULL, NULL, NULL, NULL, NULL },
+		COMMAND_JSON(&json),
+		COMMAND_OPTIONS_END,
 	};
 	const struct command_usage usage = { "doctor [--dir DIR] [--ranks N] [--json] [PROGRAM]\n       seamark doctor --mpi [--json] [-- LAUNCHER ARGUMENTS...]",
 		"Looks at PROGRAM (or at an object that it loads) without running it, and at this machine, and says what would make its\n"

@@ -218,9 +218,9 @@ int command_export(int argc, char **argv)
 		{ "region", "NAME", "only this one", &target.only, NULL },
 		{ "o,output", "PATH", "the file to write; for npy, vtk and raw without --region the folder for the files", &target.out, NULL },
 		{ "force", NULL, "replace files that are there", NULL, &target.files.force },
-		{ "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", &given, NULL },
-		{ "json", NULL, "as JSON", NULL, &json },
-		{ NULL, NULL, NULL, NULL, NULL },
+		COMMAND_DIR(&given),
+		COMMAND_JSON(&json),
+		COMMAND_OPTIONS_END,
 	};
 	const struct command_usage usage = { "export --format FORMAT [--region NAME] [-o PATH] [--force] [--dir DIR] [--json] [N]",
 		"Writes the arrays of checkpoint N (a number, or the path of its folder; by default the newest) whole, put together from what the ranks have:\n"

@@ -22,9 +22,9 @@ int command_keep(int argc, char **argv)
 	int json = 0, off = 0, status;
 	const struct command_option options[] = {
 		{ "off", NULL, "let it be retired again", NULL, &off },
-		{ "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", &given, NULL },
-		{ "json", NULL, "as JSON", NULL, &json },
-		{ NULL, NULL, NULL, NULL, NULL },
+		COMMAND_DIR(&given),
+		COMMAND_JSON(&json),
+		COMMAND_OPTIONS_END,
 	};
 	const struct command_usage usage = { "keep [--off] [--dir DIR] [--json] N",
 		"Keeps checkpoint N (a number, or the path of its folder) from being retired, whatever SEAMARK_KEEP says.\n\n"

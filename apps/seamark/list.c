@@ -48,9 +48,9 @@ int command_list(int argc, char **argv)
 	const char *given = NULL;
 	int json = 0, status;
 	const struct command_option options[] = {
-		{ "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", &given, NULL },
-		{ "json", NULL, "as JSON", NULL, &json },
-		{ NULL, NULL, NULL, NULL, NULL },
+		COMMAND_DIR(&given),
+		COMMAND_JSON(&json),
+		COMMAND_OPTIONS_END,
 	};
 	const struct command_usage usage = { "list [--dir DIR] [--json]",
 		"The checkpoints there are, oldest first: number, life of the run that took it, step, when it was asked for,\n"

@@ -345,13 +345,13 @@ int command_run(int argc, char **argv)
 {
 	const char *folder = NULL, *restarts = NULL, *pause = NULL, *commit = NULL, *leave = NULL, *steps = NULL;
 	const struct command_option table[] = {
-		{ "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", &folder, NULL },
+		COMMAND_DIR(&folder),
 		{ "max-restarts", "N", "restarts at most (100)", &restarts, NULL },
 		{ "backoff", "SECONDS", "before a restart (1); twice as long after each that made no checkpoint", &pause, NULL },
 		{ "commit", "SECONDS", "at TERM: for the last checkpoint (60)", &commit, NULL },
 		{ "leave", "SECONDS", "... and then for the program to leave by itself (10)", &leave, NULL },
 		{ "steps", "N", "the program's last step: tells how far it is", &steps, NULL },
-		{ NULL, NULL, NULL, NULL, NULL },
+		COMMAND_OPTIONS_END,
 	};
 	const struct command_usage usage = { "run [OPTIONS] -- LAUNCHER ARGUMENTS... PROGRAM ARGUMENTS...",
 		"Starts a program, and starts it again from its newest checkpoint when it fails, as long as restarts lead anywhere: the same\n"

@@ -16,8 +16,8 @@ int command_settings(int argc, char **argv)
 {
 	int json = 0, status;
 	const struct command_option options[] = {
-		{ "json", NULL, "as JSON", NULL, &json },
-		{ NULL, NULL, NULL, NULL, NULL },
+		COMMAND_JSON(&json),
+		COMMAND_OPTIONS_END,
 	};
 	const struct command_usage usage = { "settings [--json]",
 		"The settings that a run reads from its environment: name, default, what it is, what is allowed.\n\nExit status: 0, 2 wrong usage.",

@@ -238,9 +238,9 @@ int command_show(int argc, char **argv)
 	int json = 0, status;
 	const struct command_option options[] = {
 		{ "rank", "R", "all that rank R saved: regions, messages in flight, streams", &only, NULL },
-		{ "dir", "DIR", "the folder of the checkpoints (SEAMARK_DIR, or 'seamark')", &given, NULL },
+		COMMAND_DIR(&given),
 		{ "json", NULL, "as JSON, with everything for every rank shown", NULL, &json },
-		{ NULL, NULL, NULL, NULL, NULL },
+		COMMAND_OPTIONS_END,
 	};
 	const struct command_usage usage = { "show [--rank R] [--dir DIR] [--json] [N]",
 		"What is in checkpoint N (a number, or the path of its folder; the newest, if it is left out).\n\n"
