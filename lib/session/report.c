@@ -73,7 +73,7 @@ static void report_committed(const struct snapshot_outcome *outcome)
 	time_in_words(outcome->ended_ns - outcome->announced_ns, took, sizeof took);
 	size_in_words(verdict->image_bytes, bytes, sizeof bytes);
 	size_in_words(verdict->image_bytes + verdict->referred_bytes, whole, sizeof whole);
-	if (verdict->parents)
+	if (verdict->parents && strcmp(bytes, whole) != 0)
 		snprintf(of, sizeof of, " of %s", whole);
 	size_in_words(verdict->message_bytes, messages, sizeof messages);
 	step_in_words(verdict->step, step, sizeof step);
