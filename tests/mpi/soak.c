@@ -63,6 +63,8 @@ static void look(struct growth *growth)
 
 static int judge(struct growth *growth, int rank)
 {
+	/* The memory by which an image goes to the disk is there while there is one. */
+	seamark_wait(2);
 	growth->resident_late = resident_kib();
 	growth->descriptors_late = descriptors();
 	long grown = growth->resident_late - growth->resident_early;
@@ -71,7 +73,7 @@ static int judge(struct growth *growth, int rank)
 	if (growth->resident_early == 0)
 		grown = opened = 0;
 	printf("rank %d: %ld commits seen, memory %+ld KiB, descriptors %+d\n", rank, growth->commits, grown, opened);
-	return grown > 1024 || opened > 2; /* an image may be open at the moment */
+	return grown > 1024 || opened > 2; /* an image may still be open, if other ranks have not heard of it */
 }
 
 /* --- event ------------------------------------------------------------------------------------------------------------ */
