@@ -4,7 +4,7 @@
 set -u
 command="$TEST_BUILD/apps/seamark" heat="$TEST_BUILD/apps/heat"
 launch="$MPIEXEC -n 3"
-arguments="--size 240 --steps 700 --pause-ms 1 --every 0"
+arguments="--size 240 --steps 700 --every 0" pause=3
 export SEAMARK_DIR="$PWD/checkpoints" SEAMARK_EVERY=70ms
 supervisor=
 trap '[ -z "$supervisor" ] || kill -KILL "$supervisor" 2>/dev/null' EXIT
@@ -27,7 +27,7 @@ begin() {
 # shellcheck disable=SC2086 # words without blanks
 go_on() {
 	: >err # or lines of the run before would be read
-	"$command" run --backoff 0.1 "$@" -- $launch "$heat" $arguments --dump field.raw >out 2>err </dev/null &
+	"$command" run --backoff 0.1 "$@" -- $launch "$heat" $arguments --pause-ms "$pause" --dump field.raw >out 2>err </dev/null &
 	supervisor=$!
 }
 
@@ -81,6 +81,7 @@ says 'done after .*, with 2 restarts'
 says 'restarting from checkpoint [0-9]* at step'
 same
 
+pause=15 # the file is looked for once a second, and nothing must be done before
 begin stopped
 until_line 2 'committed in'
 kill -TERM "$supervisor"
@@ -88,6 +89,7 @@ ends 75
 says 'stopped at checkpoint [0-9]* at step'
 [ ! -e field.raw ] || fail "it was not stopped"
 [ ! -e "$SEAMARK_DIR/stop" ] || fail "the file stop is still there"
+pause=3
 case="gone on"
 go_on
 ends 0
