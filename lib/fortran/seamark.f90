@@ -275,9 +275,9 @@ contains
       integer(c_int), intent(out), optional :: ierror
       ! Not allocated is not present.
       integer(c_int64_t), allocatable :: wide_offset(:), wide_before(:), wide_after(:)
-      if (present(offset)) wide_offset = offset
-      if (present(before)) wide_before = before
-      if (present(after)) wide_after = after
+      if (present(offset)) allocate (wide_offset, source=int(offset, c_int64_t))
+      if (present(before)) allocate (wide_before, source=int(before, c_int64_t))
+      if (present(after)) allocate (wide_after, source=int(after, c_int64_t))
       call protect_array_64(name, data, int(global, c_int64_t), wide_offset, wide_before, wide_after, ierror)
    end subroutine
 
