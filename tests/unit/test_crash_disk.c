@@ -8,6 +8,7 @@
 
 #include "suites.h"
 #include "../fault/calls.h"
+#define URING_UNTOUCHED
 #include "../fault/uring.h"
 #include "store/compact.h"
 #include "test_world.h"
@@ -175,18 +176,6 @@ static void call_end(const struct call *call, long result)
 static bool uring_refused(void)
 {
 	return true;
-}
-
-static int uring_fate(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-static int uring_result(int fd, int result)
-{
-	(void)fd;
-	return result;
 }
 
 static void note(enum op_kind kind, uint64_t number)

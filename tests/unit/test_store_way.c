@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "suites.h"
+#define URING_UNTOUCHED
 #include "../fault/uring.h"
 #include "store/format.h"
 #include "store/ring.h"
@@ -25,18 +26,6 @@ static bool without_ring;
 static bool uring_refused(void)
 {
 	return without_ring;
-}
-
-static int uring_fate(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-static int uring_result(int fd, int result)
-{
-	(void)fd;
-	return result;
 }
 
 static char folder[256];

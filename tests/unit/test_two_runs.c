@@ -7,6 +7,7 @@
 
 #include "suites.h"
 #include "../fault/calls.h"
+#define URING_UNTOUCHED
 #include "../fault/uring.h"
 #include "test_world.h"
 
@@ -68,18 +69,6 @@ static void call_end(const struct call *call, long result)
 static bool uring_refused(void)
 {
 	return true;
-}
-
-static int uring_fate(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-static int uring_result(int fd, int result)
-{
-	(void)fd;
-	return result;
 }
 
 /* --- */
