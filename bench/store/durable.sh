@@ -28,32 +28,57 @@ one_fio() {
 	note "$1" "$2" "fio $3 $4 x $5" "$(awk -v kib="$kib" -v mib="$mib" 'BEGIN { print mib * 1024 / kib }')"
 }
 
-round=1
-while [ "$round" -le "$rounds" ]; do
-	for way in "io_uring 1m 4" "io_uring 1m 8" "io_uring 1m 16" "io_uring 4m 4" "io_uring 4m 8" "psync 4m 1" "psync-cached 1m 1"; do
-		# shellcheck disable=SC2086 # words
-		one_fio $round write $way "$folder/fio"
-		rm -f "$folder/fio"
-	done
-	for way in "none random" "auto random" "none field" "auto field" "lz4 field" "zstd field" "none mixed" "auto mixed"; do
-		rm -rf "$folder/checkpoints"
-		seconds=$(SEAMARK_CODEC=${way% *} "$durable" write "$folder/checkpoints" "$mib" "${way#* }" | cut -d' ' -f1)
-		note $round write "seamark $way" "$seconds"
-		case $way in
-		none\ random | auto\ field | zstd\ field)
-			note $round read "seamark $way" "$("$durable" read "$folder/checkpoints")" ;;
-		esac
-		[ "$way" = "none random" ] || continue
-		for image in "$folder"/checkpoints/*.L*/rank-00000.smk; do
-			for way in "io_uring 1m 8" "io_uring 4m 4" "io_uring 4m 8" "psync 4m 1"; do
-				# shellcheck disable=SC2086
-				one_fio $round read $way "$image"
-			done
+# one_seamark ROUND CODEC CONTENT: written, and by some read back, by fio too.
+one_seamark() {
+	seconds=$(SEAMARK_CODEC=$2 "$durable" write "$folder/checkpoints" "$mib" "$3" | cut -d' ' -f1)
+	note "$1" write "seamark $2 $3" "$seconds"
+	case "$2 $3" in
+	none\ random | auto\ field | zstd\ field)
+		note "$1" read "seamark $2 $3" "$("$durable" read "$folder/checkpoints")" ;;
+	esac
+	[ "$2 $3" = "none random" ] || return 0
+	for image in "$folder"/checkpoints/*.L*/rank-00000.smk; do
+		for way in "io_uring 1m 8" "io_uring 4m 4" "io_uring 4m 8" "psync 4m 1"; do
+			# shellcheck disable=SC2086 # words
+			one_fio "$1" read $way "$image"
 		done
 	done
+}
+
+turns="fio io_uring 1m 4
+seamark none random
+fio io_uring 1m 8
+seamark auto random
+fio io_uring 1m 16
+seamark none field
+fio io_uring 4m 4
+seamark auto field
+fio io_uring 4m 8
+seamark lz4 field
+fio psync 4m 1
+seamark zstd field
+seamark none mixed
+fio psync-cached 1m 1
+seamark auto mixed"
+
+# Each round begins with another turn: what one leaves to the disk to do (to let go of its space, say), falls on the next.
+round=1
+while [ "$round" -le "$rounds" ]; do
+	echo "$turns" | awk -v by=$((round * 4)) '{ turn[NR] = $0 } END { for (i = 0; i < NR; i++) print turn[(i + by) % NR + 1] }' >"$folder/turns"
+	while read -r who turn; do
+		rm -rf "$folder/checkpoints" "$folder/fio"
+		sync
+		sleep 0.3
+		# shellcheck disable=SC2086
+		if [ "$who" = fio ]; then
+			one_fio $round write $turn "$folder/fio"
+		else
+			one_seamark $round $turn
+		fi </dev/null
+	done <"$folder/turns"
 	round=$((round + 1))
 done
-rm -rf "$folder/checkpoints"
+rm -rf "$folder/checkpoints" "$folder/fio" "$folder/turns"
 
 echo "$mib MiB, $rounds rounds, GB/s"
 for kind in write read; do
