@@ -1,0 +1,103 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: BSD-3-Clause
+# lab.sh: what tests on real daemons share. Sourced, with $test, in the test's own folder. A cluster (slurm/cluster) of the test's own, in a folder of its own, that is taken
+# down whatever happens:
+#
+#     lab_up N                      N nodes; lab_up N plain: with ports instead of namespaces
+#     lab WORD...                   cluster.sh's commands: lab kill-node 2
+#     head COMMAND...               on the head: head squeue
+#     submit OPTIONS... SCRIPT      $job is its number, and out.$job gets what it writes; lives of a requeued job are appended
+#     state_of JOB                  $state: RUNNING, COMPLETED, ...
+#     until_state SECONDS JOB WORD...     until it is one of those words
+#     until_line SECONDS FILE N PATTERN   until so many lines of the file match
+#     undisturbed RANKS HEAT-ARGUMENTS... the field that heat must end with: undisturbed.raw; same FILE compares
+#     fail WORDS...                 tells what the daemons said, and ends the test
+set -u
+scripts="$TEST_SOURCE/slurm/cluster"
+command="$TEST_BUILD/apps/seamark" heat="$TEST_BUILD/apps/heat" queens="$TEST_BUILD/apps/queens"
+lab_state='' lab_script=cluster.sh
+unset CLUSTER_STATE CLUSTER_MODE CLUSTER_CPUS CLUSTER_CONFIG
+export heat queens command
+
+lab_down() {
+	[ -z "$lab_state" ] || CLUSTER_STATE="$lab_state" sh "$scripts/$lab_script" down
+	[ -z "$lab_state" ] || rm -rf "$lab_state"
+	lab_state=
+}
+trap 'lab_down' EXIT
+trap 'exit 1' INT TERM HUP
+# shellcheck disable=SC3045 # dash has it
+ulimit -c 0 # processes of killed nodes need leave no core
+
+# shellcheck disable=SC2154 # $test is who sources this
+fail() {
+	echo "$test: FAILED: $*"
+	for log in out.* "$lab_state"/log/*; do
+		[ ! -s "$log" ] || { echo "== $log"; tail -n 25 "$log"; }
+	done
+	[ -z "$lab_state" ] || lab status
+	exit 1
+}
+
+# Under /tmp: daemons have sockets in it, and their paths are short.
+lab_make() {
+	lab_state=$(mktemp -d /tmp/seamark-lab.XXXXXX) || fail "no folder in /tmp"
+	export CLUSTER_STATE="$lab_state" CLUSTER_WITH=$$
+}
+
+lab_up() {
+	lab_make
+	CLUSTER_MODE=${2-} sh "$scripts/$lab_script" up "$1" || fail "the cluster does not come up"
+}
+
+lab() {
+	sh "$scripts/$lab_script" "$@"
+}
+
+on_head() {
+	lab run "$@"
+}
+
+submit() {
+	job=$(on_head sbatch --parsable --open-mode=append --output="$PWD/out.%j" "$@") || fail "it cannot be submitted: $*"
+	touch "out.$job"
+}
+
+field_of() { # JOB NAME
+	on_head scontrol show job -o "$1" 2>/dev/null | tr ' ' '\n' | sed -n "s/^$2=//p"
+}
+
+state_of() {
+	state=$(field_of "$1" JobState)
+}
+
+until_state() {
+	looks=$(($1 * 4)) wanted=$2
+	shift 2
+	while :; do
+		state_of "$wanted"
+		for word; do [ "$state" != "$word" ] || return 0; done
+		looks=$((looks - 1))
+		[ "$looks" -gt 0 ] || fail "job $wanted is $state, not $*"
+		sleep 0.2
+	done
+}
+
+until_line() {
+	looks=$(($1 * 10))
+	while [ "$(grep -c -e "$4" "$2" 2>/dev/null)" -lt "$3" ]; do
+		looks=$((looks - 1))
+		[ "$looks" -gt 0 ] || fail "no $3 lines '$4' in $2"
+		sleep 0.1
+	done
+}
+
+undisturbed() {
+	ranks=$1
+	shift
+	SEAMARK_OFF=1 "$MPIEXEC" -n "$ranks" "$heat" "$@" --dump undisturbed.raw >undisturbed.log 2>&1 || fail "heat ends with $?: $(cat undisturbed.log)"
+}
+
+same() {
+	cmp -s undisturbed.raw "$1" || fail "$1 is not what an undisturbed run gives"
+}

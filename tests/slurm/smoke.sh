@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# smoke.sh [plain]: a cluster comes up, runs heat by srun and by mpirun on two nodes, loses a node and gets it back, and goes down with nothing left behind. `plain`: with ports
+# instead of namespaces.
+test=smoke
+# shellcheck source-path=SCRIPTDIR source=lab.sh
+. "$(dirname "$0")/lab.sh"
+mode=${1-}
+arguments="--size 200 --steps 300 --every 0"
+export SEAMARK_EVERY="100 steps"
+
+# shellcheck disable=SC2086 # words without blanks
+undisturbed 4 $arguments
+lab_up 2 "$mode"
+
+# shellcheck disable=SC2016 # for the shell there
+[ "$(on_head srun -N 2 -n 2 sh -c 'echo "$SLURMD_NODENAME"' | sort | xargs)" = "n1 n2" ] || fail "srun does not reach both nodes"
+
+# shellcheck disable=SC2086
+SEAMARK_DIR="$PWD/by-srun" on_head srun -N 2 -n 4 "$heat" $arguments --dump srun.raw >out.srun 2>&1 || fail "srun: heat ends with $?"
+grep -q 'checkpoint [0-9]* at step 100: .*committed' out.srun || fail "no checkpoint under srun"
+same srun.raw
+
+cat >job <<END
+#!/bin/sh
+exec mpirun -n 4 --map-by ppr:2:node "$heat" $arguments --dump mpirun.raw
+END
+SEAMARK_DIR="$PWD/by-mpirun" submit -N 2 -n 4 job
+until_state 60 "$job" COMPLETED FAILED NODE_FAIL
+[ "$state" = COMPLETED ] || fail "the job with mpirun is $state"
+grep -q 'checkpoint [0-9]* at step 100: .*committed' "out.$job" || fail "no checkpoint under mpirun"
+same mpirun.raw
+
+lab kill-node 2
+[ -z "$(lab pids 2)" ] || fail "processes of a killed node are there"
+lab start-node 2
+on_head scontrol update nodename=n2 state=resume 2>/dev/null # if it had been missed already
+on_head srun -N 2 -n 2 true || fail "a node that came back takes no job"
+
+place=$lab_state
+lab_down
+[ ! -e "$place" ] || fail "the cluster's folder is still there"
+left=$(grep -lzF -e "=$place:" /proc/[0-9]*/environ 2>/dev/null)
+[ -z "$left" ] || fail "processes are left: $left"
+echo "$test: right by srun and by mpirun; a node that was killed came back; nothing is left"
