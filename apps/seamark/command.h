@@ -22,6 +22,8 @@ int command_run(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_verify(int argc, char **argv);
+int command_messages(int argc, char **argv);
+int command_diff(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_keep(int argc, char **argv);
 int command_compact(int argc, char **argv);

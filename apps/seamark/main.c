@@ -10,6 +10,8 @@ static const struct command commands[] = {
 	{ "list", command_list, "the checkpoints there are" },
 	{ "show", command_show, "what is in a checkpoint" },
 	{ "verify", command_verify, "prove that checkpoints are whole and lost no message" },
+	{ "messages", command_messages, "what was in flight at a checkpoint" },
+	{ "diff", command_diff, "where two checkpoints differ" },
 	{ "export", command_export, "write whole arrays for HDF5, NumPy, VTK" },
 	{ "keep", command_keep, "keep a checkpoint from being retired" },
 	{ "compact", command_compact, "make a checkpoint hold all its bytes itself" },

@@ -44,6 +44,8 @@ void command_complain(const char *format, ...)
 {
 	va_list list;
 
+	/* In the order in which things were said, also where both go to one file. */
+	fflush(stdout);
 	va_start(list, format);
 	put_line(stderr, "seamark: ", format, list);
 	va_end(list);

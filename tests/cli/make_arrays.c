@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* make_arrays FOLDER RANKS: a checkpoint with arrays of every type, in 1 to 4 dimensions, cut unevenly into blocks with and without ghosts; and what is wrong
- * with arrays. check_arrays.py knows what their elements are. */
+/* make_arrays FOLDER RANKS [SEED]: a checkpoint with arrays of every type, in 1 to 4 dimensions, cut unevenly into blocks with and without ghosts; and what is wrong
+ * with arrays. check_arrays.py knows what their elements are. With a seed there is a second checkpoint, in which elements that it draws are other ones; a line for each
+ * region of which some are: rank, how many, the first, the largest difference of a float64 (else -), name. */
 #include <math.h>
 
+#include "base/mix.h"
 #include "base/shape.h"
 #include "test_store_fixture.h"
 
@@ -143,6 +145,48 @@ static struct store_region region_of(const struct array *array, uint32_t rank, u
 	return region;
 }
 
+/* --- changes ----------------------------------------------------------------------------------------------------------- */
+
+static uint64_t below(uint64_t *draws, uint64_t bound)
+{
+	return (*draws = mix64(*draws)) % bound;
+}
+
+/* Some bit of an element, or, of a float64, a number added; an element may be drawn twice. */
+static void change(const struct store_region *region, uint32_t rank, uint64_t *draws)
+{
+	size_t size = region->shape.dimensions ? shape_element_size(region->shape.type) : 1;
+	uint64_t elements = region->bytes / size, changes = below(draws, 4), first = UINT64_MAX, differ = 0;
+	uint64_t changed[4];
+	double largest = 0;
+
+	for (uint64_t i = 0; elements && i < changes; i++) {
+		uint64_t at = below(draws, elements), j = 0;
+		uint8_t *element = (uint8_t *)(uintptr_t)region->data + at * size;
+		double value, before;
+
+		for (; j < differ && changed[j] != at; j++)
+			continue;
+		if (j < differ)
+			continue;
+		changed[differ++] = at;
+		first = at < first ? at : first;
+		if (region->shape.dimensions && region->shape.type == SEAMARK_FLOAT64) {
+			memcpy(&value, element, sizeof value);
+			before = value;
+			value += 1.0 / (double)(1 + below(draws, 100));
+			memcpy(element, &value, sizeof value);
+			largest = fmax(largest, fabs(value - before));
+		} else {
+			element[below(draws, size)] ^= 1;
+		}
+	}
+	if (differ && region->shape.dimensions && region->shape.type == SEAMARK_FLOAT64)
+		printf("%u %llu %llu %.17g %s\n", rank, (unsigned long long)differ, (unsigned long long)first, largest, region->name);
+	else if (differ)
+		printf("%u %llu %llu - %s\n", rank, (unsigned long long)differ, (unsigned long long)first, region->name);
+}
+
 int main(int argc, char **argv)
 {
 	static struct fixture_part parts[FIXTURE_RANKS_MAX];
@@ -151,7 +195,7 @@ int main(int argc, char **argv)
 	struct fixture fixture;
 
 	if (ranks < 1 || ranks > 4) {
-		fputs("usage: make_arrays FOLDER RANKS\n", stderr);
+		fputs("usage: make_arrays FOLDER RANKS [SEED]\n", stderr);
 		return 2;
 	}
 	fixture_begin(&fixture, argv[1], ranks);
@@ -165,6 +209,14 @@ int main(int argc, char **argv)
 		part->regions[part->region_count++] = (struct store_region){ .name = "plain", .data = plain[rank], .bytes = strlen(plain[rank]) };
 	}
 	fixture_take(&fixture, fixture.next++, parts, 0);
+	if (argc > 3) {
+		uint64_t draws = mix64(strtoull(argv[3], NULL, 10));
+
+		for (uint32_t rank = 0; rank < ranks; rank++)
+			for (size_t i = 0; i < parts[rank].region_count; i++)
+				change(&parts[rank].regions[i], rank, &draws);
+		fixture_take(&fixture, fixture.next++, parts, 0);
+	}
 	fixture_end(&fixture);
 	for (uint32_t rank = 0; rank < ranks; rank++)
 		for (size_t i = 0; i + 1 < parts[rank].region_count; i++)

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* seamark messages: what was in flight at a checkpoint's cut, message by message or summed up. */
+#include <errno.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "command.h"
+#include "payload.h"
+
+enum by { BY_NOTHING, BY_CHANNEL, BY_RANK, BY_TAG, BY_COMMUNICATOR };
+static const char *const by_names[] = { "nothing", "channel", "rank", "tag", "communicator" };
+
+/* What a sum is of: a channel's two ranks, a rank, a tag, or a communicator. */
+struct sum {
+	uint64_t key[2];
+	char *communicator;
+	uint64_t messages, bytes;         /* of a rank: those to it */
+	uint64_t messages_out, bytes_out; /* ... and those from it */
+};
+
+struct look {
+	/* What is wanted. */
+	int64_t to, from, tag;            /* -1: any */
+	const char *communicator;
+	enum by by;
+	const struct payload_way *payload;
+	uint64_t most;                    /* bytes of a payload; 0: all */
+	json_t *list;                     /* null: lines */
+	/* What was found. */
+	uint64_t messages, bytes;
+	void *found;                      /* tree of sums */
+	struct sum **sums;
+	size_t count, room;
+	bool without_memory;
+};
+
+/* --- sums -------------------------------------------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	const struct sum *x = a, *y = b;
+
+	for (size_t i = 0; i < 2; i++)
+		if (x->key[i] != y->key[i])
+			return x->key[i] < y->key[i] ? -1 : 1;
+	return x->communicator && y->communicator ? strcmp(x->communicator, y->communicator) : 0;
+}
+
+static struct sum *sum_of(struct look *look, uint64_t first, uint64_t second, const char *communicator)
+{
+	struct sum wanted = { .key = { first, second }, .communicator = (char *)(uintptr_t)communicator };
+	struct sum *const *there = tfind(&wanted, &look->found, compare), *fresh, **sums;
+
+	if (there)
+		return *there;
+	sums = list_with_room(look->sums, look->count, &look->room, sizeof *sums);
+	if (!sums)
+		return NULL;
+	look->sums = sums;
+	fresh = malloc(sizeof *fresh);
+	if (!fresh)
+		return NULL;
+	*fresh = wanted;
+	fresh->communicator = communicator ? strdup(communicator) : NULL;
+	if ((communicator && !fresh->communicator) || !tsearch(fresh, &look->found, compare)) {
+		free(fresh->communicator);
+		free(fresh);
+		return NULL;
+	}
+	return sums[look->count++] = fresh;
+}
+
+static void count_in(struct look *look, struct sum *sum, const struct seamark_files_message *message, bool out)
+{
+	if (!sum) {
+		look->without_memory = true;
+	} else if (out) {
+		sum->messages_out++;
+		sum->bytes_out += message->bytes;
+	} else {
+		sum->messages++;
+		sum->bytes += message->bytes;
+	}
+}
+
+static void sum_up(struct look *look, const struct seamark_files_message *message, uint32_t to)
+{
+	switch (look->by) {
+	case BY_CHANNEL:
+		count_in(look, sum_of(look, message->source_world, to, NULL), message, false);
+		return;
+	case BY_RANK:
+		count_in(look, sum_of(look, to, 0, NULL), message, false);
+		count_in(look, sum_of(look, message->source_world, 0, NULL), message, true);
+		return;
+	case BY_TAG:
+		count_in(look, sum_of(look, message->tag, 0, NULL), message, false);
+		return;
+	case BY_COMMUNICATOR:
+		count_in(look, sum_of(look, 0, 0, message->communicator), message, false);
+		return;
+	case BY_NOTHING:
+		return;
+	}
+}
+
+static int in_order(const void *a, const void *b)
+{
+	return compare(*(struct sum *const *)a, *(struct sum *const *)b);
+}
+
+static json_t *sum_json(const struct look *look, const struct sum *sum)
+{
+	json_int_t first = (json_int_t)sum->key[0], second = (json_int_t)sum->key[1];
+	json_t *object = look->by == BY_CHANNEL ? json_pack("{s:I, s:I}", "from", first, "to", second) :
+			 look->by == BY_COMMUNICATOR ? json_pack("{s:o}", "communicator", command_json_text(sum->communicator)) :
+			 json_pack("{s:I}", by_names[look->by], first);
+
+	json_object_set_new(object, "messages", json_integer((json_int_t)sum->messages));
+	json_object_set_new(object, "bytes", json_integer((json_int_t)sum->bytes));
+	if (look->by != BY_RANK)
+		return object;
+	json_object_set_new(object, "messages_out", json_integer((json_int_t)sum->messages_out));
+	json_object_set_new(object, "bytes_out", json_integer((json_int_t)sum->bytes_out));
+	return object;
+}
+
+static void print_sum_head(enum by by)
+{
+	if (by == BY_CHANNEL)
+		command_print("%8s %8s %10s %10s", "from", "to", "messages", "size");
+	else if (by == BY_RANK)
+		command_print("%8s %10s %10s %12s %10s", "rank", "to it", "size", "from it", "size");
+	else
+		command_print("%10s %10s  %s", "messages", "size", by_names[by]);
+}
+
+static void print_sum(enum by by, const struct sum *sum)
+{
+	if (by == BY_CHANNEL)
+		command_print("%8" PRIu64 " %8" PRIu64 " %10" PRIu64 " %10s", sum->key[0], sum->key[1], sum->messages, command_size(sum->bytes).text);
+	else if (by == BY_RANK)
+		command_print("%8" PRIu64 " %10" PRIu64 " %10s %12" PRIu64 " %10s", sum->key[0], sum->messages, command_size(sum->bytes).text,
+			      sum->messages_out, command_size(sum->bytes_out).text);
+	else if (by == BY_TAG)
+		command_print("%10" PRIu64 " %10s  %" PRIu64, sum->messages, command_size(sum->bytes).text, sum->key[0]);
+	else
+		command_print("%10" PRIu64 " %10s  %s", sum->messages, command_size(sum->bytes).text, sum->communicator);
+}
+
+static void tell_sums(const struct look *look)
+{
+	if (look->count)
+		qsort(look->sums, look->count, sizeof *look->sums, in_order);
+	if (!look->list && look->count)
+		print_sum_head(look->by);
+	for (size_t i = 0; i < look->count; i++)
+		if (look->list)
+			json_array_append_new(look->list, sum_json(look, look->sums[i]));
+		else
+			print_sum(look->by, look->sums[i]);
+}
+
+static void leave(void *sum)
+{
+	(void)sum;
+}
+
+static void free_sums(struct look *look)
+{
+	tdestroy(look->found, leave);
+	for (size_t i = 0; i < look->count; i++) {
+		free(look->sums[i]->communicator);
+		free(look->sums[i]);
+	}
+	free(look->sums);
+}
+
+/* --- messages ------------------------------------------------------------------------------------------------------------------ */
+
+static json_t *payload_json(const struct seamark_files_message *message)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *data = message->data;
+	char *text = malloc(2 * message->bytes + 1);
+	json_t *value;
+
+	if (!text)
+		return json_null();
+	for (uint64_t i = 0; i < message->bytes; i++) {
+		text[2 * i] = digits[data[i] >> 4];
+		text[2 * i + 1] = digits[data[i] & 15];
+	}
+	value = json_stringn(text, 2 * message->bytes);
+	free(text);
+	return value;
+}
+
+static void tell(const struct look *look, const struct seamark_files_message *message, uint32_t to)
+{
+	json_t *object;
+
+	if (!look->list) {
+		if (look->messages == 1)
+			command_print("%8s %8s %10s %12s %10s  %s", "to", "from", "tag", "position", "size", "communicator");
+		command_print("%8" PRIu32 " %8" PRIu32 " %10" PRIu32 " %12" PRId64 " %10s  %s", to, message->source_world, message->tag,
+			      message->position, command_size(message->bytes).text, message->communicator);
+		if (look->payload)
+			payload_print(look->payload, message->data, message->bytes, look->most, "             ");
+		return;
+	}
+	object = json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "to", (json_int_t)to, "from", (json_int_t)message->source_world,
+			   "communicator", command_json_text(message->communicator), "source", (json_int_t)message->source,
+			   "tag", (json_int_t)message->tag, "turn", (json_int_t)message->turn, "position", (json_int_t)message->position,
+			   "bytes", (json_int_t)message->bytes);
+	if (look->payload)
+		json_object_set_new(object, "payload", payload_json(message));
+	json_array_append_new(look->list, object);
+}
+
+static bool wanted(const struct look *look, const struct seamark_files_message *message)
+{
+	return (look->from < 0 || look->from == message->source_world) && (look->tag < 0 || look->tag == message->tag) &&
+	       (!look->communicator || !strcmp(look->communicator, message->communicator));
+}
+
+static int look_at(struct look *look, seamark_files_image *image, uint32_t rank)
+{
+	struct seamark_files_message message;
+	size_t count;
+
+	if (seamark_files_message_count(image, &count))
+		return EXIT_PROBLEMS;
+	for (size_t i = 0; !seamark_files_message_at(image, i, &message); i++) {
+		if (!wanted(look, &message))
+			continue;
+		look->messages++;
+		look->bytes += message.bytes;
+		if (look->by == BY_NOTHING)
+			tell(look, &message, rank);
+		else
+			sum_up(look, &message, rank);
+	}
+	return EXIT_FINE;
+}
+
+static int look_at_all(struct look *look, const seamark_files_checkpoint *checkpoint, uint32_t ranks)
+{
+	int status = EXIT_FINE;
+
+	for (uint32_t rank = look->to < 0 ? 0 : (uint32_t)look->to; rank < (look->to < 0 ? ranks : (uint32_t)look->to + 1); rank++) {
+		seamark_files_image *image;
+		int own = EXIT_PROBLEMS;
+
+		if (!seamark_files_image_open(&image, checkpoint, rank)) {
+			own = look_at(look, image, rank);
+			if (own)
+				command_complain("rank %" PRIu32 ": %s", rank, seamark_files_error());
+			seamark_files_image_close(image);
+		} else {
+			command_complain("rank %" PRIu32 ": %s", rank, seamark_files_error());
+		}
+		if (own)
+			status = own;
+	}
+	tell_sums(look);
+	free_sums(look);
+	if (!look->without_memory)
+		return status;
+	command_complain("no memory for all sums");
+	return EXIT_CANNOT_READ;
+}
+
+static int look_into(struct look *look, const struct seamark_files_entry *entry)
+{
+	seamark_files_checkpoint *checkpoint;
+	json_t *document = NULL;
+	int status;
+
+	if (entry->status || seamark_files_checkpoint_open(&checkpoint, entry->path)) {
+		command_complain("%s", entry->status ? entry->problem : seamark_files_error());
+		return entry->status == SEAMARK_E_DAMAGED ? EXIT_PROBLEMS : EXIT_CANNOT_READ;
+	}
+	if (look->to >= entry->ranks) {
+		command_complain("there is no rank %" PRId64 ": the checkpoint has ranks 0 to %" PRIu32, look->to, entry->ranks - 1);
+		seamark_files_checkpoint_close(checkpoint);
+		return EXIT_USAGE;
+	}
+	if (look->list) {
+		document = command_json_entry(entry);
+		json_object_set(document, look->by == BY_NOTHING ? "in_flight" : "sums", look->list);
+	} else {
+		command_print("checkpoint %" PRIu64 ", step %s, %" PRIu32 " ranks: %" PRIu64 " messages in flight (%s)", entry->number,
+			      command_step(entry->step).text, entry->ranks, entry->messages, command_size(entry->message_bytes).text);
+	}
+	status = look_at_all(look, checkpoint, entry->ranks);
+	if (!look->list && look->messages != entry->messages)
+		command_print("%" PRIu64 " of them (%s) are as was asked", look->messages, command_size(look->bytes).text);
+	seamark_files_checkpoint_close(checkpoint);
+	if (look->list && command_print_json(document))
+		return EXIT_CANNOT_READ;
+	return status;
+}
+
+/* --- the command ------------------------------------------------------------------------------------------------------------------ */
+
+static bool number_of(const char *text, const char *option, int64_t *number)
+{
+	char *end;
+
+	if (!text)
+		return true;
+	errno = 0;
+	*number = strtoll(text, &end, 10);
+	if (text[0] >= '0' && text[0] <= '9' && !*end && !errno && *number <= INT32_MAX)
+		return true;
+	command_complain("--%s takes a number from 0 to %d, not '%s'", option, INT32_MAX, text);
+	return false;
+}
+
+static bool by_of(const char *text, enum by *by)
+{
+	if (!text)
+		return true;
+	for (*by = BY_CHANNEL; *by <= BY_COMMUNICATOR; (*by)++)
+		if (!strcmp(text, by_names[*by]))
+			return true;
+	command_complain("--by takes channel, rank, tag or communicator, not '%s'", text);
+	return false;
+}
+
+int command_messages(int argc, char **argv)
+{
+	enum { MOST = 256 };
+	const char *given = NULL, *to = NULL, *from = NULL, *tag = NULL, *by = NULL, *payload = NULL;
+	int json = 0, all = 0, status;
+	struct look look = { .to = -1, .from = -1, .tag = -1, .most = MOST };
+	const struct command_option options[] = {
+		{ "to", "R", "only messages to rank R of MPI_COMM_WORLD", &to, NULL },
+		{ "from", "R", "only messages from rank R", &from, NULL },
+		{ "tag", "T", "only messages with tag T", &tag, NULL },
+		{ "communicator", "NAME", "only messages on this communicator", &look.communicator, NULL },
+		{ "by", "WHAT", "sums by channel, rank, tag or communicator", &by, NULL },
+		{ "payload", "HOW", "the bytes: hex, text, or elements of a type as float64", &payload, NULL },
+		{ "all", NULL, "with --payload all bytes, and not the first 256", NULL, &all },
+		COMMAND_DIR(&given),
+		COMMAND_JSON(&json),
+		COMMAND_OPTIONS_END,
+	};
+	const struct command_usage usage = { "messages [OPTIONS] [N]",
+		"The messages that were in flight when checkpoint N (a number, or the path of its folder; the newest, if it is left out) was cut:\n"
+		"sent before their senders' cuts, not received before their receivers'. By receiver, in the order in which they came; the\n"
+		"position is a message's place in its stream (same sender, communicator, tag).\n\n"
+		"Exit status: 0, 1 an image is damaged (it is named), 2 wrong usage, 3 the checkpoint cannot be read.", options, 0, 1 };
+	struct seamark_files_entry entry;
+	struct payload_way way;
+	seamark_files *files;
+
+	if (!command_parse(&usage, &argc, &argv, &status))
+		return status;
+	if (!number_of(to, "to", &look.to) || !number_of(from, "from", &look.from) || !number_of(tag, "tag", &look.tag) ||
+	    !by_of(by, &look.by) || (payload && !payload_parse(payload, &way)))
+		return EXIT_USAGE;
+	if (payload && look.by != BY_NOTHING) {
+		command_complain("sums have no payload: leave --by or --payload out");
+		return EXIT_USAGE;
+	}
+	look.payload = payload ? &way : NULL;
+	look.most = all ? 0 : MOST;
+	look.list = json ? json_array() : NULL;
+	status = command_find(command_folder(given), argc ? argv[0] : NULL, &files, &entry) ? look_into(&look, &entry) : EXIT_CANNOT_READ;
+	json_decref(look.list);
+	seamark_files_close(files);
+	return status;
+}
