@@ -146,7 +146,9 @@ on() {
 }
 
 start_daemon() { # NAME COMMAND...
-	on "$@" </dev/null >>"$state/log/$(basename "$2").out" 2>&1 &
+	name=$1
+	shift
+	on "$name" setsid "$@" </dev/null >>"$state/log/$name.out" 2>&1 &
 }
 
 start_munge() {
@@ -154,9 +156,9 @@ start_munge() {
 	chmod 755 "$state/munge"
 	(umask 077 && head -c 1024 /dev/urandom >"$state/munge/key")
 	# By force: the folders above may belong to somebody else.
-	start_daemon head setsid munged --foreground --force --key-file="$state/munge/key" --socket="$state/munge/socket" \
+	start_daemon head munged --foreground --force --key-file="$state/munge/key" --socket="$state/munge/socket" \
 		--pid-file="$state/munge/pid" --seed-file="$state/munge/seed" --log-file="$state/log/munged.log"
-	wait_until 20 munge_answers || give_up "munged does not answer: $(tail -n 3 "$state/log/munged.log" "$state/log/setsid.out")"
+	wait_until 20 munge_answers || give_up "munged does not answer: $(tail -n 3 "$state/log/munged.log" "$state/log/head.out")"
 }
 
 munge_answers() {
@@ -164,14 +166,14 @@ munge_answers() {
 }
 
 start_controller() {
-	start_daemon head setsid slurmctld -D -f "$state/slurm.conf"
+	start_daemon head slurmctld -D -f "$state/slurm.conf"
 }
 
 start_node() { # K
 	mkdir -p "$state/host/n$1/shm" "$state/host/n$1/tmp" "$state/host/n$1/local" "$state/spool/n$1"
 	chmod 1777 "$state/host/n$1/shm" "$state/host/n$1/tmp" "$state/host/n$1/local"
 	[ "$mode" = plain ] || space_of "n$1" || begin_host n "$1"
-	[ -n "$(of_program slurmd "n$1")" ] || start_daemon "n$1" setsid slurmd -D -f "$state/slurm.conf" -N "n$1"
+	[ -n "$(of_program slurmd "n$1")" ] || start_daemon "n$1" slurmd -D -f "$state/slurm.conf" -N "n$1"
 }
 
 # The processes of a member, in whatever mode; those of one program.

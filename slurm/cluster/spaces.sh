@@ -159,8 +159,8 @@ enter() {
 	space_of "$name" || give_up "'$name' is not running"
 	more='--pid --ipc'
 	[ "$name" != head ] || more=
-	# shellcheck disable=SC2016,SC2086 # for the shell inside; words without blanks
-	exec nsenter -t "$process" --net --uts --mount $more --root -- sh -c 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"' sh "$PWD" "$@"
+	# shellcheck disable=SC2086 # words without blanks
+	exec nsenter -t "$process" --net --uts --mount $more --root -- env --chdir="$PWD" "$@"
 }
 
 # pids_of NAME: all its processes, as this machine numbers them, but for those that this shell is in.
