@@ -57,6 +57,16 @@ struct command_usage {
  * the usage was wrong and that was said). */
 bool command_parse(const struct command_usage *usage, int *argc, char ***argv, int *status);
 
+/* The word that somebody may have meant. */
+struct command_guess {
+	const char *given;
+	const char *best;
+	size_t apart;
+};
+void command_guess_try(struct command_guess *guess, const char *word);
+/* null: none is near. */
+const char *command_guess(const struct command_guess *guess);
+
 /* --- output -------------------------------------------------------------------------------------------------------- */
 
 /* A line to standard output, without control characters whatever a file's names hold. */

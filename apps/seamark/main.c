@@ -28,6 +28,19 @@ static void help(FILE *to)
 	      "Exit status: 0 fine, 1 problems were found, 2 wrong usage, 3 something could not be read or written.\n", to);
 }
 
+/* Whether a word was found that may have been meant. */
+static bool guess_at(const char *name)
+{
+	struct command_guess guess = { .given = name };
+
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		command_guess_try(&guess, commands[i].name);
+	if (!command_guess(&guess))
+		return false;
+	command_complain("there is no command '%s'; did you mean '%s'?", name, command_guess(&guess));
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
@@ -43,6 +56,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (!strcmp(name, commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
+	if (argc > 1 && guess_at(name))
+		return EXIT_USAGE;
 	if (argc > 1)
 		command_complain("there is no command '%s'", name);
 	help(stderr);

@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-enum { OPTIONS_MOST = 16, HELP = 'h', FIRST = 256 };
+enum { OPTIONS_MOST = 32, HELP = 'h', FIRST = 256 };
 
 /* The name of an option may be "o,output": then -o is the same. */
 static char letter_of(const struct command_option *option)
@@ -18,22 +18,54 @@ static const char *name_of(const struct command_option *option)
 	return option->name + (letter_of(option) ? 2 : 0);
 }
 
+struct heading { char text[64]; };
+
+/* "-o, --output PATH" */
+static struct heading heading_of(const struct command_option *option)
+{
+	struct heading heading;
+	char letter[] = { '-', letter_of(option), ',', ' ', 0 };
+
+	snprintf(heading.text, sizeof heading.text, "%s--%s%s%s", letter_of(option) ? letter : "", name_of(option), option->value ? " " : "",
+		 option->value ? option->value : "");
+	return heading;
+}
+
 static void help(const struct command_usage *usage)
 {
-	printf("usage: seamark %s\n\n%s\n\n", usage->synopsis, usage->description);
-	for (const struct command_option *option = usage->options; option->name; option++) {
-		char name[64], letter[] = { '-', letter_of(option), ',', ' ', 0 };
+	int width = 18;
 
-		snprintf(name, sizeof name, "%s--%s%s%s", letter_of(option) ? letter : "", name_of(option), option->value ? " " : "",
-			 option->value ? option->value : "");
-		printf("  %-18s %s\n", name, option->help);
-	}
-	printf("  %-18s %s\n", "-h, --help", "this text");
+	printf("usage: seamark %s\n\n%s\n\n", usage->synopsis, usage->description);
+	for (const struct command_option *option = usage->options; option->name; option++)
+		if ((int)strlen(heading_of(option).text) > width)
+			width = (int)strlen(heading_of(option).text);
+	for (const struct command_option *option = usage->options; option->name; option++)
+		printf("  %-*s %s\n", width, heading_of(option).text, option->help);
+	printf("  %-*s %s\n", width, "-h, --help", "this text");
 }
 
 static int wrong(const struct command_usage *usage, const char *why, const char *what)
 {
 	command_complain("%s%s%s%s", why, what ? " '" : "", what ? what : "", what ? "'" : "");
+	fprintf(stderr, "usage: seamark %s\n", usage->synopsis);
+	return EXIT_USAGE;
+}
+
+static int no_such_option(const struct command_usage *usage, const char *given)
+{
+	size_t dashes = strspn(given, "-"), length = strcspn(given + dashes, "=");
+	char word[32] = "";
+	struct command_guess guess = { .given = word };
+
+	if (dashes == 2 && length < sizeof word) {
+		memcpy(word, given + dashes, length);
+		for (const struct command_option *option = usage->options; option->name; option++)
+			command_guess_try(&guess, name_of(option));
+		command_guess_try(&guess, "help");
+	}
+	if (!command_guess(&guess))
+		return wrong(usage, "there is no option", given);
+	command_complain("there is no option '%s'; did you mean '--%s'?", given, command_guess(&guess));
 	fprintf(stderr, "usage: seamark %s\n", usage->synopsis);
 	return EXIT_USAGE;
 }
@@ -85,7 +117,7 @@ bool command_parse(const struct command_usage *usage, int *argc, char ***argv, i
 			return false;
 		}
 		if (!option) {
-			*status = wrong(usage, found == ':' ? "a value is missing after" : "there is no option", (*argv)[optind - 1]);
+			*status = found == ':' ? wrong(usage, "a value is missing after", (*argv)[optind - 1]) : no_such_option(usage, (*argv)[optind - 1]);
 			return false;
 		}
 		if (option->value)

@@ -7,11 +7,20 @@ run sail
 run list -h
 run show -h
 run verify -h
+run messages -h
+run diff -h
 run export -h
 run keep -h
 run compact -h
 run doctor -h
 run settings -h
+run lsit
+run verfiy 1
+run -x
+run list --jsno
+run export --fromat=raw
+run show --x
+run list -j
 run list 1
 run list --colour
 run list --dir
