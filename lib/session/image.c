@@ -130,15 +130,23 @@ bool image_memory_is_free(void)
 	return last.regions_written;
 }
 
-/* Without memory for a copy the program waits for the writing. */
-static void wait_for_regions(void)
+static const char *stalled(char *text, size_t room)
+{
+	snprintf(text, room, "rank %d: the disk finished no write in SEAMARK_TIMEOUT", inside.rank);
+	return text;
+}
+
+/* Without memory for a copy the program waits for the writing. false: it cannot wait longer, and its memory will change while it is read. */
+static bool wait_for_regions(void)
 {
 	struct store_image_result result;
 	struct timespec pause = {.tv_nsec = 100000};
 	for (;;) {
 		store_image_state(inside.store, &result);
-		if (result.regions_written || drive_now_ns() - result.progress_ns > inside.settings.timeout_ns)
-			return;
+		if (result.regions_written)
+			return true;
+		if (drive_now_ns() - result.progress_ns > inside.settings.timeout_ns)
+			return false;
 		nanosleep(&pause, NULL);
 	}
 }
@@ -169,9 +177,10 @@ void image_capture(void)
 	inside.cut_made |= code == 0;
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_CAPTURED, .failed = code < 0, .reason = reason, .text = fault.text});
 	crash_point("cut-markers-out");
-	if (inside.captured && !inside.capture.copied)
-		wait_for_regions();
+	bool whole = !inside.captured || inside.capture.copied || wait_for_regions();
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_CUT_MADE, .held_ns = drive_now_ns() - began_ns});
+	if (!whole)
+		drive_feed((struct snapshot_event){.kind = SNAPSHOT_IMAGE, .failed = true, .text = stalled(fault.text, sizeof fault.text)});
 }
 
 /* --- the rest: ledger, messages ---------------------------------------------------------------------------------------------- */
@@ -328,8 +337,10 @@ void image_watch(int64_t now_ns)
 	enum store_state state = store_image_state(inside.store, &result);
 	bool stalls = state == STORE_WORKING && now_ns - result.progress_ns > inside.settings.timeout_ns && inside.finishing;
 	if (state == STORE_FAILED || stalls) {
-		snprintf(text, sizeof text, "rank %d: %s", inside.rank,
-			 stalls ? "the disk finished no write in SEAMARK_TIMEOUT" : result.fault.text);
+		if (stalls)
+			stalled(text, sizeof text);
+		else
+			snprintf(text, sizeof text, "rank %d: %s", inside.rank, result.fault.text);
 		crash_point("image-failure-seen");
 		drive_feed((struct snapshot_event){.kind = SNAPSHOT_IMAGE, .failed = true, .text = text});
 	} else if (state == STORE_DURABLE && inside.finishing) {
@@ -376,6 +387,11 @@ void image_watch_commit(void)
 {
 	struct fault fault = FAULT_NONE;
 	enum store_state state = store_commit_state(inside.store, &fault);
+	bool stalls = state == STORE_WORKING && drive_now_ns() - store_commit_progress_ns(inside.store) > inside.settings.timeout_ns;
+	if (stalls && store_abandon_commit(inside.store)) {
+		state = STORE_FAILED;
+		fault_set(&fault, SEAMARK_E_IO, "the disk of '%s' finished no step of the commit in SEAMARK_TIMEOUT", store_folder(inside.store));
+	}
 	if (state == STORE_DURABLE || state == STORE_FAILED)
 		published(&fault);
 }

@@ -43,28 +43,40 @@ static int see_no_other_life(const struct commit *commit, struct fault *fault)
 							     "more", commit->store->folder);
 }
 
+/* After a step. What was given up goes no further. */
+static int go_on(struct commit *commit, int code, struct fault *fault)
+{
+	atomic_store(&commit->progress_ns, io_now_ns());
+	if (!code && atomic_load(&commit->state) != STORE_WORKING)
+		code = fault_set(fault, SEAMARK_E_IO, "the commit was given up");
+	return code;
+}
+
 static int publish(struct commit *commit, const char *path, struct fault *fault)
 {
 	struct io_path manifest = io_path("%s/" MANIFEST_NAME, path);
 	char *text;
 	int code;
 
-	code = see_no_other_life(commit, fault);
+	code = go_on(commit, see_no_other_life(commit, fault), fault);
 	if (code)
 		return code;
 	/* The attempt's folder itself must be there after a crash, before its manifest says that it is whole. */
-	code = io_sync_folder(commit->store->folder, fault);
+	code = go_on(commit, io_sync_folder(commit->store->folder, fault), fault);
 	if (code)
 		return code;
 	crash_point("manifest-to-write");
-	code = compose(commit, &text, fault);
-	if (code)
+	code = go_on(commit, compose(commit, &text, fault), fault);
+	if (code) {
+		free(text);
 		return code;
+	}
 	code = io_publish(manifest.text, text, strlen(text), fault);
 	free(text);
 	if (code)
 		return code;
 	crash_point("manifest-in-place");
+	atomic_store(&commit->progress_ns, io_now_ns());
 	code = io_sync_folder(path, fault);
 	/* Where locks are not believed another life may have begun meanwhile, and have removed what it took for leavings. */
 	if (!code)
@@ -111,13 +123,18 @@ void commit_run(struct commit *commit)
 {
 	struct io_path path = catalogue_path(commit->store->folder, commit->of.identity.number, commit->of.identity.life);
 	uint64_t keep = commit->keep;
-	int code;
+	int code, working = STORE_WORKING;
 
 	crash_point("commit-to-begin");
 	code = publish(commit, path.text, &commit->fault);
 	crash_point("commit-over");
 	/* From here on the next commit may be asked for, and nothing of this one is read any more. */
-	atomic_store(&commit->state, code ? STORE_FAILED : STORE_DURABLE);
+	if (!atomic_compare_exchange_strong(&commit->state, &working, code ? STORE_FAILED : STORE_DURABLE)) {
+		/* It is known as void: images of it may be gone already. */
+		commit_drop(commit, commit->of.identity.number);
+		atomic_store(&commit->state, STORE_IDLE);
+		return;
+	}
 	retry_drops(commit);
 	crash_point("retention-to-begin");
 	if (!code)

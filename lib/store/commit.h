@@ -9,13 +9,16 @@
 #include "store/internal.h"
 
 enum { COMMIT_DROPS_MAX = 64 };
+/* Beside enum store_state: nobody waits for it any more, and the thread has not come to its end. */
+enum { COMMIT_GIVEN_UP = STORE_FAILED + 1 };
 
 struct commit {
 	struct store *store;
 	struct chain *chain;
 	struct store_commit of;
 	uint64_t keep;
-	_Atomic int state;         /* enum store_state: the rest is the thread's while it is WORKING */
+	_Atomic int state;         /* enum store_state: the rest is the thread's while it is WORKING, or given up */
+	_Atomic int64_t progress_ns; /* when its last step was done */
 	struct fault fault;
 
 	uint64_t drops[COMMIT_DROPS_MAX]; /* attempts whose folders were not empty; the thread's alone */

@@ -65,12 +65,15 @@ int store_open(struct store **opened, const char *folder, uint32_t rank, uint32_
 	return 0;
 }
 
-void store_close(struct store *store)
+bool store_close(struct store *store)
 {
-	if (!store || !writer_stop(store))
-		return;
+	if (!store)
+		return true;
+	if (!writer_stop(store))
+		return false;
 	lives_release_lock(store);
 	free(store);
+	return true;
 }
 
 const char *store_folder(const struct store *store)

@@ -98,7 +98,8 @@ struct store; /* one per process */
 
 /* Opens the folder, which need not be there: a life makes it. Local. */
 int store_open(struct store **store, const char *folder, uint32_t rank, uint32_t ranks, struct fault *fault);
-void store_close(struct store *store);
+/* false: the writer's thread hangs and was left behind: it may still read what it was given, and the store stays for it. */
+bool store_close(struct store *store);
 /* The folder's absolute path, for messages. */
 const char *store_folder(const struct store *store);
 
@@ -183,6 +184,10 @@ struct store_commit {
  * store_commit_state tells. A failed fsync of the folder takes the manifest away again and is FAILED. */
 int store_begin_commit(struct store *store, const struct store_commit *commit, uint64_t keep, struct fault *fault);
 enum store_state store_commit_state(struct store *store, struct fault *fault);
+/* CLOCK_MONOTONIC when the commit under way made its last step. */
+int64_t store_commit_progress_ns(struct store *store);
+/* Gives the commit up, wherever it hangs: whatever comes of it is taken away again, and until then it is WORKING. false: it has ended meanwhile. */
+bool store_abandon_commit(struct store *store);
 /* Rank 0 only: removes the folder of a void attempt, as far as it is empty, now or with the next commit. */
 void store_drop_attempt(struct store *store, uint64_t number);
 /* Rank 0 only: a file `stop` was seen in the folder by the writer's thread (which looks every second). */

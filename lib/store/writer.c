@@ -614,12 +614,13 @@ int store_begin_commit(struct store *store, const struct store_commit *commit, u
 {
 	struct writer *writer = store->writer;
 
-	if (!writer || store->lock < 0 || atomic_load(&writer->commit.state) == STORE_WORKING)
+	if (!writer || store->lock < 0 || store_commit_state(store, NULL) == STORE_WORKING)
 		return fault_set(fault, SEAMARK_E_ORDER, "a commit is begun by rank 0, in its life, and one at a time");
 	writer->commit.of = *commit;
 	writer->commit.keep = keep;
 	writer->commit.fault = FAULT_NONE;
 	writer->commit_job = (struct job){ .kind = JOB_COMMIT };
+	atomic_store(&writer->commit.progress_ns, io_now_ns());
 	atomic_store(&writer->commit.state, STORE_WORKING);
 	put_job(writer, &writer->commit_job);
 	return 0;
@@ -627,11 +628,23 @@ int store_begin_commit(struct store *store, const struct store_commit *commit, u
 
 enum store_state store_commit_state(struct store *store, struct fault *fault)
 {
-	enum store_state state = store->writer ? (enum store_state)atomic_load(&store->writer->commit.state) : STORE_IDLE;
+	int state = store->writer ? atomic_load(&store->writer->commit.state) : STORE_IDLE;
 
 	if (state == STORE_FAILED && fault)
 		*fault = store->writer->commit.fault;
-	return state;
+	return state == COMMIT_GIVEN_UP ? STORE_WORKING : (enum store_state)state;
+}
+
+int64_t store_commit_progress_ns(struct store *store)
+{
+	return store->writer ? atomic_load(&store->writer->commit.progress_ns) : 0;
+}
+
+bool store_abandon_commit(struct store *store)
+{
+	int working = STORE_WORKING;
+
+	return store->writer && atomic_compare_exchange_strong(&store->writer->commit.state, &working, COMMIT_GIVEN_UP);
 }
 
 void store_set_read_back(struct store *store, bool on)

@@ -27,12 +27,14 @@
 
 enum call_kind {
 	CALL_OPEN, CALL_CLOSE, CALL_WRITE, CALL_READ, CALL_TRUNCATE, CALL_RESERVE, CALL_SYNC, CALL_RENAME, CALL_UNLINK, CALL_MKDIR, CALL_RMDIR,
-	CALL_STAT, CALL_ACCESS, CALL_FCNTL, CALL_LOCK, CALL_OPENDIR, CALL_READDIR, CALL_RANDOM, CALL_MEMORY, CALL_KINDS
+	CALL_STAT, CALL_ACCESS, CALL_FCNTL, CALL_LOCK, CALL_OPENDIR, CALL_READDIR, CALL_RANDOM, CALL_MEMORY,
+	CALL_SUBMIT, CALL_WAIT, /* of io_uring, and nobody's but those who see them (uring.h) */
+	CALL_KINDS
 };
 
 static const char *const call_names[CALL_KINDS] = {
 	"open", "close", "write", "read", "ftruncate", "fallocate", "fsync", "rename", "unlink", "mkdir", "rmdir",
-	"stat", "access", "fcntl", "flock", "opendir", "readdir", "getrandom", "malloc",
+	"stat", "access", "fcntl", "flock", "opendir", "readdir", "getrandom", "malloc", "io_uring_submit", "io_uring_wait_cqe_timeout",
 };
 
 struct call {

@@ -3,7 +3,8 @@
  * step k is taken off by the next rank in step k + LAG; the receives are posted AHEAD steps before; and now and then a letter goes on a
  * communicator of its own, where nobody looks for it for many steps. Pairs go round within a step, and the second is asked for before the first, of which
  * only its wildcard tells what it was. All that a rank computes comes from what it received, so the numbers that rank 0
- * writes to RESULT are those of an undisturbed run, bit for bit, or something was lost, doubled or changed. On a stop it leaves. */
+ * writes to RESULT are those of an undisturbed run, bit for bit, or something was lost, doubled or changed. On a stop it leaves. CONVEYOR_PAUSE_US: how long it sleeps in each
+ * step. */
 #include <mpi.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ enum {
 };
 
 static int rank, ranks, right, left;
+static long pause_us = 500;
 static MPI_Comm letters, pairs;
 static uint64_t bulk[BULK], sum, later[4], streamed, constant[CONSTANT], seldom[SELDOM];
 static int64_t step;
@@ -151,7 +153,7 @@ static void one_step(void)
 		exchange_pair();
 	if (step % BURST_EVERY == BURST_AT)
 		exchange_burst();
-	nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = pause_us * 1000}, NULL);
 }
 
 static void begin(void)
@@ -214,6 +216,8 @@ int main(int argc, char **argv)
 	MPI_Init(&argc, &argv);
 	if (argc != 3)
 		MPI_Abort(MPI_COMM_WORLD, 2);
+	if (getenv("CONVEYOR_PAUSE_US"))
+		pause_us = atol(getenv("CONVEYOR_PAUSE_US"));
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
 	right = (rank + 1) % ranks;

@@ -4,7 +4,9 @@
  *   int uring_fate(int fd)                 asked when a write is handed over: 0, or the negative errno with which it will fail
  *   int uring_result(int fd, int result)   what a completion shall say instead of a good result
  *   bool uring_refused(void)               whether io_uring cannot be had
- * With URING_UNTOUCHED defined before, all writes go as they go, and only the last is wanted. */
+ * With URING_UNTOUCHED defined before, all writes go as they go, and only the last is wanted. With URING_CALLS defined before, also these, of the ring itself:
+ *   int uring_submitted(void)              asked when something is handed over: 0, the negative errno with which that fails, or 1: nothing is taken, and nothing said
+ *   int uring_waited(void)                 asked when a completion is waited for: 0, or the negative errno with which that fails */
 #ifndef FAULT_URING_H
 #define FAULT_URING_H
 
@@ -19,6 +21,21 @@
 static int uring_fate(int fd);
 static int uring_result(int fd, int result);
 static bool uring_refused(void);
+
+#ifdef URING_CALLS
+static int uring_submitted(void);
+static int uring_waited(void);
+#else
+static int uring_submitted(void)
+{
+	return 0;
+}
+
+static int uring_waited(void)
+{
+	return 0;
+}
+#endif
 
 #ifdef URING_UNTOUCHED
 static int uring_fate(int fd)
@@ -76,7 +93,10 @@ __attribute__((visibility("default"))) int io_uring_queue_init(unsigned entries,
 __attribute__((visibility("default"))) int io_uring_submit(struct io_uring *ring)
 {
 	static int (*real)(struct io_uring *);
+	int fate = uring_submitted();
 
+	if (fate)
+		return fate < 0 ? fate : 0;
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "io_uring_submit");
 	for (unsigned at = ring->sq.sqe_head; at != ring->sq.sqe_tail; at++)
@@ -89,8 +109,10 @@ __attribute__((visibility("default"))) int io_uring_wait_cqe_timeout(struct io_u
 {
 	static int (*real)(struct io_uring *, struct io_uring_cqe **, struct __kernel_timespec *);
 	struct uring_write *write;
-	int code;
+	int code = uring_waited();
 
+	if (code)
+		return code;
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "io_uring_wait_cqe_timeout");
 	code = real(ring, cqe, time);

@@ -2,61 +2,12 @@
 /* Storage that fails: each call of the store, one after the other, with each error; once, or from there on until the fault is mended. The program goes on, the attempt is
  * void and says which file and why, what was committed comes back byte by byte and nothing else does, no file stays open and no memory is lost, and as soon
  * as the fault is over the next checkpoint is committed. Interrupted and short calls fail nothing. */
-#include <CUnit/Basic.h>
-#include <pthread.h>
 #include <sys/statvfs.h>
 
-#include "suites.h"
-#include "../fault/calls.h"
+#define URING_CALLS
 #include "../fault/uring.h"
-#include "test_world.h"
-
-/* --- the fault ------------------------------------------------------------------------------------------------------- */
-
-enum way { WAY_FAIL, WAY_SHORT, WAY_SLOW, WAY_STUCK, WAY_AWAY };
-
-static struct {
-	atomic_bool armed;
-	enum way way;
-	int at;                  /* the call that meets it, from 1 */
-	int number;              /* an errno */
-	bool lasts;              /* until it is mended */
-	bool memory;             /* calls for memory are counted, instead of the others */
-	atomic_int calls;
-	atomic_bool stuck, go_on;
-	struct call met;
-	char path[4096];
-} plan;
-
-static char folder[256], away[300];
-static _Thread_local bool spared; /* calls of this thread */
-
-/* The calls that say so in their manual. */
-static bool can_be_interrupted(enum call_kind kind)
-{
-	static const bool can[CALL_KINDS] = {
-		[CALL_OPEN] = true, [CALL_CLOSE] = true, [CALL_WRITE] = true, [CALL_READ] = true, [CALL_TRUNCATE] = true, [CALL_RESERVE] = true,
-		[CALL_SYNC] = true, [CALL_LOCK] = true, [CALL_FCNTL] = true, [CALL_OPENDIR] = true,
-	};
-
-	return can[kind];
-}
-
-static bool meets(const struct call *call)
-{
-	int n;
-
-	if (plan.way == WAY_FAIL && plan.number == EINTR && !can_be_interrupted(call->kind))
-		return false;
-	if (spared || !atomic_load(&plan.armed) || (call->kind == CALL_MEMORY) != plan.memory)
-		return false;
-	n = atomic_fetch_add(&plan.calls, 1) + 1;
-	if (n == plan.at) {
-		plan.met = *call;
-		snprintf(plan.path, sizeof plan.path, "%s", call->path);
-	}
-	return n == plan.at || (plan.lasts && n > plan.at);
-}
+#include "suites.h"
+#include "test_plan.h"
 
 /* A file system that cannot reserve, and says how much it has. */
 static bool without_reserving;
@@ -75,26 +26,7 @@ static long call_begin(const struct call *call)
 		atomic_fetch_add(&writes_to_images, 1);
 	if (call->kind == CALL_RESERVE && without_reserving)
 		return -EOPNOTSUPP;
-	if (!meets(call))
-		return 0;
-	switch (plan.way) {
-	case WAY_FAIL:
-		return -plan.number;
-	case WAY_SHORT:
-		return (call->kind == CALL_WRITE || call->kind == CALL_READ) && call->size > 1 ? (long)(call->size / 2) : 0;
-	case WAY_SLOW:
-		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
-		return 0;
-	case WAY_STUCK:
-		atomic_store(&plan.stuck, true);
-		while (!atomic_load(&plan.go_on))
-			world_pause();
-		return 0;
-	case WAY_AWAY:
-		syscall(SYS_rename, folder, away);
-		return 0;
-	}
-	return 0;
+	return plan_fate(call);
 }
 
 /* A disk that says that all is well, and has another byte. */
@@ -144,98 +76,20 @@ static int uring_result(int fd, int result)
 	return atomic_load(&plan.armed) && plan.way == WAY_SHORT && result > 1 ? result / 2 : result;
 }
 
-static void arm(void)
+/* Their errors are of the ring, and of no file. */
+static int uring_submitted(void)
 {
-	atomic_store(&plan.calls, 0);
-	atomic_store(&plan.stuck, false);
-	atomic_store(&plan.go_on, false);
-	plan.path[0] = 0;
-	atomic_store(&calls_memory, plan.memory);
-	atomic_store(&plan.armed, true);
+	const struct call call = { .kind = CALL_SUBMIT, .path = calls_root, .size = 2 };
+	long fate = call_begin(&call);
+
+	return fate > 0 ? 1 : (int)fate;
 }
 
-/* Mends the fault. true: it was met. */
-static bool disarm(void)
+static int uring_waited(void)
 {
-	atomic_store(&plan.armed, false);
-	atomic_store(&calls_memory, false);
-	atomic_store(&plan.go_on, true);
-	if (plan.way == WAY_AWAY)
-		syscall(SYS_rename, away, folder);
-	return atomic_load(&plan.calls) >= plan.at;
-}
+	const struct call call = { .kind = CALL_WAIT, .path = calls_root };
 
-/* --- what must hold -------------------------------------------------------------------------------------------------- */
-
-static unsigned trials, wrong;
-static uint64_t committed[64];
-static size_t committed_count;
-
-static void complain(const char *what, const char *text)
-{
-	if (wrong++ < 20)
-		printf("\n  call %d (%s of '%s'%s), %s: %s%s%s", plan.at, call_names[plan.met.kind], plan.path, plan.lasts ? ", and on" : "",
-		       plan.way == WAY_FAIL ? strerror(plan.number) : plan.way == WAY_SHORT ? "short" : plan.way == WAY_AWAY ? "folder away" : "slow",
-		       what, text ? ": " : "", text ? text : "");
-}
-
-static bool was_committed(uint64_t number)
-{
-	for (size_t i = 0; i < committed_count; i++)
-		if (committed[i] == number)
-			return true;
-	return false;
-}
-
-/* Nothing comes back that was not committed, and what is listed is whole; the newest is the last that was committed. A disk that lets nothing be
- * done any more may keep the manifest of a commit that failed on it, until the fault is over and the next is committed. */
-static void check_folder(struct store *store, bool strictly)
-{
-	static struct store_checkpoint found;
-	uint64_t below = UINT64_MAX, newest = 0;
-	struct fault fault = FAULT_NONE;
-
-	for (; !store_newest(store, below, &found, &fault); below = found.number) {
-		if (!strictly && !was_committed(found.number))
-			continue;
-		newest = newest ? newest : found.number;
-		if (!was_committed(found.number))
-			complain("a void attempt is listed", found.path);
-		else if (!world_comes_back(&found, &fault))
-			complain("what was saved does not come back", fault.text);
-		else if (!world_is_proven(&found))
-			complain("it does not verify", found.path);
-	}
-	if (newest != committed[committed_count - 1])
-		complain("the newest is not the one that was committed last", NULL);
-}
-
-static void note(uint64_t number, bool good)
-{
-	if (good)
-		committed[committed_count++] = number;
-}
-
-static void take_for_sure(struct fixture *fixture, uint64_t keep)
-{
-	struct fault fault = FAULT_NONE;
-	bool good = world_take(fixture, keep, &fault);
-
-	note(fixture->next - 1, good);
-	if (good)
-		world_wait_for_retention(fixture);
-	else
-		complain("the next checkpoint fails though the fault is over", fault.text);
-}
-
-/* The reason names the file, or what was on its way to it, and the error. */
-static void check_reason(const struct fault *fault)
-{
-	if (!fault->code || !fault->text[0])
-		complain("void without a reason", NULL);
-	else if (plan.memory ? fault->code != SEAMARK_E_MEMORY || !strstr(fault->text, "memory") :
-			       !strstr(fault->text, calls_root) || (plan.way == WAY_FAIL && !strstr(fault->text, strerror(plan.number))))
-		complain("the reason is not the error", fault->text);
+	return (int)call_begin(&call);
 }
 
 /* Three checkpoints, of which the second rests on the first; the one after the next is full again. */
@@ -249,15 +103,6 @@ static void make_folder(struct fixture *fixture)
 		fixture_stop("life", &fault);
 	for (int i = 0; i < 4; i++)
 		take_for_sure(fixture, 0);
-}
-
-static void check_losses(long files, long blocks)
-{
-	if (atomic_load(&calls_open_files) != files)
-		complain("a file stays open", NULL);
-	if (atomic_load(&calls_blocks) != blocks)
-		complain("memory is lost", NULL);
-	trials++;
 }
 
 /* As by SIGKILL: what it was doing stays as it is. */
@@ -395,9 +240,32 @@ static bool meet_in_restart(bool must_go_on)
 	return met;
 }
 
+/* A ring that fails is asked again and again. */
 static bool is_stuck(void)
 {
-	return atomic_load(&plan.stuck);
+	return plan.way == WAY_STUCK ? atomic_load(&plan.stuck) : atomic_load(&plan.calls) >= plan.at + 5;
+}
+
+/* true: it is committed. A commit that hangs is given up, and whatever the disk does with it later is undone. */
+static bool commit_while_it_hangs(struct fixture *fixture, struct store_commit *commit)
+{
+	struct fault fault = FAULT_NONE;
+	enum store_state state;
+
+	if (store_begin_commit(fixture->stores[0], commit, 1, &fault))
+		fixture_stop("commit", &fault);
+	while ((state = store_commit_state(fixture->stores[0], &fault)) == STORE_WORKING && !is_stuck())
+		world_pause();
+	if (state == STORE_WORKING && store_abandon_commit(fixture->stores[0])) {
+		if (store_commit_state(fixture->stores[0], &fault) != STORE_WORKING)
+			complain("the commit that was given up is said to be over", NULL);
+		if (store_abandon_commit(fixture->stores[0]))
+			complain("it is given up twice", NULL);
+		if (store_begin_commit(fixture->stores[0], commit, 1, &fault) != SEAMARK_E_ORDER)
+			complain("another commit is begun", fault.text);
+		return false;
+	}
+	return store_commit_state(fixture->stores[0], &fault) == STORE_DURABLE;
 }
 
 /* A call does not return for as long as anybody waits. */
@@ -407,7 +275,7 @@ static bool meet_what_hangs(bool unused)
 	struct store_commit commit;
 	struct fixture fixture;
 	struct fault fault = FAULT_NONE;
-	bool met;
+	bool met, written = true, good = false;
 
 	(void)unused;
 	make_folder(&fixture);
@@ -416,35 +284,25 @@ static bool meet_what_hangs(bool unused)
 	commit = (struct store_commit){ .identity = fixture_identity(&fixture, fixture.next++, 0) };
 	memset(world_begun, 0, sizeof world_begun);
 	world_set(commit.identity.number);
-	for (uint32_t rank = 0; rank < WORLD_RANKS && !is_stuck(); rank++)
-		if (!world_write(&fixture, rank, &commit, &fault))
+	for (uint32_t rank = 0; rank < WORLD_RANKS && written; rank++) {
+		written = world_write(&fixture, rank, &commit, &fault);
+		if (!written)
 			check_that_it_waits(&fixture, rank);
+	}
+	if (written)
+		good = commit_while_it_hangs(&fixture, &commit);
 	world_is_impatient = NULL;
 	met = disarm();
-	world_give_up(&fixture, commit.identity.number);
-	world_settle(&fixture, &commit, false, false);
+	note(commit.identity.number, good);
+	if (!good)
+		world_give_up(&fixture, commit.identity.number);
+	world_settle(&fixture, &commit, good, written && !good);
+	world_wait_for_retention(&fixture);
 	check_folder(fixture.stores[0], true);
 	take_for_sure(&fixture, 2);
 	world_close(&fixture);
 	check_losses(files, blocks);
 	return met;
-}
-
-static void at_each_call(bool (*meet)(bool), enum way way, int number, bool lasts, bool must_go_on)
-{
-	plan.way = way;
-	plan.number = number;
-	plan.lasts = lasts;
-	for (plan.at = 1; meet(must_go_on); plan.at++)
-		;
-}
-
-static void over(void)
-{
-	CU_ASSERT_EQUAL(wrong, 0);
-	printf(" (%u trials)", trials);
-	wrong = trials = 0;
-	plan.memory = false;
 }
 
 /* --- tests ------------------------------------------------------------------------------------------------------------ */
@@ -469,7 +327,7 @@ static void an_attempt_meets_an_error_that_lasts(void)
 
 static void an_attempt_gets_no_memory(void)
 {
-	plan.memory = true;
+	plan.of = OF_MEMORY;
 	at_each_call(meet_in_attempt, WAY_FAIL, ENOMEM, false, false);
 	if (deep)
 		at_each_call(meet_in_attempt, WAY_FAIL, ENOMEM, true, false);
@@ -487,6 +345,13 @@ static void interrupted_short_and_slow_calls_fail_nothing(void)
 	over();
 }
 
+static void what_is_done_may_be_said_to_have_failed(void)
+{
+	at_each_call(meet_in_attempt, WAY_DONE, EIO, false, false);
+	at_each_call(meet_in_life, WAY_DONE, EIO, false, false);
+	over();
+}
+
 static void the_folder_goes_away_and_comes_back(void)
 {
 	at_each_call(meet_in_attempt, WAY_AWAY, 0, false, false);
@@ -499,7 +364,7 @@ static void a_life_that_begins_meets_each_error(void)
 	at_each_call(meet_in_life, WAY_FAIL, EROFS, true, false);
 	at_each_call(meet_in_life, WAY_FAIL, EINTR, false, true);
 	at_each_call(meet_in_life, WAY_SHORT, 0, true, true);
-	plan.memory = true;
+	plan.of = OF_MEMORY;
 	at_each_call(meet_in_life, WAY_FAIL, ENOMEM, false, false);
 	over();
 }
@@ -510,7 +375,7 @@ static void a_restart_meets_each_error(void)
 	at_each_call(meet_in_restart, WAY_FAIL, EMFILE, true, false);
 	at_each_call(meet_in_restart, WAY_FAIL, EINTR, false, true);
 	at_each_call(meet_in_restart, WAY_SHORT, 0, true, true);
-	plan.memory = true;
+	plan.of = OF_MEMORY;
 	at_each_call(meet_in_restart, WAY_FAIL, ENOMEM, false, false);
 	over();
 }
@@ -530,6 +395,31 @@ static void an_attempt_by_io_uring_meets_each_error(void)
 	at_each_call(meet_in_attempt, WAY_FAIL, EINTR, false, true);
 	if (deep)
 		at_each_call(meet_in_attempt, WAY_SHORT, 0, true, true);
+	with_ring = false;
+	over();
+}
+
+static void a_ring_that_takes_nothing_now_is_asked_again(void)
+{
+	static const int passing[] = { EINTR, EAGAIN, EBUSY, ENOMEM };
+
+	with_ring = true;
+	plan.of = OF_RING;
+	for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+		at_each_call(meet_in_attempt, WAY_FAIL, passing[i], false, true);
+	at_each_call(meet_in_attempt, WAY_SHORT, 0, false, true);
+	world_read_back = true;
+	at_each_call(meet_in_attempt, WAY_FAIL, EAGAIN, false, true);
+	world_read_back = false;
+	with_ring = false;
+	over();
+}
+
+static void a_ring_that_fails_for_ever_holds_up_nobody(void)
+{
+	with_ring = true;
+	plan.of = OF_RING;
+	at_each_call(meet_what_hangs, WAY_FAIL, EIO, true, false);
 	with_ring = false;
 	over();
 }
@@ -609,12 +499,7 @@ static void begin(void)
 {
 	struct fixture warm;
 
-	/* Not on a disk: none of this outlives a machine. */
-	if (!access("/dev/shm", W_OK))
-		setenv("TMPDIR", "/dev/shm", 1);
-	fixture_folder(folder);
-	snprintf(away, sizeof away, "%s.away", folder);
-	snprintf(calls_root, sizeof calls_root, "%s", folder);
+	plan_folder();
 	make_folder(&warm);
 	world_close(&warm);
 }
@@ -635,9 +520,12 @@ int main(int argc, char **argv)
 		{ "a restart meets each error", a_restart_meets_each_error },
 		{ "a call that hangs holds up nobody", a_call_that_hangs_holds_up_nobody },
 		{ "an attempt by io_uring meets each error", an_attempt_by_io_uring_meets_each_error },
+		{ "a ring that takes nothing now is asked again", a_ring_that_takes_nothing_now_is_asked_again },
+		{ "a ring that fails for ever holds up nobody", a_ring_that_fails_for_ever_holds_up_nobody },
 		{ "too little space is noticed before writing", too_little_space_is_noticed_before_writing },
 		{ "an image is read back", an_image_is_read_back },
 		{ "what the disk changed is not committed", what_the_disk_changed_is_not_committed },
+		{ "what is done may be said to have failed", what_is_done_may_be_said_to_have_failed },
 		{ "the folder goes away and comes back", the_folder_goes_away_and_comes_back },
 		CU_TEST_INFO_NULL,
 	};
