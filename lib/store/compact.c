@@ -130,7 +130,7 @@ static int put_header(struct group *group, struct fault *fault)
 	group->header.file_size = group->next;
 	format_put_header(page, &group->header);
 	code = io_write(group->fd, page, sizeof page, 0, group->path.text, fault);
-	if (!code && fsync(group->fd))
+	if (!code && io_fsync(group->fd))
 		code = fault_errno(fault, "cannot make '%s' durable", group->path.text);
 	return code;
 }
@@ -185,7 +185,7 @@ static int write_group(const struct store_checkpoint *before, struct store_check
 		group->fd = io_open(group->path.text, O_WRONLY | O_CREAT | O_TRUNC);
 		code = group->fd < 0 ? fault_errno(fault, "cannot make '%s'", group->path.text) : fill_file(group, after, fault);
 	}
-	if (group->fd >= 0 && close(group->fd) && !code)
+	if (group->fd >= 0 && io_close(group->fd) && !code)
 		code = fault_errno(fault, "cannot write '%s'", group->path.text);
 	for (uint32_t i = 0; i < group->count; i++)
 		store_close_image(group->images[i]);
@@ -246,7 +246,9 @@ static int rewrite(const char *above, struct store_checkpoint *before, struct st
 	if (!code)
 		code = put_manifest(after, fault);
 	if (code) {
-		catalogue_sweep(before, NULL);
+		/* A rename that failed may have been done all the same, where an answer can be lost: what the manifest names stays. */
+		if (!manifest_read(after, before->path, NULL))
+			catalogue_sweep(after, NULL);
 		return code;
 	}
 	/* If this fails, nobody knows which manifest the disk has: both sets of files stay. */

@@ -324,14 +324,12 @@ static bool hash_holds(const char *text, size_t size)
 	return !memcmp(text + size - TAIL_SIZE + sizeof tail_before - 1, digits, 16);
 }
 
-int manifest_decode(struct store_checkpoint *found, const char *text, size_t size, const char *what, struct fault *fault)
+static int decode(struct store_checkpoint *found, const char *text, size_t size, const char *what, struct fault *fault)
 {
 	struct reading r = { .what = what, .fault = fault };
 	json_error_t error;
 	json_t *root;
 
-	if (!hash_holds(text, size))
-		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is garbled: its checksum does not hold", what);
 	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(root))
 		refuse(&r, SEAMARK_E_DAMAGED, "the text", "is no JSON object");
@@ -347,6 +345,32 @@ int manifest_decode(struct store_checkpoint *found, const char *text, size_t siz
 		get_rest(&r, root, found);
 	json_decref(root);
 	return r.code;
+}
+
+/* What Jansson makes of it takes no more. */
+static bool has_memory_for(size_t size)
+{
+	void *room = malloc(64 * size);
+
+	free(room);
+	return room;
+}
+
+/* Jansson does not tell want of memory from a text that it cannot read, and a checkpoint must not pass for damaged by that. */
+int manifest_decode(struct store_checkpoint *found, const char *text, size_t size, const char *what, struct fault *fault)
+{
+	struct fault own = FAULT_NONE;
+	int code = SEAMARK_E_DAMAGED;
+
+	if (!hash_holds(text, size))
+		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is garbled: its checksum does not hold", what);
+	for (int i = 0; i < 2 && code == SEAMARK_E_DAMAGED; i++) {
+		own = FAULT_NONE;
+		code = decode(found, text, size, what, &own);
+	}
+	if (code == SEAMARK_E_DAMAGED && !has_memory_for(size))
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", what);
+	return code ? fault_set(fault, code, "%s", own.text) : 0;
 }
 
 static int read_file(struct store_checkpoint *found, const char *folder, const char *name, struct fault *fault)
