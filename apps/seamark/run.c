@@ -5,12 +5,17 @@
 #include <limits.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/values.h"
 #include "command.h"
 #include "run.h"
+#include "slurm.h"
 
 #define LONGEST_PAUSE_S 300.0
+#define LONGEST_QUESTION_S 2.0
 
 /* --- all lives ------------------------------------------------------------------------------------------------------------------ */
 
@@ -20,11 +25,24 @@ struct account {
 	int last_status;        /* of the last life, if that made no checkpoint; -1: it made one, or there was none */
 	unsigned fruitless;     /* lives in a row without a checkpoint */
 	bool restart_kept;      /* SEAMARK_RESTART is still the user's */
+	bool out_of_time;       /* it stopped for that alone */
 };
 
 static bool has_progressed(const struct run_life *life)
 {
 	return life->newest.number > life->before.number;
+}
+
+/* Whether it ended because its time is over: it was asked in time, or Slurm has ended it for that, or takes its place away. */
+static bool is_in_time(const struct run_life *life)
+{
+	if (life->wants == WANTS_TO_LEAVE && life->why == WANTED_BY_LIMIT)
+		return true;
+	if (!run_limit_is_in_job() || (life->wants == WANTS_NOTHING && !life->launch.status && !life->left))
+		return false;
+	if (life->wants == WANTS_NOTHING)
+		run_limit_ask_why();
+	return life->wants != WANTS_TO_QUIT && run_limit_is_over(run_limit_why(LONGEST_QUESTION_S));
 }
 
 /* What a run leaves with that is not started again; -1: it is. */
@@ -33,21 +51,27 @@ static int verdict(const struct run_options *options, struct account *account, c
 	int status = life->launch.status;
 	struct command_text took = run_time_text(run_now_s() - account->began_s);
 
-	if (life->wants == WANTS_TO_LEAVE && life->committed) {
+	account->out_of_time = is_in_time(life);
+	if ((life->wants == WANTS_TO_LEAVE && life->committed) || life->left) {
 		run_say("stopped at %s after %s; the same command goes on from there", run_checkpoint_text(&life->newest).text, took.text);
 		return EXIT_STOPPED;
 	}
 	if (!status) {
+		account->out_of_time = false;
 		run_say("done after %s, with %u restart%s", took.text, account->restarts, account->restarts == 1 ? "" : "s");
 		return EXIT_FINE;
 	}
 	if (life->wants != WANTS_NOTHING) {
 		run_say("ended with %s, as was asked; newest: %s", run_status_text(status).text, run_checkpoint_text(&life->newest).text);
-		return status;
+		return account->out_of_time ? EXIT_STOPPED : status;
 	}
 	if (status == EXIT_NOT_STARTED || status == EXIT_NOT_EXECUTED) {
 		run_say("'%s' or the program cannot be started: it is not tried again", options->arguments[0]);
 		return status;
+	}
+	if (status != EXIT_NOT_STARTED && account->out_of_time) {
+		run_say("it ended with %s, as Slurm ends the job; newest: %s", run_status_text(status).text, run_checkpoint_text(&life->newest).text);
+		return EXIT_STOPPED;
 	}
 	run_say("it ended with %s after %s; newest: %s", run_status_text(status).text, run_time_text(run_now_s() - life->began_s).text,
 		run_checkpoint_text(&life->newest).text);
@@ -58,6 +82,15 @@ static int verdict(const struct run_options *options, struct account *account, c
 	if (account->restarts >= options->restarts_most) {
 		run_say("it was restarted %u times, which is what --max-restarts allows", account->restarts);
 		return status;
+	}
+	if (run_limit_is_in_job() && run_limit_why(0) == RUN_JOB_ENDS) {
+		run_say("the job is ended by Slurm: nothing is started again");
+		return status;
+	}
+	if (run_limit_left_s() <= options->pause_s) {
+		run_say("there is no time for another start; newest: %s", run_checkpoint_text(&life->newest).text);
+		account->out_of_time = true;
+		return EXIT_STOPPED;
 	}
 	return -1;
 }
@@ -93,13 +126,29 @@ static bool pause_between(const struct run_options *options, const struct accoun
 	return true;
 }
 
+/* The command, and where it begins. */
+static void tell_start(const struct run_options *options, const struct run_newest *newest)
+{
+	const char *restart = getenv("SEAMARK_RESTART");
+	char command[512] = "";
+	size_t length = 0;
+
+	for (char **word = options->arguments; *word && length < sizeof command; word++)
+		length += (size_t)snprintf(command + length, sizeof command - length, "%s%s", length ? " " : "", *word);
+	run_say("started: %s%s; %s%s", command, length < sizeof command ? "" : "...", restart ? "SEAMARK_RESTART=" : newest->number ? "newest: " : "",
+		restart ? restart : run_checkpoint_text(newest).text);
+}
+
 static int run_on(const struct run_options *options)
 {
 	struct account account = { .began_s = run_now_s(), .last_status = -1, .restart_kept = true };
+	struct run_newest newest = run_newest(options->folder);
 	struct run_life life;
 	int status;
 
-	run_take_signals();
+	run_take_signals(options);
+	tell_start(options, &newest);
+	run_limit_begin(options, &newest);
 	for (;;) {
 		if (!run_live(options, &life))
 			return EXIT_CANNOT_READ;
@@ -107,6 +156,8 @@ static int run_on(const struct run_options *options)
 		/* After a good end, what a program leaves running is its own affair. */
 		if (status > 0)
 			run_end_leftovers();
+		if (status == EXIT_STOPPED && account.out_of_time)
+			return run_limit_requeue(&life.newest);
 		if (status >= 0)
 			return status;
 		remember(&account, &life);
@@ -131,15 +182,59 @@ static bool number_of(const char *text, const char *option, double most, double 
 	return false;
 }
 
+/* Seconds, or with a unit as in the settings. */
+static bool time_of(const char *text, const char *option, double *seconds)
+{
+	char word[64], *end;
+	int64_t ns;
+
+	if (!text)
+		return true;
+	if (values_word(text, word, sizeof word) && values_time(word, &ns)) {
+		*seconds = (double)ns / 1e9;
+		return true;
+	}
+	errno = 0;
+	*seconds = strtod(text, &end);
+	if (!errno && end != text && !*end && *seconds >= 0 && *seconds <= 1e9)
+		return true;
+	command_complain("--%s takes seconds, or a time as 90s, 15min, 2h, not '%s'", option, text);
+	return false;
+}
+
+/* In a batch script USR1 is what --signal=B:USR1@... is written for, unless it is said otherwise. */
+static bool leave_on_of(const char *text, int *signal)
+{
+	static const int passed_on[] = { SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
+	char word[64];
+
+	*signal = text || !slurm_in_batch_script() ? 0 : SIGUSR1;
+	if (!text || !strcmp(text, "none"))
+		return true;
+	if (values_word(text, word, sizeof word) && values_signal(word, signal))
+		for (size_t i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++)
+			if (*signal == passed_on[i])
+				return true;
+	command_complain("--leave-on takes USR1, USR2, ALRM, WINCH or none, not '%s'", text);
+	return false;
+}
+
 int command_run(int argc, char **argv)
 {
-	const char *folder = NULL, *restarts = NULL, *pause = NULL, *commit = NULL, *leave = NULL, *steps = NULL;
+	const char *folder = NULL, *restarts = NULL, *pause = NULL, *commit = NULL, *leave = NULL, *steps = NULL, *margin = NULL, *time = NULL,
+		   *requeue_exit = NULL, *leave_on = NULL;
+	int no_requeue = 0;
 	const struct command_option table[] = {
 		COMMAND_DIR(&folder),
 		{ "max-restarts", "N", "restarts at most (100)", &restarts, NULL },
-		{ "backoff", "SECONDS", "before a restart (1); twice as long after each that made no checkpoint", &pause, NULL },
-		{ "commit", "SECONDS", "at TERM: for the last checkpoint (60)", &commit, NULL },
-		{ "leave", "SECONDS", "... and then for the program to leave by itself (10)", &leave, NULL },
+		{ "backoff", "TIME", "before a restart (1s); twice as long after each that made no checkpoint", &pause, NULL },
+		{ "commit", "TIME", "for the last checkpoint, at most; and what one takes before it is measured (1min)", &commit, NULL },
+		{ "leave", "TIME", "... and then for the program to leave by itself (10s)", &leave, NULL },
+		{ "time", "TIME", "how long it may run: it is asked to leave in time before (as long as the Slurm job)", &time, NULL },
+		{ "margin", "TIME", "kept back of that time, beside what checkpoints were measured to take (10s)", &margin, NULL },
+		{ "leave-on", "SIGNAL", "says that the time is nearly over: USR1 (in a batch job), USR2, ALRM, WINCH, none", &leave_on, NULL },
+		{ "no-requeue", NULL, "when the time is over, the Slurm job is not queued again", NULL, &no_requeue },
+		{ "requeue-exit", "N", "... it is by this exit status (the site's RequeueExit), not by scontrol", &requeue_exit, NULL },
 		{ "steps", "N", "the program's last step: tells how far it is", &steps, NULL },
 		COMMAND_OPTIONS_END,
 	};
@@ -147,19 +242,24 @@ int command_run(int argc, char **argv)
 		"Starts a program, and starts it again from its newest checkpoint when it fails, as long as restarts lead anywhere: the same\n"
 		"failure twice without a new checkpoint between is the program's. The launcher is mpirun, mpiexec or srun, with its own arguments.\n\n"
 		"At TERM the program is asked for a last checkpoint and to leave (seamark_stopping); a second TERM, INT, QUIT and HUP end it.\n"
-		"USR1, USR2, ALRM and WINCH are passed on to the launcher.\n\n"
+		"USR1, USR2, ALRM and WINCH are passed on to the launcher. When the time is nearly over (the Slurm job's, or --time), it is\n"
+		"asked in the same way, at the last moment that is safe, and the batch job is queued again. TIME is in seconds, or 90s, 15min, 2h.\n\n"
 		"Exit status: the program's own (128 + n: ended by signal n), or 75: stopped at a checkpoint, to be gone on with by the same\n"
 		"command, 127: the launcher was not found, 2 wrong usage.", table, 1, INT_MAX };
-	struct run_options options = { .restarts_most = 100, .pause_s = 1, .commit_s = 60, .leave_s = 10 };
-	double last = 0;
+	struct run_options options = { .restarts_most = 100, .pause_s = 1, .commit_s = 60, .leave_s = 10, .margin_s = 10, .time_s = INFINITY };
+	double last = 0, requeue_status = 0;
 	int status;
 
 	if (!command_parse(&usage, &argc, &argv, &status))
 		return status;
-	if (!number_of(restarts, "max-restarts", 1e9, &options.restarts_most) || !number_of(pause, "backoff", 86400, &options.pause_s) ||
-	    !number_of(commit, "commit", 86400, &options.commit_s) || !number_of(leave, "leave", 86400, &options.leave_s) ||
+	if (!number_of(restarts, "max-restarts", 1e9, &options.restarts_most) || !time_of(pause, "backoff", &options.pause_s) ||
+	    !time_of(commit, "commit", &options.commit_s) || !time_of(leave, "leave", &options.leave_s) ||
+	    !time_of(time, "time", &options.time_s) || !time_of(margin, "margin", &options.margin_s) ||
+	    !number_of(requeue_exit, "requeue-exit", 255, &requeue_status) || !leave_on_of(leave_on, &options.leave_on) ||
 	    !number_of(steps, "steps", 1e15, &last))
 		return EXIT_USAGE;
+	options.no_requeue = no_requeue;
+	options.requeue_exit = (int)requeue_status;
 	options.steps = (int64_t)last;
 	options.folder = command_folder(folder);
 	options.arguments = argv;

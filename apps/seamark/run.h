@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of `seamark run` share: run.c decides over all lives, run_life.c has one, run_launch.c the launcher's process, run_folder.c looks into the folder of the
- * checkpoints. */
+/* What the files of `seamark run` share: run.c decides over all lives, run_life.c has one, run_limit.c the time that there is, run_launch.c the launcher's process,
+ * run_folder.c looks into the folder of the checkpoints. */
 #ifndef RUN_H
 #define RUN_H
 
@@ -15,7 +15,11 @@ enum { EXIT_STOPPED = 75, EXIT_NOT_STARTED = 127, EXIT_NOT_EXECUTED = 126 };
 
 struct run_options {
 	const char *folder;
-	double restarts_most, pause_s, commit_s, leave_s;
+	double restarts_most, pause_s, commit_s, leave_s, margin_s;
+	double time_s;          /* how long it may run; INFINITY: as long as it takes */
+	bool no_requeue;
+	int requeue_exit;       /* what it leaves with to be queued again; 0: scontrol does it */
+	int leave_on;           /* a signal that says that the time is nearly over; 0: none does */
 	int64_t steps;          /* 0: not told */
 	char **arguments;
 };
@@ -29,7 +33,9 @@ void run_set_environment(char *const *arguments);
 struct run_newest {
 	uint64_t number;       /* 0: there is none that can be used */
 	int64_t step;
-	int64_t taken_ns;
+	int64_t taken_ns;      /* when it was asked for, since 1970 */
+	double held_s;
+	double commit_s;       /* from then until it was there */
 };
 
 /* What cannot be read now counts as not there. */
@@ -38,12 +44,16 @@ struct run_newest run_newest(const char *folder);
 bool run_ask_to_stop(const char *folder);
 bool run_is_asked_to_stop(const char *folder);
 void run_take_stop_back(const char *folder);
+/* How long the history is now; and whether a life has been written into it since that has left because somebody, whoever it was, had asked for it. */
+int64_t run_history_size(const char *folder);
+bool run_has_left(const char *folder, int64_t since);
 
 /* --- words ----------------------------------------------------------------------------------------------------------- */
 
 /* A line of the account, on standard error. */
 void run_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct command_text run_time_text(double seconds);
+struct command_text run_short_time_text(double seconds); /* "45 ms" */
 struct command_text run_checkpoint_text(const struct run_newest *newest);
 struct command_text run_status_text(int status);
 
@@ -52,7 +62,7 @@ struct command_text run_status_text(int status);
 enum run_event {
 	RUN_NOTHING,           /* the time is over */
 	RUN_ENDED,             /* the launcher; launch->status is how */
-	RUN_LEAVE,             /* somebody wants the run to checkpoint and leave: TERM */
+	RUN_LEAVE,             /* somebody wants the run to checkpoint and leave: TERM, or what --leave-on says; launch->signal */
 	RUN_QUIT               /* ... to end: INT, QUIT, HUP; launch->signal */
 };
 
@@ -64,7 +74,7 @@ struct run_launch {
 };
 
 /* Once: signals are told by run_wait from here on. */
-void run_take_signals(void);
+void run_take_signals(const struct run_options *options);
 /* false: it cannot be started, and that was said. */
 bool run_start(struct run_launch *launch, char *const *arguments);
 /* The next thing that happens, within so many seconds. Other signals are passed on. */
@@ -81,12 +91,55 @@ struct run_life {
 	double began_s;
 	struct run_newest first;          /* the first checkpoint of this life */
 	enum { WANTS_NOTHING, WANTS_TO_LEAVE, WANTS_TO_QUIT } wants;
+	enum { WANTED_BY_TERM, WANTED_BY_LIMIT } why; /* LIMIT: the time is over, or nearly so as --leave-on says */
 	double until_s;                   /* ... until then in good time */
 	bool committed;                   /* ... and the checkpoint for it is */
 	bool ordered;                     /* the launcher was told to end */
+	bool left;                        /* the program has left at its last checkpoint, asked by others: by a signal of Slurm's, by a person */
+	int64_t history;                  /* where it begins in the history */
 };
 
 /* Starts the launcher and stays with it until it has ended. false: it could not be started, and that was said. */
 bool run_live(const struct run_options *options, struct run_life *life);
+
+/* --- the limit ------------------------------------------------------------------------------------------------------- */
+
+/* Once, with the newest checkpoint there is. */
+void run_limit_begin(const struct run_options *options, const struct run_newest *newest);
+void run_limit_new_life(const struct run_newest *newest);
+/* A checkpoint of this life. */
+void run_limit_saw(const struct run_newest *newest);
+/* Takes what Slurm has answered, and asks it again when it is time. Never waits. */
+void run_limit_look(void);
+/* How long the program may go on before it is asked to leave; below 0: it should have been; INFINITY: no end is known. */
+double run_limit_left_s(void);
+/* The end itself, on the clock of run_now_s. */
+double run_limit_end_s(void);
+/* What is kept back of it for leaving. */
+double run_limit_margin_s(void);
+/* A checkpoint is known to take longer than so many seconds. */
+bool run_limit_is_long(double seconds);
+/* The newest is so new that another one would take longer than what would be lost. */
+bool run_limit_has_just_committed(const struct run_newest *newest);
+
+/* What becomes of the job: asked for, and then waited for, so many seconds. */
+enum run_job_end {
+	RUN_JOB_UNKNOWN,
+	RUN_JOB_GOES_ON,
+	RUN_JOB_TIMED_OUT,
+	RUN_JOB_PREEMPTED,     /* it has a time of grace */
+	RUN_JOB_ENDS           /* cancelled, or queued again by Slurm itself */
+};
+bool run_limit_is_in_job(void);
+void run_limit_ask_why(void);
+enum run_job_end run_limit_why(double seconds);
+/* It is to be queued again by whoever is in it. */
+bool run_limit_is_over(enum run_job_end end);
+/* Slurm's time between TERM and KILL. */
+double run_limit_kill_wait_s(void);
+/* Gives up questions that are not answered: the processes that ask are children too. */
+void run_limit_drop_questions(void);
+/* After a run that stopped because its time is over: has the job queued again, if that is wanted and leads anywhere. What this is to leave with. */
+int run_limit_requeue(const struct run_newest *newest);
 
 #endif

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "run.h"
+#include "slurm.h"
 
 extern char **environ;
 
@@ -16,8 +18,20 @@ static bool has_argument(char *const *arguments, const char *wanted)
 	return false;
 }
 
+/* Under srun a TERM of Slurm's (preemption, scancel, the time limit) reaches the ranks themselves, which have some seconds then: they take a checkpoint, and leave. Open MPI's
+ * mpirun ends them at a TERM, whatever they would do. */
+static void take_term(char *const *arguments)
+{
+	const char *launcher = strrchr(arguments[0], '/'), *signal = getenv("SEAMARK_SIGNAL");
+
+	launcher = launcher ? launcher + 1 : arguments[0];
+	if (!slurm_own_job() || strcmp(launcher, "srun") || (signal && (!strcasecmp(signal, "TERM") || !strcasecmp(signal, "SIGTERM"))))
+		return;
+	setenv("SEAMARK_STOP_SIGNAL", "TERM", 0);
+}
+
 /* Open MPI's mpirun takes to other hosts only what it is told to: all of Seamark's settings, unless the user has said by its own options what is to go there. Other launchers take everything. */
-void run_set_environment(char *const *arguments)
+static void name_settings(char *const *arguments)
 {
 	char list[4096] = "";
 	size_t length = 0;
@@ -32,4 +46,10 @@ void run_set_environment(char *const *arguments)
 	}
 	if (length)
 		setenv("OMPI_MCA_mca_base_env_list", list, 1);
+}
+
+void run_set_environment(char *const *arguments)
+{
+	take_term(arguments);
+	name_settings(arguments);
 }

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "run.h"
@@ -16,6 +21,26 @@ static struct path stop_file(const char *folder)
 	return path;
 }
 
+static double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* From the request to the manifest. Its time is that of the folder's server, whose clock may be another: it cannot have come after now. */
+static double commit_s(const struct seamark_files_entry *entry)
+{
+	struct path path;
+	struct stat manifest;
+	double taken_s = (double)entry->taken_ns / 1e9;
+
+	if (snprintf(path.text, sizeof path.text, "%s/manifest.json", entry->path) >= (int)sizeof path.text || stat(path.text, &manifest))
+		return 0;
+	return fmax(0, fmin((double)manifest.st_mtim.tv_sec + (double)manifest.st_mtim.tv_nsec / 1e9, now_s()) - taken_s);
+}
+
 struct run_newest run_newest(const char *folder)
 {
 	struct run_newest newest = { 0 };
@@ -26,7 +51,7 @@ struct run_newest run_newest(const char *folder)
 		return newest;
 	for (size_t i = seamark_files_count(files); i-- && !newest.number;)
 		if (!seamark_files_entry_at(files, i, &entry) && !entry.status)
-			newest = (struct run_newest){ entry.number, entry.step, entry.taken_ns };
+			newest = (struct run_newest){ entry.number, entry.step, entry.taken_ns, entry.held_s, commit_s(&entry) };
 	seamark_files_close(files);
 	return newest;
 }
@@ -46,4 +71,63 @@ bool run_is_asked_to_stop(const char *folder)
 void run_take_stop_back(const char *folder)
 {
 	unlink(stop_file(folder).text);
+}
+
+/* --- the history ------------------------------------------------------------------------------------------------------------ */
+
+#define HISTORY_MOST (4 << 20)
+
+static struct path history_file(const char *folder)
+{
+	struct path path;
+
+	snprintf(path.text, sizeof path.text, "%s/history", folder);
+	return path;
+}
+
+int64_t run_history_size(const char *folder)
+{
+	struct stat about;
+
+	return stat(history_file(folder).text, &about) ? 0 : about.st_size;
+}
+
+/* A line that is whole: what it says of how a life goes. -1: nothing. */
+static int has_left(const char *line, size_t length)
+{
+	json_t *object = json_loadb(line, length, 0, NULL);
+	const char *event = json_string_value(json_object_get(object, "event")), *how = json_string_value(json_object_get(object, "how"));
+	int left = -1;
+
+	if (event && !strcmp(event, "begin"))
+		left = 0;
+	else if (event && !strcmp(event, "end"))
+		left = how && !strcmp(how, "stopped");
+	json_decref(object);
+	return left;
+}
+
+bool run_has_left(const char *folder, int64_t since)
+{
+	FILE *file = fopen(history_file(folder).text, "re");
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+	bool left = false;
+
+	if (!file)
+		return false;
+	/* It was made shorter, and what is new is at its end. */
+	if (run_history_size(folder) > HISTORY_MOST || fseeko(file, run_history_size(folder) < since ? 0 : since, SEEK_SET)) {
+		fclose(file);
+		return false;
+	}
+	while ((length = getline(&line, &room, file)) > 0) {
+		int said = line[length - 1] == '\n' ? has_left(line, (size_t)length) : -1;
+
+		left = said < 0 ? left : said;
+	}
+	free(line);
+	fclose(file);
+	return left;
 }

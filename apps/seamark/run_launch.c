@@ -13,10 +13,12 @@
 
 #include "command.h"
 #include "run.h"
+#include "slurm.h"
 
 #define LEFTOVERS_S 5.0
 
 static sigset_t waited, before;
+static int leave_on;
 
 double run_now_s(void)
 {
@@ -26,11 +28,12 @@ double run_now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-void run_take_signals(void)
+void run_take_signals(const struct run_options *options)
 {
 	static const int taken[] = { SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH };
 	struct sigaction action;
 
+	leave_on = options->leave_on;
 	sigemptyset(&waited);
 	/* What the caller ignores, as nohup does, stays ignored, here and in the launcher. */
 	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
@@ -72,8 +75,10 @@ static bool reap(struct run_launch *launch)
 	pid_t child;
 
 	while ((child = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (child != launch->process)
+		if (child != launch->process) {
+			slurm_child_ended(child, status);
 			continue;
+		}
 		launch->process = 0;
 		launch->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		ended = true;
@@ -83,6 +88,10 @@ static bool reap(struct run_launch *launch)
 
 static enum run_event take_signal(struct run_launch *launch, const siginfo_t *info)
 {
+	if (info->si_signo == leave_on) {
+		launch->signal = leave_on;
+		return RUN_LEAVE;
+	}
 	switch (info->si_signo) {
 	case SIGCHLD:
 		return reap(launch) ? RUN_ENDED : RUN_NOTHING;
@@ -155,6 +164,7 @@ static bool wait_for_none(double seconds)
 
 void run_end_leftovers(void)
 {
+	run_limit_drop_questions();
 	if (wait_for_none(LEFTOVERS_S))
 		return;
 	run_say("%d processes of the ended life are still there: they are ended", signal_children(SIGTERM));

@@ -2,57 +2,114 @@
 /* One life of a run: from the start of the launcher to its end, with what is asked of it between. */
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "run.h"
 
 #define LOOK_EVERY_S 1.0
+#define LONGEST_QUESTION_S 2.0
 
-/* A checkpoint that was not there before: how far it is, if the last step is known. */
+/* Of a program whose last step is known: ", 57 % of 7000 steps, about 3 min left". */
+static struct command_text progress_text(const struct run_options *options, const struct run_life *life)
+{
+	const struct run_newest *newest = &life->newest, *first = &life->first;
+	struct command_text text = { "" }, left = { "" };
+
+	if (!options->steps || newest->step < 0 || newest->step > options->steps)
+		return text;
+	if (newest->step > first->step)
+		left = run_time_text((double)(newest->taken_ns - first->taken_ns) / 1e9 / (double)(newest->step - first->step) *
+				     (double)(options->steps - newest->step));
+	snprintf(text.text, sizeof text.text, ", %.0f %% of %" PRId64 " steps%s%s%s", 100 * (double)newest->step / (double)options->steps, options->steps,
+		 left.text[0] ? ", about " : "", left.text, left.text[0] ? " left" : "");
+	return text;
+}
+
 static void look_for_checkpoint(const struct run_options *options, struct run_life *life)
 {
 	struct run_newest newest = run_newest(options->folder);
-	double per_step, share = options->steps ? (double)newest.step / (double)options->steps : 0;
 
 	if (newest.number <= life->newest.number)
 		return;
 	life->newest = newest;
 	if (!life->first.number)
 		life->first = newest;
-	if (!options->steps || newest.step < 0 || newest.step > options->steps)
-		return;
-	if (newest.step <= life->first.step) {
-		run_say("%s of %" PRId64 ", %.0f %%", run_checkpoint_text(&newest).text, options->steps, 100 * share);
-		return;
-	}
-	per_step = (double)(newest.taken_ns - life->first.taken_ns) / 1e9 / (double)(newest.step - life->first.step);
-	run_say("%s of %" PRId64 ", %.0f %%, about %s left", run_checkpoint_text(&newest).text, options->steps, 100 * share,
-		run_time_text(per_step * (double)(options->steps - newest.step)).text);
+	run_limit_saw(&newest);
+	run_say("%s held %s%s", run_checkpoint_text(&newest).text, run_short_time_text(newest.held_s).text, progress_text(options, life).text);
 }
 
 static void order_to_end(struct run_life *life, int signal)
 {
 	life->ordered = true;
-	life->until_s = run_now_s() + 30;
+	life->until_s = run_now_s() + fmin(30, fmax(run_limit_end_s() - run_now_s() - 1, 1));
 	run_signal(&life->launch, signal);
 }
 
-/* Checkpoint, and leave. */
-static void begin_to_leave(const struct run_options *options, struct run_life *life)
+/* A last checkpoint, for which there are so many seconds. */
+static void ask_for_the_last(const struct run_options *options, struct run_life *life, double seconds)
 {
-	if (life->wants != WANTS_NOTHING) {
-		order_to_end(life, SIGTERM);
-		return;
-	}
 	life->wants = WANTS_TO_LEAVE;
-	life->until_s = run_now_s() + options->commit_s;
+	life->until_s = run_now_s() + seconds;
 	if (run_ask_to_stop(options->folder)) {
-		run_say("asked to leave: a last checkpoint is taken, for up to %s; once more: at once", run_time_text(options->commit_s).text);
+		run_say("asked to leave: a last checkpoint is taken, for up to %s%s", run_time_text(seconds).text,
+			life->why == WANTED_BY_TERM ? "; once more: at once" : "");
 	} else {
 		run_say("asked to leave; no checkpoint can be asked for, as there is no '%s/stop' to be made: %s", options->folder, strerror(errno));
 		order_to_end(life, SIGTERM);
 	}
+}
+
+/* TERM: from a person, or from Slurm, which ends the job after it. Where a checkpoint takes longer than Slurm waits, it is asked first who it was. */
+static void begin_to_leave(const struct run_options *options, struct run_life *life)
+{
+	life->why = WANTED_BY_TERM;
+	if (run_limit_is_in_job()) {
+		run_limit_ask_why();
+		if (run_limit_is_long(run_limit_kill_wait_s()) && run_limit_why(LONGEST_QUESTION_S) > RUN_JOB_GOES_ON) {
+			run_say("the job is ended by Slurm, and a checkpoint takes longer than the %s that it gives; newest: %s",
+				run_time_text(run_limit_kill_wait_s()).text, run_checkpoint_text(&life->newest).text);
+			life->wants = WANTS_TO_LEAVE;
+			order_to_end(life, SIGTERM);
+			return;
+		}
+	}
+	ask_for_the_last(options, life, options->commit_s);
+}
+
+/* The time is nearly over. */
+static void begin_to_leave_in_time(const struct run_options *options, struct run_life *life)
+{
+	double left_s = run_limit_end_s() - run_now_s();
+
+	life->why = WANTED_BY_LIMIT;
+	if (life->launch.signal)
+		run_say("signal %s: the time is nearly over", sigabbrev_np(life->launch.signal));
+	else
+		run_say("the time is over in %s", run_time_text(fmax(left_s, 0)).text);
+	if (life->newest.number > life->before.number && run_limit_has_just_committed(&life->newest)) {
+		run_say("%s is so new that no other is taken: the program is ended", run_checkpoint_text(&life->newest).text);
+		life->wants = WANTS_TO_LEAVE;
+		life->committed = true;
+		order_to_end(life, SIGTERM);
+	} else {
+		ask_for_the_last(options, life, fmin(options->commit_s, fmax(left_s - run_limit_margin_s(), 1)));
+	}
+}
+
+/* A signal, which may not be the first. That the time is nearly over is no news to a program that is leaving. */
+static void take_leave(const struct run_options *options, struct run_life *life)
+{
+	bool in_time = life->launch.signal == options->leave_on;
+
+	if (life->wants == WANTS_NOTHING && in_time)
+		begin_to_leave_in_time(options, life);
+	else if (life->wants == WANTS_NOTHING)
+		begin_to_leave(options, life);
+	else if (!in_time && !life->ordered)
+		order_to_end(life, SIGTERM);
 }
 
 static void begin_to_quit(const struct run_options *options, struct run_life *life)
@@ -71,7 +128,7 @@ static void go_on_leaving(const struct run_options *options, struct run_life *li
 
 	if (!life->committed && !life->ordered && !run_is_asked_to_stop(options->folder) && life->newest.number > life->before.number) {
 		life->committed = true;
-		life->until_s = run_now_s() + options->leave_s;
+		life->until_s = fmin(run_now_s() + options->leave_s, fmax(run_limit_end_s() - run_limit_margin_s() / 2, run_now_s()));
 		return;
 	}
 	if (!late)
@@ -91,21 +148,27 @@ bool run_live(const struct run_options *options, struct run_life *life)
 
 	*life = (struct run_life){ .before = run_newest(options->folder), .began_s = run_now_s() };
 	life->newest = life->before;
+	life->history = run_history_size(options->folder);
+	run_limit_new_life(&life->before);
 	if (!run_start(&life->launch, options->arguments))
 		return false;
 	do {
-		event = run_wait(&life->launch, LOOK_EVERY_S);
+		event = run_wait(&life->launch, fmin(LOOK_EVERY_S, life->wants ? LOOK_EVERY_S : fmax(run_limit_left_s(), 0)));
 		look_for_checkpoint(options, life);
+		run_limit_look();
 		if (event == RUN_LEAVE)
-			begin_to_leave(options, life);
+			take_leave(options, life);
 		else if (event == RUN_QUIT)
 			begin_to_quit(options, life);
 		else if (event == RUN_NOTHING && (life->wants == WANTS_TO_LEAVE || life->ordered))
 			go_on_leaving(options, life);
+		else if (event == RUN_NOTHING && run_limit_left_s() <= 0)
+			begin_to_leave_in_time(options, life);
 	} while (event != RUN_ENDED);
 	if (life->wants == WANTS_TO_LEAVE && !life->ordered && !run_is_asked_to_stop(options->folder) && life->newest.number > life->before.number)
 		life->committed = true;
 	if (life->wants == WANTS_TO_LEAVE)
 		run_take_stop_back(options->folder);
+	life->left = !life->launch.status && life->wants == WANTS_NOTHING && life->newest.number && run_has_left(options->folder, life->history);
 	return true;
 }

@@ -35,6 +35,16 @@ struct command_text run_time_text(double seconds)
 	return text;
 }
 
+struct command_text run_short_time_text(double seconds)
+{
+	struct command_text text;
+
+	if (seconds >= 1)
+		return run_time_text(seconds);
+	snprintf(text.text, sizeof text.text, seconds < 1e-3 ? "%.0f us" : seconds < 9.95e-3 ? "%.1f ms" : "%.0f ms", seconds * (seconds < 1e-3 ? 1e6 : 1e3));
+	return text;
+}
+
 struct command_text run_checkpoint_text(const struct run_newest *newest)
 {
 	struct command_text text;

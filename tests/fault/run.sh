@@ -1,80 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # run.sh: `seamark run` with heat: ranks that are killed, a program that fails by itself, TERM, HUP, USR1, a program that does not leave. Results are those of an undisturbed run.
-set -u
-command="$TEST_BUILD/apps/seamark" heat="$TEST_BUILD/apps/heat"
-launch="$MPIEXEC -n 3"
-arguments="--size 240 --steps 700 --every 0" pause=3
-export SEAMARK_DIR="$PWD/checkpoints" SEAMARK_EVERY=70ms
-supervisor=
-trap '[ -z "$supervisor" ] || kill -KILL "$supervisor" 2>/dev/null' EXIT
-trap 'exit 1' INT TERM HUP
-
-fail() {
-	echo "FAILED: $case: $*"
-	cat err
-	exit 1
-}
-
-# begin CASE OPTIONS...: the supervisor in the background, on a fresh folder.
-begin() {
-	case=$1
-	shift
-	rm -rf "$SEAMARK_DIR" field.raw
-	go_on "$@"
-}
-
-# shellcheck disable=SC2086 # words without blanks
-go_on() {
-	: >err # or lines of the run before would be read
-	"$command" run --backoff 0.1 "$@" -- $launch "$heat" $arguments --pause-ms "$pause" --dump field.raw >out 2>err </dev/null &
-	supervisor=$!
-}
-
-# until_line N PATTERN: that many lines of the account.
-until_line() {
-	tries=0
-	while [ "$(grep -c "$2" err)" -lt "$1" ]; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] || fail "no $1 lines '$2'"
-		kill -0 "$supervisor" 2>/dev/null || [ "$(grep -c "$2" err)" -ge "$1" ] || fail "it ended before $1 lines '$2'"
-		sleep 0.05
-	done
-}
-
-# ends WITH: waits for it.
-ends() {
-	wait "$supervisor"
-	status=$?
-	supervisor=
-	[ "$status" -eq "$1" ] || fail "status $status, not $1"
-}
-
-says() {
-	grep -q "$1" err || fail "it does not say '$1'"
-}
-
-same() {
-	cmp -s undisturbed.raw field.raw || fail "another result"
-}
-
-# A rank of this folder's run, whoever started it.
-kill_rank() {
-	for process in $(pgrep -x heat); do
-		tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "SEAMARK_DIR=$SEAMARK_DIR" || continue
-		tr '\0' '\n' <"/proc/$process/environ" | grep -q "^\(OMPI_COMM_WORLD_RANK\|PMI_RANK\)=$1\$" && kill -KILL "$process" && return
-	done
-	fail "there is no rank $1 to kill"
-}
-
-# shellcheck disable=SC2086
-SEAMARK_OFF=1 $launch "$heat" $arguments --dump undisturbed.raw >/dev/null 2>err || { case=undisturbed; fail "heat ends with $?"; }
+# shellcheck source-path=SCRIPTDIR source=supervised.sh
+. "$(dirname "$0")/supervised.sh"
 
 begin killed --steps 700
 until_line 1 'committed in'
 kill_rank 2
 until_line 1 'restored from checkpoint'
-until_line 1 'of 700, '
+until_line 1 ' % of 700 steps'
 kill_rank 0
 ends 0
 says 'done after .*, with 2 restarts'
@@ -129,6 +63,39 @@ ends 0
 same
 export SEAMARK_EVERY=70ms
 
+# As long as it is told, and again, until it is done.
+case="in time"
+rm -rf "$SEAMARK_DIR" field.raw
+pause=10
+starts=0
+while :; do
+	starts=$((starts + 1))
+	[ "$starts" -lt 20 ] || fail "it does not come to an end"
+	began=$(date +%s)
+	go_on --time 5s --margin 0.5
+	wait "$supervisor"
+	status=$?
+	supervisor=
+	[ $(($(date +%s) - began)) -le 8 ] || fail "it ran for longer than it was told to"
+	[ "$status" -eq 75 ] || break
+	says 'the time is over in'
+	says 'stopped at checkpoint [0-9]* at step'
+done
+[ "$status" -eq 0 ] || fail "status $status"
+[ "$starts" -gt 2 ] || fail "it was not stopped"
+same
+pause=3
+
+case="told that time is over"
+pause=15
+begin "$case" --leave-on USR2
+until_line 2 'committed in'
+kill -USR2 "$supervisor"
+ends 75
+says 'signal USR2: the time is nearly over'
+says 'stopped at checkpoint'
+pause=3
+
 # It fails at once, always in the same way.
 case="hopeless"
 rm -rf "$SEAMARK_DIR"
@@ -159,4 +126,4 @@ case="leftovers"
 [ $? -eq 4 ] || fail "another status"
 says '1 processes of the ended life'
 pgrep -f "^sleep 77.$$\$" >/dev/null && fail "it left a process behind"
-echo "seamark run: killed, stopped, afresh, ended, signalled, hopeless, stubborn, leftovers: as they should be"
+echo "seamark run: killed, stopped, afresh, ended, signalled, in time, hopeless, stubborn, leftovers: as they should be"

@@ -21,6 +21,10 @@ run list --jsno
 run export --fromat=raw
 run show --x
 run list -j
+run run -h
+run run --time soon -- true
+run run --leave-on KILL -- true
+run run --requeue-exit 256 -- true
 run list 1
 run list --colour
 run list --dir
