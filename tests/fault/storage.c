@@ -126,6 +126,9 @@ static bool is_manifest(const char *path)
 
 static bool is_meant(const struct call *call)
 {
+	/* A life that begins reads manifests, publishes and syncs, too, and its program waits for it. */
+	if ((when == WHEN_COMMIT || when == WHEN_RETIREMENT) && !atomic_load(&image_begun))
+		return false;
 	switch (when) {
 	case WHEN_WRITING:
 		return call->kind == CALL_MKDIR || (is_image(call) && (writes(call) || call->kind == CALL_WRITE || call->kind == CALL_RESERVE ||
@@ -161,12 +164,14 @@ static bool can_end_with(const struct call *call)
 	case EMFILE:
 		return call->kind == CALL_OPEN || call->kind == CALL_OPENDIR;
 	case ENOMEM:
-		return call->kind != CALL_WRITE && call->kind != CALL_READ && call->kind != CALL_CLOSE && call->kind != CALL_SYNC && call->kind != CALL_LOCK;
+		return call->kind != CALL_WRITE && call->kind != CALL_READ && call->kind != CALL_CLOSE && call->kind != CALL_SYNC && call->kind != CALL_LOCK &&
+		       call->kind != CALL_RESERVE;
 	case EINTR:
 		return call->kind == CALL_OPEN || call->kind == CALL_CLOSE || call->kind == CALL_WRITE || call->kind == CALL_READ || call->kind == CALL_SYNC ||
 		       call->kind == CALL_RESERVE || call->kind == CALL_TRUNCATE || call->kind == CALL_LOCK;
 	default:
-		return call->kind != CALL_ACCESS && call->kind != CALL_LOCK && call->kind != CALL_FCNTL && call->kind != CALL_RANDOM;
+		/* A file system that cannot reserve is none the worse. */
+		return call->kind != CALL_ACCESS && call->kind != CALL_RESERVE && call->kind != CALL_LOCK && call->kind != CALL_FCNTL && call->kind != CALL_RANDOM;
 	}
 }
 

@@ -133,6 +133,35 @@ static void check_that_it_waits(struct fixture *fixture, uint32_t rank)
 		complain("another image is begun", fault.text);
 }
 
+/* What belongs to the attempt itself, and without which it is none: what is written or read back in its folder, and what makes that durable. */
+static bool is_final(uint64_t number)
+{
+	char own[300];
+	bool file = strstr(plan.path, ".smk") || strstr(plan.path, ".tmp");
+
+	snprintf(own, sizeof own, "%s/%07" PRIu64 ".L01", folder, number);
+	if (plan.way != WAY_FAIL || plan.of != OF_FILES || plan.number == EINTR)
+		return false;
+	if (plan.met.kind == CALL_SYNC && !strcmp(plan.path, folder))
+		return true;
+	if (strncmp(plan.path, own, strlen(own)))
+		return false;
+	switch (plan.met.kind) {
+	case CALL_SYNC:
+	case CALL_WRITE:
+	case CALL_RENAME:
+	case CALL_TRUNCATE:
+	case CALL_MKDIR:
+		return true;
+	case CALL_CLOSE:
+		return file && !world_read_back; /* or it may be open for reading */
+	case CALL_READ:
+		return file;
+	default:
+		return false;
+	}
+}
+
 /* The fault meets an attempt, with what is retired after it. true: there was such a call. */
 static bool meet_in_attempt(bool must_go_on)
 {
@@ -157,6 +186,8 @@ static bool meet_in_attempt(bool must_go_on)
 		complain("void", fault.text);
 	if (!good)
 		check_reason(&fault);
+	if (met && good && is_final(fixture.next - 1))
+		complain("it is committed all the same", NULL);
 	check_folder(fixture.stores[0], !plan.lasts && plan.way != WAY_AWAY);
 	take_for_sure(&fixture, 2);
 	world_close(&fixture);
