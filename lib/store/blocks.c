@@ -58,27 +58,48 @@ int blocks_start(struct image_writer *writer, const void *data, size_t size, uin
 	return 0;
 }
 
+/* What is written is whole pages: the next block begins on another. */
 int blocks_flush(struct image_writer *writer, struct fault *fault)
 {
+	size_t size = (size_t)format_padded(writer->filled);
 	int slot = writer->slot, code;
 
 	if (!writer->filled)
 		return 0;
-	code = blocks_start(writer, ring_slot(writer->ring, slot), writer->filled, writer->offset - writer->filled, slot, fault);
+	memset(ring_slot(writer->ring, slot) + writer->filled, 0, size - writer->filled);
+	code = blocks_start(writer, ring_slot(writer->ring, slot), size, writer->offset - writer->filled, slot, fault);
 	if (!code) {
+		writer->offset += size - writer->filled;
 		writer->slot = -1;
 		writer->filled = 0;
 	}
 	return code;
 }
 
+static size_t gap_before(const struct image_writer *writer, size_t size)
+{
+	return (size_t)(format_place(writer->offset, size) - writer->offset);
+}
+
 int blocks_need_slot(struct image_writer *writer, size_t size, struct fault *fault)
 {
-	int code = writer->filled + size > RING_SLOT_SIZE ? blocks_flush(writer, fault) : 0;
+	int code = writer->filled + gap_before(writer, size) + size > RING_SLOT_SIZE ? blocks_flush(writer, fault) : 0;
 
 	while (!code && writer->slot < 0 && (writer->slot = ring_take_slot(writer->ring)) < 0)
 		code = blocks_wait(writer, fault);
 	return code;
+}
+
+uint8_t *blocks_next(struct image_writer *writer, size_t size, uint64_t *offset)
+{
+	size_t gap = gap_before(writer, size);
+	uint8_t *to = ring_slot(writer->ring, writer->slot) + writer->filled;
+
+	memset(to, 0, gap);
+	writer->filled += gap + size;
+	writer->offset += gap + size;
+	*offset = writer->offset - size;
+	return to + gap;
 }
 
 int image_settle(struct image_writer *writer, struct fault *fault)
@@ -91,16 +112,17 @@ int image_settle(struct image_writer *writer, struct fault *fault)
 }
 
 /* From where they are, as far as that goes: how much of them, 0 if nothing. */
-static int send_off(struct image_writer *writer, struct block_source *source, size_t *sent, struct fault *fault)
+static int send_off(struct image_writer *writer, struct block_source *source, uint64_t *offset, size_t *sent, struct fault *fault)
 {
 	bool whole = source->slot >= 0;
 	size_t size = whole ? (size_t)format_padded(source->size) : source->size / FORMAT_ALIGN * FORMAT_ALIGN;
 	int code;
 
 	*sent = 0;
-	if (source->size < BLOCKS_LARGE || !(whole || (source->stays && ring_fits(writer->ring, source->data, size, writer->offset))))
+	if (source->size < BLOCKS_LARGE || !(whole || (source->stays && ring_fits(writer->ring, source->data, size, 0))))
 		return 0;
 	code = blocks_flush(writer, fault);
+	*offset = writer->offset;
 	if (whole)
 		memset(ring_slot(writer->ring, source->slot) + source->size, 0, size - source->size);
 	if (!code)
@@ -113,22 +135,21 @@ static int send_off(struct image_writer *writer, struct block_source *source, si
 	return 0;
 }
 
-int blocks_put(struct image_writer *writer, struct block_source *source, struct fault *fault)
+int blocks_put(struct image_writer *writer, struct block_source *source, uint64_t *offset, struct fault *fault)
 {
-	size_t sent, rest, padded;
-	int code = send_off(writer, source, &sent, fault);
+	uint64_t of_rest;
+	size_t sent, rest;
+	int code = send_off(writer, source, offset, &sent, fault);
 
 	rest = source->size - sent;
-	padded = (size_t)format_padded(rest);
 	if (!code && rest)
-		code = blocks_need_slot(writer, padded, fault);
+		code = blocks_need_slot(writer, rest, fault);
 	if (code || !rest)
 		return code;
-	uint8_t *to = ring_slot(writer->ring, writer->slot) + writer->filled;
-	memcpy(to, source->data + sent, rest);
-	memset(to + rest, 0, padded - rest);
-	writer->filled += padded;
-	writer->offset += padded;
+	/* What is left of a large one follows it at once: that ends with a page. */
+	memcpy(blocks_next(writer, rest, &of_rest), source->data + sent, rest);
+	if (!sent)
+		*offset = of_rest;
 	return 0;
 }
 

@@ -25,9 +25,11 @@ int blocks_collect(struct image_writer *writer, struct fault *fault);
 int blocks_start(struct image_writer *writer, const void *data, size_t size, uint64_t offset, int slot, struct fault *fault);
 /* Sends off what is gathered. */
 int blocks_flush(struct image_writer *writer, struct fault *fault);
-/* Makes writer->slot one with room for so much more. */
+/* Makes writer->slot one with room for a block of so many bytes more. */
 int blocks_need_slot(struct image_writer *writer, size_t size, struct fault *fault);
-/* Appends a block and its padding. */
-int blocks_put(struct image_writer *writer, struct block_source *source, struct fault *fault);
+/* Makes a block of so many bytes, for which there is room, the next of the file: where its bytes go, and where that is in the file. */
+uint8_t *blocks_next(struct image_writer *writer, size_t size, uint64_t *offset);
+/* Appends a block. */
+int blocks_put(struct image_writer *writer, struct block_source *source, uint64_t *offset, struct fault *fault);
 
 #endif

@@ -10,6 +10,7 @@ enum { DIRECT_LEAST = 128 << 10 };
 
 void chunk_reader_close(struct chunk_reader *reader)
 {
+	nearby_close(&reader->nearby);
 	free(reader->slot);
 	free(reader->plain);
 	codec_close(reader->codec);
@@ -32,44 +33,49 @@ static int damaged(const struct chunk_reader *reader, const struct format_chunk 
 			 (unsigned long long)chunk->logical, (unsigned long long)(chunk->logical + chunk->length - 1), why);
 }
 
+static int check_content(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, XXH128_hash_t hash,
+			 struct fault *fault)
+{
+	if (hash.low64 != chunk->content_hash[0] || hash.high64 != chunk->content_hash[1])
+		return damaged(reader, chunk, source, "the content is not what its hash says", fault);
+	return 0;
+}
+
 /* --- bytes ----------------------------------------------------------------------------------------------------------- */
 
 static bool goes_direct(const struct image_source *source, const void *to, size_t size)
 {
-	return source->direct >= 0 && size >= DIRECT_LEAST && (uintptr_t)to % source->align == 0 && size % FORMAT_ALIGN == 0;
+	return source->direct >= 0 && size >= DIRECT_LEAST && (uintptr_t)to % source->align == 0;
 }
 
-/* What does not come past the page cache, for whatever reason, is asked for again by way of it: that tells why. */
+/* Memory with room for whole pages, if they are read past the page cache. What does not come that way, for whatever reason, is asked for again by way of the page cache:
+ * that tells why. */
 static int fetch(const struct image_source *source, void *to, size_t size, uint64_t offset, struct fault *fault)
 {
-	if (goes_direct(source, to, size) && pread(source->direct, to, size, (off_t)offset) == (ssize_t)size)
+	if (goes_direct(source, to, size) && pread(source->direct, to, (size_t)format_padded(size), (off_t)offset) >= (ssize_t)size)
 		return 0;
 	return io_read(source->fd, to, size, offset, source->path, fault);
 }
 
-static int need_slot(struct chunk_reader *reader, struct fault *fault)
+static int fetch_to_slot(struct chunk_reader *reader, const struct image_source *source, size_t size, uint64_t offset, struct fault *fault)
 {
 	if (!reader->slot)
 		reader->slot = aligned_alloc(FORMAT_ALIGN, FORMAT_CHUNK_SIZE);
-	return reader->slot ? 0 : no_memory(reader, fault);
+	return reader->slot ? fetch(source, reader->slot, size, offset, fault) : no_memory(reader, fault);
 }
 
-/* The last of a chunk's stored bytes, or all, at most a slot's size, with their padding. */
-static int fetch_end(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, size_t size, struct fault *fault)
+/* All the stored bytes of a chunk, which are at most a slot's size. */
+static int fetch_all(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, const uint8_t **place,
+		     struct fault *fault)
 {
-	int code = need_slot(reader, fault);
+	size_t stored = (size_t)chunk->stored;
+	int code;
 
-	reader->end = size;
-	return code ? code : fetch(source, reader->slot, (size_t)format_padded(size), chunk->offset + chunk->stored - size, fault);
-}
-
-/* Last: what is wrong with the chunk itself is worth more. */
-static int check_padding(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, struct fault *fault)
-{
-	for (size_t i = reader->end; i < format_padded(reader->end); i++)
-		if (reader->slot[i])
-			return damaged(reader, chunk, source, "what follows it is not zero", fault);
-	return 0;
+	if (stored < FORMAT_SMALL)
+		return nearby_read(&reader->nearby, source->fd, source->path, chunk->offset, stored, place, fault);
+	code = fetch_to_slot(reader, source, stored, chunk->offset, fault);
+	*place = reader->slot;
+	return code;
 }
 
 /* --- a plain chunk --------------------------------------------------------------------------------------------------- */
@@ -78,29 +84,50 @@ static int check_padding(struct chunk_reader *reader, const struct format_chunk 
 static int fetch_part(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, uint64_t at, size_t size,
 		      uint8_t *to, const uint8_t **place, struct fault *fault)
 {
-	size_t whole = size / FORMAT_ALIGN * FORMAT_ALIGN;
+	size_t whole = size / FORMAT_ALIGN * FORMAT_ALIGN, straight = 0;
 	int code = 0;
 
-	/* Straight to where it is wanted, all but the rest of a page. */
-	if (to && whole >= DIRECT_LEAST && (source->direct < 0 || goes_direct(source, to, whole)))
-		code = fetch(source, to, whole, chunk->offset + at, fault);
-	else
-		whole = 0;
-	if (!code && whole < size && at + size == chunk->stored)
-		code = fetch_end(reader, chunk, source, size - whole, fault);
-	else if (!code && whole < size && !(code = need_slot(reader, fault)))
-		code = fetch(source, reader->slot, size - whole, chunk->offset + at + whole, fault);
-	if (!code && to && whole < size)
-		memcpy(to + whole, reader->slot, size - whole);
+	/* Straight to where it is wanted, all but the rest of a page that cannot come past the page cache. */
+	if (to && source->direct < 0)
+		straight = size;
+	else if (to && goes_direct(source, to, whole))
+		straight = whole;
+	if (straight)
+		code = fetch(source, to, straight, chunk->offset + at, fault);
+	if (!code && straight < size)
+		code = fetch_to_slot(reader, source, size - straight, chunk->offset + at + straight, fault);
+	if (!code && to && straight < size)
+		memcpy(to + straight, reader->slot, size - straight);
 	*place = to ? to : reader->slot;
 	return code;
 }
 
+static int check_plain(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, XXH128_hash_t hash,
+		       uint64_t checksum, struct fault *fault)
+{
+	if (checksum != chunk->checksum)
+		return damaged(reader, chunk, source, "the checksum is wrong", fault);
+	return check_content(reader, chunk, source, hash, fault);
+}
+
+static int read_small(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, uint8_t *to, struct fault *fault)
+{
+	size_t size = (size_t)chunk->stored;
+	const uint8_t *place;
+	int code = fetch_all(reader, chunk, source, &place, fault);
+
+	if (!code)
+		code = check_plain(reader, chunk, source, XXH3_128bits(place, size), XXH3_64bits(place, size), fault);
+	if (!code && to)
+		memcpy(to, place, size);
+	return code;
+}
+
+/* Of more than 240 bytes. */
 static int read_plain(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, uint8_t *to, struct fault *fault)
 {
 	const uint8_t *place = NULL;
 	XXH128_hash_t hash;
-	uint64_t checksum;
 
 	if (!reader->state && !(reader->state = XXH3_createState()))
 		return no_memory(reader, fault);
@@ -114,24 +141,11 @@ static int read_plain(struct chunk_reader *reader, const struct format_chunk *ch
 		XXH3_128bits_update(reader->state, place, size);
 	}
 	hash = XXH3_128bits_digest(reader->state);
-	/* Of more than 240 bytes the one is the lower half of the other. */
-	checksum = chunk->stored > 240 ? hash.low64 : XXH3_64bits(place, (size_t)chunk->stored);
-	if (checksum != chunk->checksum)
-		return damaged(reader, chunk, source, "the checksum is wrong", fault);
-	if (hash.low64 != chunk->content_hash[0] || hash.high64 != chunk->content_hash[1])
-		return damaged(reader, chunk, source, "the content is not what its hash says", fault);
-	return check_padding(reader, chunk, source, fault);
+	/* Then the one is the lower half of the other. */
+	return check_plain(reader, chunk, source, hash, hash.low64, fault);
 }
 
 /* --- a coded one, of at most FORMAT_CHUNK_SIZE bytes ------------------------------------------------------------------- */
-
-static int check_content(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, XXH128_hash_t hash,
-			 struct fault *fault)
-{
-	if (hash.low64 != chunk->content_hash[0] || hash.high64 != chunk->content_hash[1])
-		return damaged(reader, chunk, source, "the content is not what its hash says", fault);
-	return 0;
-}
 
 static int read_zeros(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, uint8_t *to, struct fault *fault)
 {
@@ -152,6 +166,7 @@ static int read_zeros(struct chunk_reader *reader, const struct format_chunk *ch
 static int read_coded(struct chunk_reader *reader, const struct format_chunk *chunk, const struct image_source *source, uint8_t *to, struct fault *fault)
 {
 	size_t stored = (size_t)chunk->stored, size = (size_t)chunk->length;
+	const uint8_t *coded;
 	int code;
 
 	if (!to && !reader->plain && !(reader->plain = malloc(FORMAT_CHUNK_SIZE)))
@@ -161,15 +176,14 @@ static int read_coded(struct chunk_reader *reader, const struct format_chunk *ch
 		return read_zeros(reader, chunk, source, to, fault);
 	if (!reader->codec && !(reader->codec = codec_open()))
 		return no_memory(reader, fault);
-	code = fetch_end(reader, chunk, source, stored, fault);
+	code = fetch_all(reader, chunk, source, &coded, fault);
 	if (code)
 		return code;
-	if (XXH3_64bits(reader->slot, stored) != chunk->checksum)
+	if (XXH3_64bits(coded, stored) != chunk->checksum)
 		return damaged(reader, chunk, source, "the checksum is wrong", fault);
-	if (!codec_decode(reader->codec, chunk->codec, to, size, reader->slot, stored))
+	if (!codec_decode(reader->codec, chunk->codec, to, size, coded, stored))
 		return damaged(reader, chunk, source, "it cannot be decompressed", fault);
-	code = check_content(reader, chunk, source, XXH3_128bits(to, size), fault);
-	return code ? code : check_padding(reader, chunk, source, fault);
+	return check_content(reader, chunk, source, XXH3_128bits(to, size), fault);
 }
 
 int chunk_read(struct chunk_reader *reader, const struct format_chunk *chunk, uint8_t *to, struct fault *fault)
@@ -177,8 +191,9 @@ int chunk_read(struct chunk_reader *reader, const struct format_chunk *chunk, ui
 	struct image_source source;
 	int code = image_find_source(reader->image, chunk, &source, fault);
 
-	reader->end = 0;
 	if (code)
 		return code;
-	return chunk->codec == FORMAT_PLAIN ? read_plain(reader, chunk, &source, to, fault) : read_coded(reader, chunk, &source, to, fault);
+	if (chunk->codec != FORMAT_PLAIN)
+		return read_coded(reader, chunk, &source, to, fault);
+	return chunk->stored < FORMAT_SMALL ? read_small(reader, chunk, &source, to, fault) : read_plain(reader, chunk, &source, to, fault);
 }

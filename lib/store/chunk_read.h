@@ -4,11 +4,12 @@
 #define STORE_CHUNK_READ_H
 
 #include "store/image_read.h"
+#include "store/nearby.h"
 
 struct chunk_reader {
 	struct store_image *image;
+	struct nearby nearby;      /* for small ones */
 	uint8_t *slot;             /* FORMAT_CHUNK_SIZE bytes on a page: what is in the file. These are null until they are needed */
-	size_t end;                /* how many bytes of the slot are the end of a chunk, before its padding; 0: that has none */
 	uint8_t *plain;            /* as many: content that nobody wants */
 	struct codec *codec;
 	XXH3_state_t *state;

@@ -13,6 +13,7 @@
 #include "store/image_read.h"
 #include "store/internal.h"
 #include "store/manifest.h"
+#include "store/nearby.h"
 
 enum { PIECE = 1 << 20 };
 #define WHOLE "whole-*.smk"
@@ -25,15 +26,54 @@ struct group {
 	uint32_t count;
 	int fd;
 	struct io_path path;
-	uint64_t next;                 /* where the next block goes */
-	uint8_t *piece;
+	uint64_t next;                 /* where the last block ends */
+	uint8_t *piece;                /* bytes of the file that are not written yet: blocks and zeros between them */
+	size_t filled;
+	uint64_t from;                 /* where they go */
+	struct nearby nearby;          /* what is small is read so */
 	XXH3_state_t *checksum;
 	struct format_header header;
 };
 
 /* --- chunks --------------------------------------------------------------------------------------------------------- */
 
-/* The stored bytes as they are, with the padding. */
+static int flush(struct group *group, struct fault *fault)
+{
+	size_t size = group->filled;
+
+	group->filled = 0;
+	return size ? io_write(group->fd, group->piece, size, group->from, group->path.text, fault) : 0;
+}
+
+/* Room for so many bytes, at most PIECE, that go to a place in the file. What joins the last ones goes with them: between the two is too little for a block of anybody's. */
+static int make_room(struct group *group, uint64_t to, size_t size, uint8_t **room, struct fault *fault)
+{
+	uint64_t end = group->from + group->filled;
+	bool joins = group->filled && to >= end && to - end < FORMAT_SMALL_ALIGN && to + size - group->from <= PIECE;
+	int code = joins ? 0 : flush(group, fault);
+
+	if (!joins)
+		group->from = end = to;
+	memset(group->piece + group->filled, 0, (size_t)(to - end));
+	group->filled = (size_t)(to + size - group->from);
+	*room = group->piece + (to - group->from);
+	return code;
+}
+
+static int read_bytes(struct group *group, int fd, const char *path, uint64_t from, uint8_t *to, size_t size, struct fault *fault)
+{
+	const uint8_t *found;
+	int code;
+
+	if (size >= FORMAT_SMALL)
+		return io_read(fd, to, size, from, path, fault);
+	code = nearby_read(&group->nearby, fd, path, from, size, &found, fault);
+	if (!code)
+		memcpy(to, found, size);
+	return code;
+}
+
+/* The stored bytes as they are. */
 static int copy_chunk(struct group *group, struct store_image *image, const struct format_chunk *chunk, uint64_t to, struct fault *fault)
 {
 	XXH3_state_t *checksum = group->checksum;
@@ -44,14 +84,13 @@ static int copy_chunk(struct group *group, struct store_image *image, const stru
 	XXH3_64bits_reset(checksum);
 	for (uint64_t done = 0; !code && done < chunk->stored; done += PIECE) {
 		size_t size = chunk->stored - done < PIECE ? (size_t)(chunk->stored - done) : PIECE;
-		size_t padded = (size_t)format_padded(size);
+		uint8_t *room;
 
-		code = io_read(fd, group->piece, size, chunk->offset + done, path, fault);
-		if (code)
-			return code;
-		XXH3_64bits_update(checksum, group->piece, size);
-		memset(group->piece + size, 0, padded - size);
-		code = io_write(group->fd, group->piece, padded, to + done, group->path.text, fault);
+		code = make_room(group, to + done, size, &room, fault);
+		if (!code)
+			code = read_bytes(group, fd, path, chunk->offset + done, room, size, fault);
+		if (!code)
+			XXH3_64bits_update(checksum, room, size);
 	}
 	if (!code && XXH3_64bits_digest(checksum) != chunk->checksum)
 		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is damaged: the checksum of a chunk that checkpoint %" PRIu64 " needs is wrong", path,
@@ -59,20 +98,19 @@ static int copy_chunk(struct group *group, struct store_image *image, const stru
 	return code;
 }
 
-/* The image's own chunks, where they are. */
+/* The image's own chunks, where they are: others may name their places. */
 static int copy_own(struct group *group, struct store_image *image, struct fault *fault)
 {
 	int code = 0;
 
 	for (size_t i = 0; !code && i < image->index.chunk_count; i++) {
 		const struct format_chunk *chunk = &image->index.chunks[i];
-		uint64_t end = format_padded(chunk->offset + chunk->stored);
 
 		if (chunk->elsewhere || !chunk->stored)
 			continue;
 		code = copy_chunk(group, image, chunk, chunk->offset, fault);
-		if (end > group->next)
-			group->next = end;
+		if (chunk->offset + chunk->stored > group->next)
+			group->next = chunk->offset + chunk->stored;
 	}
 	return code;
 }
@@ -84,13 +122,14 @@ static int fetch_others(struct group *group, struct store_image *image, struct f
 
 	for (size_t i = 0; !code && i < image->index.chunk_count; i++) {
 		struct format_chunk *chunk = &image->index.chunks[i];
+		uint64_t to = format_place(group->next, chunk->stored);
 
 		if (!chunk->elsewhere)
 			continue;
-		code = copy_chunk(group, image, chunk, group->next, fault);
-		chunk->offset = group->next;
+		code = copy_chunk(group, image, chunk, to, fault);
+		chunk->offset = to;
 		chunk->elsewhere = false;
-		group->next += format_padded(chunk->stored);
+		group->next = to + chunk->stored;
 	}
 	return code;
 }
@@ -105,18 +144,28 @@ static int put_index(struct group *group, uint32_t which, uint64_t *table_sum, s
 	int code;
 
 	format_put_index(&out, &image->index, &image->identity, image->header.group);
-	*rank = (struct format_rank){ .rank = image->identity.rank, .index_offset = group->next, .index_size = out.size, .content = image->rank->content };
-	bytes_put_zeros(&out, (size_t)(format_padded(out.size) - out.size));
+	*rank = (struct format_rank){ .rank = image->identity.rank, .index_offset = format_place(group->next, out.size), .index_size = out.size,
+				      .content = image->rank->content };
 	if (out.failed) {
 		bytes_free(&out);
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", group->path.text);
 	}
-	rank->table_hash = XXH3_64bits(out.data, (size_t)rank->index_size);
+	rank->table_hash = XXH3_64bits(out.data, out.size);
 	*table_sum += mix64_pair(rank->rank, rank->table_hash);
-	code = io_write(group->fd, out.data, out.size, group->next, group->path.text, fault);
-	group->next += out.size;
+	code = io_write(group->fd, out.data, out.size, rank->index_offset, group->path.text, fault);
+	group->next = rank->index_offset + out.size;
 	bytes_free(&out);
 	return code;
+}
+
+/* To a whole page: what was not written is zeros. */
+static int end_file(struct group *group, struct fault *fault)
+{
+	static const uint8_t zeros[FORMAT_ALIGN];
+	uint64_t end = group->next;
+
+	group->next = format_padded(end);
+	return end < group->next ? io_write(group->fd, zeros, group->next - end, end, group->path.text, fault) : 0;
 }
 
 static int put_header(struct group *group, struct fault *fault)
@@ -155,8 +204,12 @@ static int fill_file(struct group *group, struct store_checkpoint *after, struct
 		code = copy_own(group, group->images[i], fault);
 	for (uint32_t i = 0; !code && i < group->count; i++)
 		code = fetch_others(group, group->images[i], fault);
+	if (!code)
+		code = flush(group, fault);
 	for (uint32_t i = 0; !code && i < group->count; i++)
 		code = put_index(group, i, &after->table_sum, fault);
+	if (!code)
+		code = end_file(group, fault);
 	if (!code)
 		code = put_header(group, fault);
 	after->bytes += group->next;
@@ -170,7 +223,7 @@ static int write_group(const struct store_checkpoint *before, struct store_check
 	char name[96];
 	int code;
 
-	if (!group || !(group->piece = malloc(PIECE + FORMAT_ALIGN)) || !(group->checksum = XXH3_createState()) || ranks > FORMAT_RANKS_MAX) {
+	if (!group || !(group->piece = malloc(PIECE)) || !(group->checksum = XXH3_createState()) || ranks > FORMAT_RANKS_MAX) {
 		free(group ? group->piece : NULL);
 		free(group);
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to write anew what holds rank %" PRIu32, first);
@@ -189,6 +242,7 @@ static int write_group(const struct store_checkpoint *before, struct store_check
 		code = fault_errno(fault, "cannot write '%s'", group->path.text);
 	for (uint32_t i = 0; i < group->count; i++)
 		store_close_image(group->images[i]);
+	nearby_close(&group->nearby);
 	free(group->piece);
 	XXH3_freeState(group->checksum);
 	free(group);

@@ -105,7 +105,7 @@ static int get_rank(struct format_header *header, struct bytes_in *in, const cha
 	zeros = get_zeros(in, 24) && zeros;
 	if (!zeros || rank->rank >= header->identity.ranks || (last && rank->rank <= last->rank))
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': the table of ranks is wrong", what);
-	if (rank->index_offset % FORMAT_ALIGN || rank->index_offset < FORMAT_HEADER_SIZE ||
+	if (rank->index_offset % format_align(rank->index_size) || rank->index_offset < FORMAT_HEADER_SIZE ||
 	    rank->index_offset > header->file_size || rank->index_size > header->file_size - rank->index_offset)
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': the index of rank %u is not in the file", what, rank->rank);
 	header->rank_count++;
@@ -401,6 +401,7 @@ static int check_chunk_places(struct decoding *d)
 	uint64_t size = d->header->file_size, free_from = FORMAT_HEADER_SIZE;
 	const struct format_chunk **own = calloc(d->index->chunk_count + 1, sizeof *own);
 	size_t count = 0;
+	bool sorted = true;
 	int code = 0;
 
 	if (!own)
@@ -410,18 +411,20 @@ static int check_chunk_places(struct decoding *d)
 
 		if (chunk->codec == FORMAT_ZERO)
 			continue;
-		if (chunk->offset % FORMAT_ALIGN || chunk->offset < FORMAT_HEADER_SIZE || chunk->offset > INT64_MAX ||
+		if (chunk->offset % format_align(chunk->stored) || chunk->offset < FORMAT_HEADER_SIZE || chunk->offset > INT64_MAX ||
 		    chunk->stored > INT64_MAX - chunk->offset)
 			code = damaged(d, "a chunk is not in the file");
-		else if (!chunk->elsewhere)
-			own[count++] = chunk;
+		if (code || chunk->elsewhere)
+			continue;
+		sorted = sorted && (!count || own[count - 1]->offset <= chunk->offset);
+		own[count++] = chunk;
 	}
-	if (!code && count)
+	if (!code && !sorted)
 		qsort(own, count, sizeof(*own), compare_offsets);
 	for (size_t i = 0; !code && i < count; i++) {
 		if (own[i]->offset < free_from || own[i]->offset > size || own[i]->stored > size - own[i]->offset)
 			code = damaged(d, "a chunk is not in the file");
-		free_from = own[i]->offset + format_padded(own[i]->stored);
+		free_from = own[i]->offset + own[i]->stored;
 	}
 	free(own);
 	return code;

@@ -8,7 +8,9 @@
 
 enum {
 	FORMAT_VERSION = 1,
-	FORMAT_ALIGN = 4096,           /* every block begins at a multiple */
+	FORMAT_ALIGN = 4096,           /* every large block begins at a multiple */
+	FORMAT_SMALL = 65536,          /* a block of fewer bytes need not: */
+	FORMAT_SMALL_ALIGN = 8,        /* it begins at a multiple of that */
 	FORMAT_HEADER_SIZE = 4096,
 	FORMAT_RANKS_MAX = 62,         /* in one file */
 	FORMAT_CHUNK_SIZE = 4 << 20,   /* what is written; any is read, if it is plain; coded ones have at most that */
@@ -81,10 +83,22 @@ struct format_index {
 	void *memory;                  /* names and extents */
 };
 
-/* What follows a block up to the next one. */
+/* With what follows it up to the next page. */
 static inline uint64_t format_padded(uint64_t size)
 {
 	return (size + FORMAT_ALIGN - 1) / FORMAT_ALIGN * FORMAT_ALIGN;
+}
+
+/* Of what the place of a block of so many bytes is a multiple. */
+static inline uint64_t format_align(uint64_t size)
+{
+	return size < FORMAT_SMALL ? FORMAT_SMALL_ALIGN : FORMAT_ALIGN;
+}
+
+/* The first place that it may have, from `end` on. */
+static inline uint64_t format_place(uint64_t end, uint64_t size)
+{
+	return (end + format_align(size) - 1) / format_align(size) * format_align(size);
 }
 
 void format_put_header(uint8_t page[FORMAT_HEADER_SIZE], const struct format_header *header);

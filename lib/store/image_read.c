@@ -126,6 +126,8 @@ int image_find_source(struct store_image *image, const struct format_chunk *chun
 	int code = 0;
 
 	*source = (struct image_source){ .fd = image->fd, .path = image->path.text, .direct = -1 };
+	if (!chunk->elsewhere && chunk->stored < LARGE)
+		return 0;
 	pthread_mutex_lock(&image->lock);
 	if (chunk->elsewhere)
 		code = parents_file(image->parents, chunk, &source->fd, &source->path, fault);

@@ -44,6 +44,8 @@ int image_read_index(struct format_index *index, int fd, const struct format_hea
 		     struct fault *fault);
 /* As store_image_load_region, for every region in the index. */
 int image_load(struct store_image *image, size_t index, void *data, struct fault *fault);
+/* Checks the content of all regions in the index. The fault is of the first that is damaged. */
+int image_check_all(struct store_image *image, struct fault *fault);
 
 /* Chunk after chunk, each checked before it is given. What `take` returns, if not 0, ends it. */
 int image_each_chunk(struct store_image *image, size_t index, int (*take)(void *context, uint64_t offset, const void *data, uint64_t bytes),

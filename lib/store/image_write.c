@@ -15,8 +15,8 @@
 #include "base/list.h"
 #include "store/blocks.h"
 
-/* What a checkpoint takes at least of the memory it is of, as far as we can say before. */
-enum { LEAST_PART = 16 };
+/* What a checkpoint takes at least of the memory it is of, as far as we can say before; and chunks that are worth coding. */
+enum { LEAST_PART = 16, CODED_LEAST = 512 };
 
 static int open_file(struct image_writer *writer, struct fault *fault)
 {
@@ -158,48 +158,58 @@ static struct choice_moment moment_now(const struct image_writer *writer)
 	};
 }
 
-/* Codes a chunk into the slot that is being filled. False: it is better written as it is. */
-static bool encode(struct image_writer *writer, const struct block_source *source, struct format_chunk *chunk, enum format_codec how, size_t room)
+/* Codes a chunk into the slot that is being filled, where it could begin as it is. False: it is better written so. */
+static bool encode(struct image_writer *writer, const struct block_source *source, struct format_chunk *chunk, enum format_codec how, size_t most)
 {
-	struct image_way *way = writer->way;
-	uint8_t *to = ring_slot(writer->ring, writer->slot) + writer->filled;
-	size_t took, padded;
+	uint8_t *slot = ring_slot(writer->ring, writer->slot), *coded, *to;
+	size_t before = writer->filled + (size_t)(format_place(writer->offset, source->size) - writer->offset), took;
 
-	took = codec_encode(way->codec, how, to, room, source->data, source->size);
+	if (most > RING_SLOT_SIZE - before)
+		most = RING_SLOT_SIZE - before;
+	coded = slot + before;
+	took = codec_encode(writer->way->codec, how, coded, most, source->data, source->size);
 	if (!took)
 		return false;
-	padded = (size_t)format_padded(took);
-	memset(to + took, 0, padded - took);
 	chunk->codec = how;
 	chunk->stored = took;
+	/* What has become small may begin before that. */
+	to = blocks_next(writer, took, &chunk->offset);
+	if (to != coded)
+		memmove(to, coded, took);
 	chunk->checksum = XXH3_64bits(to, took);
-	chunk->offset = writer->offset;
-	writer->filled += padded;
-	writer->offset += padded;
 	return true;
+}
+
+/* At most how many bytes a chunk may have when it is coded; 0: that is not worth it. */
+static size_t worth_while(const struct image_writer *writer, size_t size)
+{
+	if (writer->way->choice.wanted == CODEC_NONE || size < CODED_LEAST)
+		return 0;
+	/* A page less, where only that counts. */
+	return size < FORMAT_SMALL ? size - size / 8 : (size_t)format_padded(size) - FORMAT_ALIGN;
 }
 
 /* Chooses how to code a chunk, and does so if it is worth it: chunk->codec is then not plain. */
 static int try_to_code(struct image_writer *writer, const struct block_source *source, struct format_chunk *chunk, struct fault *fault)
 {
 	struct image_way *way = writer->way;
-	struct choice_moment moment = moment_now(writer);
-	size_t most = (size_t)format_padded(source->size) - FORMAT_ALIGN, estimate;
-	int64_t begun = io_now_ns();
+	size_t most = worth_while(writer, source->size), estimate;
+	struct choice_moment moment;
 	enum format_codec how;
+	int64_t begun;
 	int code = 0;
 
-	if (way->choice.wanted == CODEC_NONE || !most || (!way->codec && !(way->codec = codec_open())))
+	if (!most || (!way->codec && !(way->codec = codec_open())))
 		return 0;
+	begun = io_now_ns();
+	moment = moment_now(writer);
 	how = choice_of(&way->choice, &moment, way->codec, source->data, source->size, &estimate);
 	/* Somewhat more, as it is an estimate. */
 	estimate += estimate / 8 + 2 * FORMAT_ALIGN;
 	if (how != FORMAT_PLAIN)
-		code = blocks_need_slot(writer, estimate < most ? estimate : most, fault);
+		code = blocks_need_slot(writer, (estimate < most ? estimate : most) + FORMAT_ALIGN, fault);
 	if (how == FORMAT_PLAIN || code)
 		return code;
-	if (most > RING_SLOT_SIZE - writer->filled)
-		most = RING_SLOT_SIZE - writer->filled;
 	int64_t coding = io_now_ns();
 	encode(writer, source, chunk, how, most);
 	choice_took(&way->choice, how, (double)(io_now_ns() - coding) * 1e-9);
@@ -213,8 +223,7 @@ static int put_plain(struct image_writer *writer, struct block_source *source, s
 	chunk->stored = source->size;
 	/* Of more than 240 bytes the one is the lower half of the other. */
 	chunk->checksum = source->size > 240 ? chunk->content_hash[0] : XXH3_64bits(source->data, source->size);
-	chunk->offset = writer->offset;
-	return blocks_put(writer, source, fault);
+	return blocks_put(writer, source, &chunk->offset, fault);
 }
 
 static void hash_content(struct format_chunk *chunk, const struct block_source *source)
@@ -327,6 +336,23 @@ int image_put(struct image_writer *writer, enum format_kind kind, const struct s
 	return 0;
 }
 
+/* All pieces but the last end with a page, so each is where the one before ends. */
+static int put_pieces(struct image_writer *writer, const struct bytes_out *out, uint64_t *offset, struct fault *fault)
+{
+	int code = 0;
+
+	for (size_t at = 0; !code && at < out->size; at += RING_SLOT_SIZE) {
+		size_t left = out->size - at;
+		uint64_t of_piece = 0;
+
+		code = blocks_put(writer, &(struct block_source){ .data = out->data + at, .size = left < RING_SLOT_SIZE ? left : RING_SLOT_SIZE, .slot = -1 },
+				  &of_piece, fault);
+		if (!at)
+			*offset = of_piece;
+	}
+	return code;
+}
+
 static int put_index(struct image_writer *writer, struct format_rank *rank, struct fault *fault)
 {
 	struct bytes_out out = {0};
@@ -340,16 +366,11 @@ static int put_index(struct image_writer *writer, struct format_rank *rank, stru
 	writer->table_hash = XXH3_64bits(out.data, out.size);
 	*rank = (struct format_rank){
 		.rank = writer->identity.rank,
-		.index_offset = writer->offset,
 		.index_size = out.size,
 		.table_hash = writer->table_hash,
 		.content = writer->content,
 	};
-	code = 0;
-	for (size_t at = 0; !code && at < out.size; at += RING_SLOT_SIZE)
-		code = blocks_put(writer, &(struct block_source){
-			.data = out.data + at, .size = out.size - at < RING_SLOT_SIZE ? out.size - at : RING_SLOT_SIZE, .slot = -1,
-		}, fault);
+	code = put_pieces(writer, &out, &rank->index_offset, fault);
 	bytes_free(&out);
 	return code ? code : blocks_flush(writer, fault);
 }

@@ -29,11 +29,11 @@ struct image_writer {
 	struct io_path folder;    /* the attempt's */
 	struct io_path path;
 	struct store_identity identity;
-	uint64_t offset;          /* of the next block */
+	uint64_t offset;          /* where the last block ends; the next begins at format_place() from there on */
 	uint64_t reserved;        /* how long the file was made beforehand */
 	struct ring *ring;
 	int slot;                 /* of the ring, with the blocks that end at offset and are not on their way yet; -1: none */
-	size_t filled;
+	size_t filled;            /* of it: whole pages but for the last. offset - filled is a multiple of FORMAT_ALIGN */
 	struct format_index index;
 	size_t region_room;
 	size_t chunk_room;

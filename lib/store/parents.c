@@ -153,7 +153,7 @@ int parents_file(struct parents *parents, const struct format_chunk *chunk, int 
 
 	if (code)
 		return code;
-	if (chunk->offset > file->header.file_size || format_padded(chunk->stored) > file->header.file_size - chunk->offset)
+	if (chunk->offset > file->header.file_size || chunk->stored > file->header.file_size - chunk->offset)
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is too short for a chunk of checkpoint %" PRIu64, file->path.text, parents->child.number);
 	*fd = file->fd;
 	*path = file->path.text;

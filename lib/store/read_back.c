@@ -66,18 +66,21 @@ static bool is_zero(const uint8_t *data, uint64_t size)
 /* The part of an item, or of what pads it, that is in a piece; data is where `from` is. */
 static int check_part(struct reader *reader, const uint8_t *data, uint64_t from, uint64_t to, struct fault *fault)
 {
-	uint64_t offset, length, checksum;
+	uint64_t offset, length, checksum, found;
 	bool any = next_item(reader, &offset, &length, &checksum);
 
 	if (!any || from < offset)
 		return is_zero(data, to - from) ? 0 : differs(reader, from, to, fault);
-	if (from == offset)
-		XXH3_64bits_reset(reader->state);
-	XXH3_64bits_update(reader->state, data, (size_t)(to - from));
+	if (to < offset + length || from > offset) {
+		if (from == offset)
+			XXH3_64bits_reset(reader->state);
+		XXH3_64bits_update(reader->state, data, (size_t)(to - from));
+	}
 	if (to < offset + length)
 		return 0;
 	reader->item++;
-	return XXH3_64bits_digest(reader->state) == checksum ? 0 : differs(reader, offset, offset + length, fault);
+	found = from == offset ? XXH3_64bits(data, (size_t)length) : XXH3_64bits_digest(reader->state);
+	return found == checksum ? 0 : differs(reader, offset, offset + length, fault);
 }
 
 /* Where what begins at `from`, or goes on there, ends. */

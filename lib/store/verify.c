@@ -9,6 +9,7 @@
 
 #include "base/mix.h"
 #include "store/image_read.h"
+#include "store/nearby.h"
 
 /* One end of a stream, as one rank's ledger has it, or one recorded position in it. */
 struct line {
@@ -62,7 +63,6 @@ static void tell(struct verification *v, int code, int64_t rank, const char *for
 struct extent {
 	uint64_t offset;
 	uint64_t size;
-	bool index;               /* the padding of chunks is checked with them */
 };
 
 static int compare_extents(const void *a, const void *b)
@@ -72,41 +72,38 @@ static int compare_extents(const void *a, const void *b)
 	return (left->offset > right->offset) - (left->offset < right->offset);
 }
 
-static bool is_zero(struct store_image *image, uint64_t from, uint64_t to)
+/* What lies between blocks, often a few bytes, is read with what lies behind it. */
+static bool is_zero(struct store_image *image, struct nearby *nearby, uint64_t from, uint64_t to)
 {
-	uint8_t piece[16 * FORMAT_ALIGN];
-
 	while (from < to) {
-		size_t size = to - from < sizeof piece ? (size_t)(to - from) : sizeof piece;
+		size_t size = to - from < NEARBY_SIZE / 2 ? (size_t)(to - from) : NEARBY_SIZE / 2;
+		const uint8_t *piece;
 
-		if (io_read(image->fd, piece, size, from, image->path.text, NULL))
+		if (nearby_read(nearby, image->fd, image->path.text, from, size, &piece, NULL))
 			return false;
-		for (size_t i = 0; i < size; i++)
-			if (piece[i])
-				return false;
+		if (piece[0] || memcmp(piece, piece + 1, size - 1))
+			return false;
 		from += size;
 	}
 	return true;
 }
 
-/* What lies between blocks is zero, and the last one's padding ends the file. */
-static const char *check_extents(struct store_image *image, struct extent *extents, size_t count)
+/* What lies between blocks is zero, and the last one's page ends the file. */
+static const char *check_extents(struct store_image *image, struct nearby *nearby, struct extent *extents, size_t count)
 {
-	uint64_t next = FORMAT_HEADER_SIZE;
+	uint64_t end = FORMAT_HEADER_SIZE;
 
 	qsort(extents, count, sizeof *extents, compare_extents);
 	for (size_t i = 0; i < count; i++) {
-		uint64_t end = extents[i].offset + extents[i].size;
-
-		if (extents[i].offset < next)
+		if (extents[i].offset < end)
 			return "blocks overlap";
-		if (!is_zero(image, next, extents[i].offset))
+		if (!is_zero(image, nearby, end, extents[i].offset))
 			return "there are bytes that belong to nothing";
-		next = format_padded(end);
-		if (extents[i].index && !is_zero(image, end, next))
-			return "what follows the index is not zero";
+		end = extents[i].offset + extents[i].size;
 	}
-	return next == image->header.file_size ? NULL : "there are bytes that belong to nothing";
+	if (!is_zero(image, nearby, end, image->header.file_size) || format_padded(end) != image->header.file_size)
+		return "there are bytes that belong to nothing";
+	return NULL;
 }
 
 static bool add_extents(const struct store_image *image, struct extent **extents, size_t *count)
@@ -116,10 +113,10 @@ static bool add_extents(const struct store_image *image, struct extent **extents
 	if (!grown)
 		return false;
 	*extents = grown;
-	grown[(*count)++] = (struct extent){ image->rank->index_offset, image->rank->index_size, true };
+	grown[(*count)++] = (struct extent){ image->rank->index_offset, image->rank->index_size };
 	for (size_t i = 0; i < image->index.chunk_count; i++)
 		if (!image->index.chunks[i].elsewhere && image->index.chunks[i].stored)
-			grown[(*count)++] = (struct extent){ image->index.chunks[i].offset, image->index.chunks[i].stored, false };
+			grown[(*count)++] = (struct extent){ image->index.chunks[i].offset, image->index.chunks[i].stored };
 	return true;
 }
 
@@ -144,7 +141,10 @@ static void check_layout(struct verification *v, struct store_image *image)
 	if (!whole) {
 		v->no_memory = true;
 	} else {
-		why = check_extents(image, extents, count);
+		struct nearby nearby = {0};
+
+		why = check_extents(image, &nearby, extents, count);
+		nearby_close(&nearby);
 		if (why)
 			tell(v, SEAMARK_E_DAMAGED, image->identity.rank, "'%s': %s", image->path.text, why);
 	}
@@ -184,12 +184,9 @@ static bool is_in_own_file(const struct store_image *image, const struct format_
 	return true;
 }
 
-static void check_content(struct verification *v, struct store_image *image)
+/* Each by itself, so that each that is damaged is told of. */
+static void check_regions(struct verification *v, struct store_image *image, bool references)
 {
-	uint64_t problems = v->proof->problems;
-	bool references = check_references(v, image);
-
-
 	for (size_t i = 0; i < image->index.region_count; i++) {
 		struct fault fault = FAULT_NONE;
 
@@ -200,6 +197,17 @@ static void check_content(struct verification *v, struct store_image *image)
 		else if (i < image->index.protected_count)
 			v->proof->regions++;
 	}
+}
+
+static void check_content(struct verification *v, struct store_image *image)
+{
+	uint64_t problems = v->proof->problems;
+	bool references = check_references(v, image);
+
+	if (references && !image_check_all(image, NULL))
+		v->proof->regions += image->index.protected_count;
+	else
+		check_regions(v, image, references);
 	if (image->rank == image->header.ranks)
 		check_layout(v, image);
 	v->proof->images += problems == v->proof->problems;

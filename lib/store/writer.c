@@ -165,7 +165,7 @@ static void run_write(struct image *image)
 	image->file.context = image;
 	image->file.way = &image->store->writer->way;
 	for (size_t i = 0; i < image->count; i++)
-		image->file.expected += format_padded(image->regions[i].bytes);
+		image->file.expected = format_place(image->file.expected, image->regions[i].bytes) + image->regions[i].bytes;
 	if (chain_begin(chain, image->store->folder, &image->identity))
 		image->file.known = chain->table;
 	if (image->file.known && image->file.expected > chain->expected)

@@ -51,7 +51,7 @@ for codec, stored in (1, b""), (2, b"\x1fA\1\0\x27\x50AAAAA"), (3, zstd):
     coded = bytearray(image)
     struct.pack_into("<I", coded, entry + 4, codec)
     struct.pack_into("<Q", coded, entry + 24, len(stored))
-    coded[place:place + PAGE] = stored + bytes(PAGE - len(stored))
+    coded[place:place + 64] = stored + bytes(64 - len(stored))
     if not stored:
         struct.pack_into("<Q", coded, entry + 80, 0)
     put("image", "codec-%d" % codec, b"\0" + pages(coded))

@@ -73,7 +73,7 @@ static void append(struct bytes_out *file, struct format_header *joined, uint32_
 	entry->table_hash = XXH3_64bits(out.data, out.size);
 	*sum += mix64_pair(rank, entry->table_hash);
 	bytes_put(file, out.data, out.size);
-	bytes_put_zeros(file, format_padded(out.size) - out.size);
+	bytes_put_zeros(file, format_padded(file->size) - file->size);
 	bytes_free(&out);
 	format_free_index(&index);
 	free(data);
@@ -187,7 +187,7 @@ static void each_rank_has_its_own(void)
 
 static void a_byte_changed_in_the_second_image_is_found(void)
 {
-	size_t missed = 0, size = 2 * 5 * FORMAT_ALIGN;
+	size_t missed = 0, size = 8 * FORMAT_ALIGN;
 	char path[340];
 	int fd;
 

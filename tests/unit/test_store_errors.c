@@ -16,7 +16,7 @@ static atomic_int writes_to_images;
 int fstatvfs(int fd, struct statvfs *status)
 {
 	(void)fd;
-	*status = (struct statvfs){ .f_blocks = 1000, .f_frsize = 4096, .f_bavail = without_reserving ? 2 : 900 };
+	*status = (struct statvfs){ .f_blocks = 1000, .f_frsize = 4096, .f_bavail = without_reserving ? 1 : 900 };
 	return 0;
 }
 

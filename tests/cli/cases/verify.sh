@@ -5,8 +5,8 @@ run verify
 run verify 1
 run verify --json 2
 # damage of each kind: changed, cut short, missing, of another attempt, manifest
-printf x | dd of=seamark/0000001.L01/rank-00000.smk bs=1 seek=5000 conv=notrunc 2>/dev/null
-truncate -s 8192 seamark/0000001.L01/rank-00001.smk
+printf x | dd of=seamark/0000001.L01/rank-00000.smk bs=1 seek=4179 conv=notrunc 2>/dev/null
+truncate -s 4096 seamark/0000001.L01/rank-00001.smk
 rm seamark/0000001.L01/rank-00002.smk
 run verify
 run verify 2
