@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/crash.h"
@@ -39,6 +40,27 @@ struct start {
 	int failed;
 	int drilling;
 };
+
+/* Once, and it may be for ever: a rank whose program is not linked with Seamark never comes. Whoever waits longer than ranks differ in leaving PMPI_Init says so; of all
+ * ranks a few, as nobody knows which of them are here. */
+static void agree_first(struct start *start)
+{
+	enum { PATIENCE_S = 5 };
+	struct timespec pause = {.tv_nsec = 100000};
+	int64_t until_ns = drive_now_ns() + PATIENCE_S * INT64_C(1000000000);
+	bool speaks = (inside.rank & (inside.rank - 1)) == 0;
+	MPI_Request request;
+	int done = 0;
+	PMPI_Iallreduce(MPI_IN_PLACE, start, sizeof *start / sizeof(int), MPI_INT, MPI_MAX, MPI_COMM_WORLD, &request);
+	for (PMPI_Test(&request, &done, MPI_STATUS_IGNORE); !done; PMPI_Test(&request, &done, MPI_STATUS_IGNORE)) {
+		if (speaks && drive_now_ns() > until_ns) {
+			log_say(LOG_QUIET, "rank %d waits in MPI_Init for ranks that have not come. If this goes on: of the programs that are started together, link all with Seamark (or preload "
+				"it into all), or none", inside.rank);
+			speaks = false;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
 
 static void agree(struct start *start)
 {
@@ -208,7 +230,7 @@ void session_begin(int thread_level)
 	log_open(inside.settings_fault.code < 0 ? LOG_NOTICE : inside.settings.log, inside.rank);
 	struct start start = {.off = inside.off, .failed = inside.settings_fault.code < 0,
 			      .drilling = inside.settings.drill_ns || inside.settings.drill_calls};
-	agree(&start);
+	agree_first(&start);
 	if (start.off || start.failed) {
 		stay_off(start.failed ? SEAMARK_E_SETTING : inside.off_code, &inside.settings_fault);
 		return;
