@@ -49,8 +49,9 @@ static bool is_in_time(const struct run_life *life)
 static int verdict(const struct run_options *options, struct account *account, const struct run_life *life)
 {
 	int status = life->launch.status;
-	struct command_text took = run_time_text(run_now_s() - account->began_s);
+	struct command_text took = run_time_text(run_now_s() - account->began_s), lost;
 
+	lost = run_lost();
 	account->out_of_time = is_in_time(life);
 	if ((life->wants == WANTS_TO_LEAVE && life->committed) || life->left) {
 		run_say("stopped at %s after %s; the same command goes on from there", run_checkpoint_text(&life->newest).text, took.text);
@@ -73,6 +74,8 @@ static int verdict(const struct run_options *options, struct account *account, c
 		run_say("it ended with %s, as Slurm ends the job; newest: %s", run_status_text(status).text, run_checkpoint_text(&life->newest).text);
 		return EXIT_STOPPED;
 	}
+	if (lost.text[0])
+		run_say("lost %s", lost.text);
 	run_say("it ended with %s after %s; newest: %s", run_status_text(status).text, run_time_text(run_now_s() - life->began_s).text,
 		run_checkpoint_text(&life->newest).text);
 	if (!has_progressed(life) && account->last_status == status) {
@@ -147,6 +150,7 @@ static int run_on(const struct run_options *options)
 	int status;
 
 	run_take_signals(options);
+	run_listen();
 	tell_start(options, &newest);
 	run_limit_begin(options, &newest);
 	for (;;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the files of `seamark run` share: run.c decides over all lives, run_life.c has one, run_limit.c the time that there is, run_launch.c the launcher's process,
- * run_folder.c looks into the folder of the checkpoints. */
+ * run_told.c what that says, run_folder.c looks into the folder of the checkpoints. */
 #ifndef RUN_H
 #define RUN_H
 
@@ -82,6 +82,17 @@ enum run_event run_wait(struct run_launch *launch, double seconds);
 void run_signal(const struct run_launch *launch, int signal);
 /* Processes that the launcher left behind: gives them time, then ends them. */
 void run_end_leftovers(void);
+
+/* --- what it says ---------------------------------------------------------------------------------------------------- */
+
+/* Once, after run_take_signals: from now on what launchers say on standard error is passed on, and looked through. */
+void run_listen(void);
+/* In the process that becomes the launcher. */
+void run_speak_into(void);
+/* Waits until all that was said is passed on. */
+void run_hear_all(void);
+/* The first rank that a launcher said was lost, "rank 3 on n2", since this was last asked; empty: it did not say so. */
+struct command_text run_lost(void);
 
 /* --- a life ---------------------------------------------------------------------------------------------------------- */
 

@@ -51,6 +51,7 @@ bool run_start(struct run_launch *launch, char *const *arguments)
 	*launch = (struct run_launch){ 0 };
 	if (!child) {
 		sigprocmask(SIG_SETMASK, &before, NULL);
+		run_speak_into();
 		execvp(arguments[0], arguments);
 		command_complain("cannot start '%s': %s", arguments[0], strerror(errno));
 		_exit(errno == ENOENT ? 127 : 126);

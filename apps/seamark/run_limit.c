@@ -330,36 +330,36 @@ static bool has_progressed(const struct run_newest *newest)
 	return newest->number > limit.first.number;
 }
 
-/* A controller that answers, and says no, means it. */
-static bool is_refused(void)
+/* What the controller, which would not do it, says of the job. A refusal of one that answers is meant; a job that does not run any more was queued again all the same. */
+static enum run_job_end look_again(void)
 {
+	limit.ending = RUN_JOB_UNKNOWN;
 	ask(ASKS_JOB);
-	return slurm_wait(&limit.query) == SLURM_ANSWER;
+	take_answer(slurm_wait(&limit.query));
+	return limit.ending;
 }
 
-static bool requeue(void)
+static void requeue(void)
 {
 	struct run_launch nobody = { 0 };
 	struct slurm_query query;
 
 	for (unsigned refusals = 0, tries = 0;; tries++) {
-		bool done, refused;
+		bool done;
+		enum run_job_end end = RUN_JOB_ENDS;
 
 		slurm_requeue(&query, limit.job);
 		done = slurm_wait(&query) == SLURM_ANSWER;
-		if (done) {
-			run_say("job %" PRIu64 " is queued again", limit.job);
-			slurm_end(&query);
-			return true;
-		}
-		refused = is_refused();
-		run_limit_drop_questions();
-		refusals += refused;
-		if (!tries || refusals == REFUSALS_MOST)
+		if (!done)
+			end = look_again();
+		refusals += end != RUN_JOB_ENDS && end != RUN_JOB_UNKNOWN;
+		if (end == RUN_JOB_ENDS)
+			run_say(done ? "job %" PRIu64 " is queued again" : "job %" PRIu64 " does not run any more: Slurm has ended it, or queued it again", limit.job);
+		else if (!tries || refusals == REFUSALS_MOST)
 			run_say("job %" PRIu64 " cannot be queued again%s: %s", limit.job, refusals == REFUSALS_MOST ? "" : " now; it is tried once more", query.complaint);
 		slurm_end(&query);
-		if (refusals == REFUSALS_MOST || run_wait(&nobody, fmin(ldexp(1, (int)(tries < 5 ? tries : 5)), 30)) != RUN_NOTHING)
-			return false;
+		if (end == RUN_JOB_ENDS || refusals == REFUSALS_MOST || run_wait(&nobody, fmin(ldexp(1, (int)(tries < 5 ? tries : 5)), 30)) != RUN_NOTHING)
+			return;
 	}
 }
 

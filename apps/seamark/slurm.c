@@ -74,9 +74,13 @@ static void clean_environment(void)
 
 static void execute(const char *const *arguments, int output, int errors)
 {
+	static const int ignored[] = { SIGTERM, SIGUSR1, SIGUSR2, SIGHUP };
 	int nothing = open("/dev/null", O_RDONLY);
 	sigset_t none;
 
+	/* What Slurm sends to all processes of the job, the end of which this may have asked for, is not for this one; it has its time. */
+	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+		signal(ignored[i], SIG_IGN);
 	clean_environment();
 	sigemptyset(&none);
 	if (nothing < 0 || dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0)

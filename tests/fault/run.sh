@@ -13,6 +13,10 @@ kill_rank 0
 ends 0
 says 'done after .*, with 2 restarts'
 says 'restarting from checkpoint [0-9]* at step'
+says '^seamark run: checkpoint [0-9]* at step [0-9]* held .* % of 700 steps'
+# Not every launcher knows, or says it there.
+! "$MPIEXEC" --version | grep -q 'Open MPI\|OpenRTE' ||
+	grep -A 1 '^seamark run: lost rank 2 on ' err | grep -q '^seamark run: it ended with' || fail "it does not say which rank was lost"
 same
 
 pause=15 # the file is looked for once a second, and nothing must be done before
