@@ -38,10 +38,22 @@ static bool read_every(struct settings *settings, const char *value)
 
 	if (!values_word(value, word, sizeof word))
 		return false;
-	if (strcmp(word, "none") && !values_count(word, "step", &steps) && !(values_time(word, &ns) && ns > 0))
+	if (strcmp(word, "none") && strcmp(word, "auto") && !values_count(word, "step", &steps) && !(values_time(word, &ns) && ns > 0))
 		return false;
 	settings->every_steps = steps;
 	settings->every_ns = ns;
+	settings->every_auto = !strcmp(word, "auto");
+	return true;
+}
+
+static bool read_mtbf(struct settings *settings, const char *value)
+{
+	char word[64];
+	int64_t ns = 0;
+
+	if (!values_word(value, word, sizeof word) || (strcmp(word, "learned") && !(values_time(word, &ns) && ns > 0)))
+		return false;
+	settings->mtbf_ns = ns;
 	return true;
 }
 
@@ -264,8 +276,10 @@ static const struct settings_row rows[] = {
 	{ "SEAMARK_DIR", "path", "a path of at most 4095 bytes", "seamark",
 	  "The folder of the checkpoints; a relative path is below the working directory.", read_dir },
 	{ "SEAMARK_EVERY", "steps or time",
-	  "a number of steps above 0 (500 steps); a time above 0 (50ms, 30s, 10min, 1.5h), up to 87600h; or none", "none",
-	  "How often a checkpoint is taken by itself.", read_every },
+	  "a number of steps above 0 (500 steps); a time above 0 (50ms, 30s, 10min, 1.5h), up to 87600h; auto; or none", "none",
+	  "How often a checkpoint is taken by itself; auto: as often as is worth it, by what one costs and how often the run fails.", read_every },
+	{ "SEAMARK_MTBF", "time", "above 0: " TIME_RANGE "; or learned", "learned",
+	  "For SEAMARK_EVERY=auto: the mean time between failures of this run; learned: from its own history.", read_mtbf },
 	{ "SEAMARK_KEEP", "number", "1 to 1000000000, or all", "2",
 	  "How many committed checkpoints stay; an older one goes only after a newer one is committed.", read_keep },
 	{ "SEAMARK_READ_BACK", "switch", "1, yes or true; 0, no or false", "0",

@@ -16,6 +16,8 @@ struct settings {
 	char dir[4096];            /* SEAMARK_DIR, default "seamark" (below the working directory) */
 	int64_t every_steps;       /* SEAMARK_EVERY in steps; 0: not by steps */
 	int64_t every_ns;          /* SEAMARK_EVERY as a time; 0: not by the clock */
+	bool every_auto;           /* SEAMARK_EVERY=auto: by the clock, as often as is worth it */
+	int64_t mtbf_ns;           /* SEAMARK_MTBF; 0: as is learned */
 	uint64_t keep;             /* SEAMARK_KEEP; 0: all */
 	bool read_back;            /* SEAMARK_READ_BACK */
 	uint32_t full_every;       /* SEAMARK_FULL_EVERY, default 8; 1: each */

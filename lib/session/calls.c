@@ -124,8 +124,12 @@ static int settle(void)
 	inside.settled = true;
 	comms_settled();
 	report_hello();
-	if (inside.rank == 0 && !inside.spawned && restore_begin_life(&fault) < 0)
+	if (inside.rank != 0 || inside.spawned)
+		return 0;
+	if (restore_begin_life(&fault) < 0)
 		log_say(LOG_QUIET, "%s; no checkpoint is taken", fault.text);
+	else
+		every_begin();
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mix.h"
+#include "base/moment.h"
 #include "channel/comms.h"
 #include "session/inside.h"
 
@@ -157,6 +158,7 @@ void image_capture(void)
 	struct fault fault = FAULT_NONE;
 	int64_t began_ns = drive_now_ns();
 	enum reason reason = REASON_WRITER;
+	every_cut(began_ns);
 	int code = image_memory_is_free() ? 0 : fault_set(&fault, SEAMARK_E_IO, "rank %d", inside.rank);
 	if (code == 0) {
 		reason = REASON_CAPTURE;
@@ -367,17 +369,17 @@ static void published(const struct fault *fault)
 void image_publish(const struct verdict *verdict)
 {
 	struct fault fault = FAULT_NONE;
-	struct timespec now;
 	struct snapshot_attempt attempt;
 	struct store_commit commit = {
 		.table_sum = verdict->tables, .messages = verdict->messages, .message_bytes = verdict->message_bytes,
 		.bytes = verdict->image_bytes, .referred = verdict->referred_bytes, .parents = verdict->parents, .held_s = (double)verdict->held_ns / 1e9,
+		.cost_s = every_cost_s(verdict),
 	};
 	identify(&commit.identity);
 	commit.identity.step = verdict->step;
 	snapshot_attempt(inside.snapshot, &attempt);
-	clock_gettime(CLOCK_REALTIME, &now);
-	commit.requested_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (drive_now_ns() - attempt.announced_ns);
+	commit.requested_ns = moment_now_ns() - (drive_now_ns() - attempt.announced_ns);
+	commit.stop = attempt.want & WANT_STOP;
 	inside.committing = true;
 	if (store_begin_commit(inside.store, &commit, inside.settings.keep, &fault) < 0)
 		published(&fault);

@@ -12,6 +12,7 @@
  *   image.c    from the capture and the record to the store
  *   restore.c  the agreement on a checkpoint, and its loading
  *   calls.c    the calls of the application by name
+ *   every.c    how often, when it chooses by itself; the run's history
  *   report.c   what people are told */
 #ifndef SESSION_INSIDE_H
 #define SESSION_INSIDE_H
@@ -170,7 +171,18 @@ int calls_outcome_code(const struct snapshot_outcome *outcome);
 /* rank 0, in polls: asks for what seamark_checkpoint was called for, one attempt after the other. */
 void calls_ask_for_collective(void);
 
+/* every.c: SEAMARK_EVERY=auto */
+/* rank 0, in its life, when the program begins to compute. */
+void every_begin(void);
+/* At this rank's cut, and when the outcome of a snapshot is known. */
+void every_cut(int64_t now_ns);
+void every_outcome(const struct snapshot_outcome *outcome);
+/* What a checkpoint costs the program, as far as is known. */
+double every_cost_s(const struct verdict *verdict);
+
 /* report.c */
+struct report_text { char text[32]; };
+struct report_text report_time(int64_t ns);
 void report_hello(void);
 void report_outcome(const struct snapshot_outcome *outcome);
 void report_fault(int code, const char *call, const struct fault *fault);

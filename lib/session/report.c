@@ -31,6 +31,18 @@ static void time_in_words(int64_t ns, char *text, size_t room)
 		snprintf(text, room, "%.2f s", (double)ns / 1e9);
 }
 
+struct report_text report_time(int64_t ns)
+{
+	struct report_text text;
+	if (ns < INT64_C(120000000000))
+		time_in_words(ns, text.text, sizeof text.text);
+	else if (ns < INT64_C(7200000000000))
+		snprintf(text.text, sizeof text.text, "%.0f min", (double)ns / 60e9);
+	else
+		snprintf(text.text, sizeof text.text, "%.1f h", (double)ns / 3600e9);
+	return text;
+}
+
 static void step_in_words(int64_t step, char *text, size_t room)
 {
 	if (step >= 0)
@@ -137,6 +149,7 @@ void report_outcome(const struct snapshot_outcome *outcome)
 			.number = outcome->number, .committed = outcome->committed,
 			.distrusted = outcome->reason == REASON_MANIFEST, .parents = outcome->verdict.parents,
 			.bytes = outcome->verdict.image_bytes, .referred = outcome->verdict.referred_bytes});
+	every_outcome(outcome);
 	if (inside.rank != 0)
 		return;
 	if (outcome->want & WANT_EMPTY) {

@@ -319,6 +319,8 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 	}
 	carrier_close();
 	recorder_close();
+	if (inside.rank == 0)
+		store_note_end(inside.store, snapshot_stopping(inside.snapshot));
 	close_rooms();
 	crash_point("rooms-closed");
 	return MPI_SUCCESS;

@@ -127,7 +127,7 @@ struct snapshot {
 	uint8_t wanted;
 	int32_t wanted_by;
 	int64_t not_before_ns;
-	int64_t next_clock_ns;
+	int64_t clock_ns;              /* when the clock interval began; 0: not yet */
 	int64_t last_multiple;
 	int64_t lead;
 	bool guided;

@@ -509,6 +509,13 @@ bool snapshot_is_wanted(const struct snapshot *snapshot)
 	return snapshot->asked || (snapshot->wanted & (WANT_REQUEST | WANT_STOP | WANT_COLLECTIVE)) != 0;
 }
 
+bool snapshot_last_safepoint(const struct snapshot *snapshot, int64_t *step, int64_t *ns)
+{
+	*step = snapshot->last_step;
+	*ns = snapshot->last_safepoint_ns;
+	return snapshot->last_safepoint_ns != 0;
+}
+
 bool snapshot_stopping(const struct snapshot *snapshot)
 {
 	return snapshot->stopping;

@@ -46,6 +46,9 @@ void snapshot_free(struct snapshot *snapshot);
 /* rank 0, before its first attempt: the run and life that images belong to, and the next checkpoint's number. Nothing is begun before. */
 void snapshot_set_life(struct snapshot *snapshot, const uint8_t run[16], uint32_t life, uint64_t next_number);
 
+/* rank 0: from now on a checkpoint by the clock every so often; the interval that runs began at from_ns (0: with the last such, or the first safepoint). */
+void snapshot_set_clock(struct snapshot *snapshot, int64_t every_ns, int64_t from_ns);
+
 /* rank 0, in MPI_Finalize, when it is quiet and before it lets the others go: it begins nothing any more, whoever asks. */
 void snapshot_begin_no_more(struct snapshot *snapshot);
 
@@ -171,6 +174,9 @@ void snapshot_attempt(const struct snapshot *snapshot, struct snapshot_attempt *
 
 /* This rank's own reason why it is void; REASON_NONE: it has none. */
 enum reason snapshot_reason(const struct snapshot *snapshot);
+
+/* This rank's last safepoint: its step, or -1, and when. false: there was none. */
+bool snapshot_last_safepoint(const struct snapshot *snapshot, int64_t *step, int64_t *ns);
 
 /* The last snapshot that ended on this rank. */
 struct snapshot_outcome {

@@ -102,12 +102,19 @@ static void look_at_clock(struct snapshot *snapshot)
 	/* The clock starts with the first safepoint: before it nobody could cut. */
 	if (every == 0 || snapshot->kind == SNAPSHOT_KIND_NONE)
 		return;
-	if (snapshot->next_clock_ns == 0)
-		snapshot->next_clock_ns = snapshot->now_ns + every;
-	if (snapshot->now_ns < snapshot->next_clock_ns)
+	if (snapshot->clock_ns == 0)
+		snapshot->clock_ns = snapshot->now_ns;
+	if (snapshot->now_ns - snapshot->clock_ns < every)
 		return;
-	snapshot->next_clock_ns = snapshot->now_ns + every;
+	snapshot->clock_ns = snapshot->now_ns;
 	want(snapshot, WANT_INTERVAL, 0);
+}
+
+void snapshot_set_clock(struct snapshot *snapshot, int64_t every_ns, int64_t from_ns)
+{
+	snapshot->config.every_ns = every_ns;
+	if (from_ns > snapshot->clock_ns)
+		snapshot->clock_ns = from_ns;
 }
 
 static void begin(struct snapshot *snapshot, uint8_t what)

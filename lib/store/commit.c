@@ -8,7 +8,9 @@
 
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/moment.h"
 #include "store/catalogue.h"
+#include "store/history.h"
 #include "store/manifest.h"
 
 /* The manifest's text. The caller frees it. */
@@ -122,11 +124,14 @@ static void retry_drops(struct commit *commit)
 void commit_run(struct commit *commit)
 {
 	struct io_path path = catalogue_path(commit->store->folder, commit->of.identity.number, commit->of.identity.life);
+	const struct store_commit of = commit->of;
 	uint64_t keep = commit->keep;
+	int64_t durable_ns;
 	int code, working = STORE_WORKING;
 
 	crash_point("commit-to-begin");
 	code = publish(commit, path.text, &commit->fault);
+	durable_ns = moment_now_ns();
 	crash_point("commit-over");
 	/* From here on the next commit may be asked for, and nothing of this one is read any more. */
 	if (!atomic_compare_exchange_strong(&commit->state, &working, code ? STORE_FAILED : STORE_DURABLE)) {
@@ -136,6 +141,8 @@ void commit_run(struct commit *commit)
 		return;
 	}
 	retry_drops(commit);
+	if (!code)
+		history_commit(commit->store, &of, durable_ns);
 	crash_point("retention-to-begin");
 	if (!code)
 		retention_retire(commit->store->folder, keep);

@@ -21,6 +21,8 @@ struct store {
 	int lock;                /* the locked file; -1: not held */
 	bool read_back;          /* images are checked on the disk before they count */
 	struct writer *writer;   /* null: not started */
+	struct store_past past;  /* rank 0, in its life */
+	bool history_failed;     /* and that was said; the writer's thread */
 	enum settings_codec codec;
 	uint64_t rate;
 };

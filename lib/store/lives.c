@@ -17,7 +17,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "store/catalogue.h"
-#include "store/internal.h"
+#include "store/history.h"
 
 /* And the number of a life: a file of one that begins. */
 #define CLAIM ".life-"
@@ -397,6 +397,21 @@ static void remove_leavings(struct store *store)
 	retention_tidy(store->folder);
 }
 
+/* Nothing depends on it. */
+static void look_back(struct store *store)
+{
+	struct fault fault = FAULT_NONE;
+
+	io_unlink(io_path("%s/" HISTORY_NAME ".tmp", store->folder).text);
+	if (history_past(store->folder, store->run, store->life, &store->past, &fault) && fault.code != SEAMARK_E_NOT_FOUND)
+		log_say(LOG_NOTICE, "nothing is learned from the run's history: %s", fault.text);
+}
+
+void store_past(const struct store *store, struct store_past *past)
+{
+	*past = store->past;
+}
+
 int store_begin_life(struct store *store, double patience_s, uint8_t run[16], uint32_t *life, uint64_t *next, struct fault *fault)
 {
 	struct catalogue_entry *list = NULL;
@@ -425,6 +440,7 @@ int store_begin_life(struct store *store, double patience_s, uint8_t run[16], ui
 		sign_lock(store);
 		remove_leavings(store);
 		crash_point("leavings-removed");
+		look_back(store);
 		memcpy(run, store->run, sizeof store->run);
 		*life = store->life;
 		*next = count ? list[count - 1].number + 1 : 1;

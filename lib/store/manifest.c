@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/moment.h"
 #include "store/io.h"
 
 enum { FORMAT = 1, SIZE_MOST = 16 << 20 };
@@ -37,18 +37,6 @@ static json_t *hex_bytes(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < size && i < 32; i++)
 		sprintf(text + 2 * i, "%02x", data[i]);
 	return json_string(text);
-}
-
-static json_t *taken(int64_t ns)
-{
-	time_t seconds = (time_t)(ns / 1000000000);
-	struct tm utc;
-	char text[64], whole[96];
-
-	if (ns < 0 || !gmtime_r(&seconds, &utc) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc))
-		return json_string("1970-01-01T00:00:00.000000000Z");
-	snprintf(whole, sizeof whole, "%s.%09dZ", text, (int)(ns % 1000000000));
-	return json_string(whole);
 }
 
 /* A json_int_t has a sign; larger counts than it holds do not exist. */
@@ -91,7 +79,7 @@ static char *make_text(const struct store_checkpoint *checkpoint)
 		"format", FORMAT, "writer", "seamark " SEAMARK_VERSION, "must_understand", hex(0), "may_ignore", hex(0),
 		"run", hex_bytes(identity->run, sizeof identity->run), "number", count(identity->number),
 		"life", (json_int_t)identity->life, "nonce", hex(identity->nonce), "scope", "world",
-		"ranks", (json_int_t)identity->ranks, "step", (json_int_t)identity->step, "taken", taken(checkpoint->taken_ns),
+		"ranks", (json_int_t)identity->ranks, "step", (json_int_t)identity->step, "taken", json_string(moment_text(checkpoint->taken_ns).text),
 		"held_s", isfinite(checkpoint->held_s) ? checkpoint->held_s : 0.0, "bytes", count(checkpoint->bytes),
 		"referred_bytes", count(checkpoint->referred), "messages", count(checkpoint->messages), "message_bytes",
 		count(checkpoint->message_bytes), "table_sum", hex(checkpoint->table_sum), "groups", groups(checkpoint),
@@ -188,17 +176,11 @@ static uint64_t get_hex(struct reading *r, json_t *object, const char *member)
 
 static int64_t get_taken(struct reading *r, json_t *object)
 {
-	const char *text = get_text(r, object, "taken"), *rest;
-	struct tm utc = {0};
-	unsigned ns;
-	int end = 0;
+	int64_t ns = 0;
 
-	rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
-	if (!rest || strlen(rest) != 11 || sscanf(rest, ".%9uZ%n", &ns, &end) != 1 || end != 11 || utc.tm_year < 70 || utc.tm_year > 300) {
+	if (!moment_read(get_text(r, object, "taken"), &ns))
 		refuse(r, SEAMARK_E_DAMAGED, "taken", "is no time");
-		return 0;
-	}
-	return (int64_t)timegm(&utc) * 1000000000 + ns;
+	return ns;
 }
 
 static void get_known(struct reading *r, json_t *object, const char *member, const char *known)

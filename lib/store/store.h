@@ -114,6 +114,20 @@ bool store_is_newest_life(struct store *store);
 /* Rank 0 only: a file `stop` lies in the folder. Cheap enough once a second from the writer's thread; see store_stop_seen. */
 void store_clear_stop(struct store *store);
 
+/* What the history tells of the lives of this run before this one (docs/format.md, 7). */
+struct store_past {
+	uint64_t lives;        /* that began to compute */
+	uint64_t failures;     /* of these, ended by one: they say of no end, and another followed */
+	double lived_s;        /* all of them together, as far as is known */
+	double held_s, cost_s, durable_s; /* of the newest commit; 0: not known */
+};
+/* Rank 0, in its life. All 0: nothing is known. */
+void store_past(const struct store *store, struct store_past *past);
+/* Rank 0, in its life, for the history, in the background: the program begins to compute, from a checkpoint (0: afresh) ... */
+void store_note_begin(struct store *store, uint64_t from, int64_t step);
+/* ... and has ended by itself; stopped: because it was asked to leave. Before store_close. */
+void store_note_end(struct store *store, bool stopped);
+
 /* --- writing --------------------------------------------------------------------------------------------------- */
 
 /* How images are written: the codec of what is in them, and at most how many bytes a second (0: any). Before the writer's thread is started. */
@@ -179,6 +193,8 @@ struct store_commit {
 	uint64_t parents;      /* as there, of any rank */
 	double held_s;         /* maximum over ranks */
 	int64_t requested_ns;  /* CLOCK_REALTIME of the announcement, for `taken` in the manifest */
+	double cost_s;         /* what the program is thought to lose by a checkpoint; for the history, as is */
+	bool stop;             /* it was taken for the program to leave */
 };
 /* Writes the manifest, publishes it, fsyncs, then retires old checkpoints: all but the newest `keep` (0: all) and pinned ones. In the background;
  * store_commit_state tells. A failed fsync of the folder takes the manifest away again and is FAILED. */

@@ -14,6 +14,7 @@
 #include "store/catalogue.h"
 #include "store/chain.h"
 #include "store/commit.h"
+#include "store/history.h"
 #include "store/image_read.h"
 #include "store/image_write.h"
 #include "store/internal.h"
@@ -24,10 +25,12 @@ enum { END_PATIENCE_S = 10 };
 #define LOOK_EVERY_NS INT64_C(1000000000)
 
 struct job {
-	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP, JOB_SETTLE } kind;
+	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP, JOB_SETTLE, JOB_NOTE_BEGIN, JOB_NOTE_END } kind;
 	struct image *image;
 	struct store_outcome outcome; /* of the attempt to drop, or to settle; such a job without an image is freed when it is done */
 	uint32_t life;             /* ... that it was of */
+	int64_t step;              /* to note: of the checkpoint outcome.number, from which the program begins */
+	bool stopped;              /* ... how it ended */
 	struct job *next;
 };
 
@@ -306,6 +309,14 @@ static void run_job(struct writer *writer, struct job *job)
 		chain_settle(&writer->chain, &job->outcome, job->life);
 		if (!image)
 			free(job);
+		break;
+	case JOB_NOTE_BEGIN:
+		history_begin(writer->store, job->outcome.number, job->step);
+		free(job);
+		break;
+	case JOB_NOTE_END:
+		history_end(writer->store, job->stopped);
+		free(job);
 		break;
 	}
 	if (!image)
@@ -691,6 +702,26 @@ void store_drop_attempt(struct store *store, uint64_t number)
 	job->kind = JOB_DROP;
 	job->outcome.number = number;
 	put_job(store->writer, job);
+}
+
+static void put_note(struct store *store, struct job note)
+{
+	struct job *job = store->writer && store->lock >= 0 ? malloc(sizeof *job) : NULL;
+
+	if (!job)
+		return;
+	*job = note;
+	put_job(store->writer, job);
+}
+
+void store_note_begin(struct store *store, uint64_t from, int64_t step)
+{
+	put_note(store, (struct job){ .kind = JOB_NOTE_BEGIN, .outcome.number = from, .step = step });
+}
+
+void store_note_end(struct store *store, bool stopped)
+{
+	put_note(store, (struct job){ .kind = JOB_NOTE_END, .stopped = stopped });
 }
 
 bool store_stop_seen(struct store *store)

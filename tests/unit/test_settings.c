@@ -51,7 +51,7 @@ static void every_row_can_read_its_own_default_and_has_words(void)
 	size_t count;
 	const struct settings_row *rows = settings_table(&count);
 
-	CU_ASSERT_EQUAL(count, 18);
+	CU_ASSERT_EQUAL(count, 19);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
 		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
@@ -78,6 +78,19 @@ static void an_interval_is_steps_or_a_time(void)
 		CU_ASSERT_EQUAL(settings.every_steps, cases[i].steps);
 		CU_ASSERT_EQUAL(settings.every_ns, cases[i].ns);
 	}
+}
+
+static void an_interval_may_be_chosen_by_what_is_known_of_failures(void)
+{
+	CU_ASSERT_EQUAL(load("SEAMARK_EVERY= Auto ", NULL), 0);
+	CU_ASSERT_TRUE(settings.every_auto && settings.every_ns == 0 && settings.every_steps == 0 && settings.mtbf_ns == 0);
+	CU_ASSERT_EQUAL(load("SEAMARK_EVERY=auto", "SEAMARK_MTBF=36h"), 0);
+	CU_ASSERT_TRUE(settings.every_auto && settings.mtbf_ns == 36 * H);
+	CU_ASSERT_EQUAL(load("SEAMARK_EVERY=5s", "SEAMARK_MTBF=Learned"), 0);
+	CU_ASSERT_TRUE(!settings.every_auto && settings.every_ns == 5 * S && settings.mtbf_ns == 0);
+	CU_ASSERT_EQUAL(load("SEAMARK_MTBF=0", NULL), SEAMARK_E_SETTING);
+	CU_ASSERT_EQUAL(load("SEAMARK_MTBF=auto", NULL), SEAMARK_E_SETTING);
+	CU_ASSERT_EQUAL(load("SEAMARK_EVERY=auto 5s", NULL), SEAMARK_E_SETTING);
 }
 
 static void memory_is_a_size_a_share_or_what_is_free(void)
@@ -325,6 +338,7 @@ int main(void)
 		{ "the defaults are those of the table", the_defaults_are_those_of_the_table },
 		{ "every row can read its own default and has words", every_row_can_read_its_own_default_and_has_words },
 		{ "an interval is steps or a time", an_interval_is_steps_or_a_time },
+		{ "an interval may be chosen by what is known of failures", an_interval_may_be_chosen_by_what_is_known_of_failures },
 		{ "values that can be are taken", values_that_can_be_are_taken },
 		{ "memory is a size, a share, or what is free", memory_is_a_size_a_share_or_what_is_free },
 		{ "signals go by name or number", signals_go_by_name_or_number },

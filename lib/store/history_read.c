@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the lines of a history say. Each is believed by itself: torn ones, and those of others, are passed over. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/moment.h"
+#include "store/history.h"
+
+#define LONGEST_S 1e12
+
+struct life {
+	uint32_t number;
+	bool of_other_run;
+	bool over;             /* it ended, or was to be stopped and its checkpoint for that was the last */
+	int64_t began_ns, last_ns;
+	double held_s, cost_s, durable_s; /* of its last commit */
+	unsigned commits_kept;
+};
+
+struct line {
+	const char *text;
+	size_t size;
+	enum { LINE_OTHER, LINE_BEGIN, LINE_COMMIT, LINE_END } kind;
+	size_t life;
+};
+
+struct reading {
+	const char *run;       /* its digits; null: any */
+	struct life *lives;
+	size_t life_count, life_room;
+	struct line *lines;    /* null: they are not wanted */
+	size_t line_count, line_room;
+	bool keep_lines, failed;
+	/* of lives that were summed up */
+	uint64_t lives_before, failures_before;
+	double lived_before_s;
+};
+
+/* Of numbers that make no sense: 0. */
+static double get_number(const json_t *line, const char *member)
+{
+	double value = json_number_value(json_object_get(line, member));
+
+	return isfinite(value) && value > 0 && value < LONGEST_S ? value : 0;
+}
+
+static bool is_of_run(const struct reading *reading, const json_t *line)
+{
+	const char *run = json_string_value(json_object_get(line, "run"));
+
+	return !reading->run || (run && !strcmp(run, reading->run));
+}
+
+static struct life *add_life(struct reading *reading, uint32_t number)
+{
+	struct life *grown = list_with_room(reading->lives, reading->life_count, &reading->life_room, sizeof *grown);
+
+	reading->failed |= !grown;
+	if (!grown)
+		return NULL;
+	reading->lives = grown;
+	grown = &grown[reading->life_count++];
+	*grown = (struct life){ .number = number };
+	return grown;
+}
+
+/* The newest of that number: null if there is none. */
+static struct life *life_of(const struct reading *reading, uint32_t number)
+{
+	for (size_t i = reading->life_count; i--;)
+		if (reading->lives[i].number == number)
+			return &reading->lives[i];
+	return NULL;
+}
+
+static void read_before(struct reading *reading, const json_t *line)
+{
+	if (!is_of_run(reading, line))
+		return;
+	reading->lives_before += (uint64_t)get_number(line, "lives");
+	reading->failures_before += (uint64_t)get_number(line, "failures");
+	reading->lived_before_s += get_number(line, "lived_s");
+}
+
+static void read_commit(struct life *life, const json_t *line)
+{
+	life->held_s = get_number(line, "held_s");
+	life->cost_s = get_number(line, "cost_s");
+	life->durable_s = get_number(line, "durable_s");
+	life->over = json_is_true(json_object_get(line, "stop"));
+}
+
+static int read_event(struct reading *reading, const json_t *line, struct line *kept)
+{
+	const char *event = json_string_value(json_object_get(line, "event")), *time = json_string_value(json_object_get(line, "time"));
+	double number = get_number(line, "life");
+	struct life *life;
+	int64_t ns;
+
+	if (event && !strcmp(event, "before"))
+		read_before(reading, line);
+	if (!event || !time || !moment_read(time, &ns) || number < 1 || number >= UINT32_MAX)
+		return LINE_OTHER;
+	if (!strcmp(event, "begin")) {
+		life = add_life(reading, (uint32_t)number);
+		if (!life)
+			return LINE_OTHER;
+		life->of_other_run = !is_of_run(reading, line);
+		life->began_ns = life->last_ns = ns;
+		kept->life = reading->life_count - 1;
+		return LINE_BEGIN;
+	}
+	life = life_of(reading, (uint32_t)number);
+	if (!life || (strcmp(event, "commit") && strcmp(event, "end")))
+		return LINE_OTHER;
+	kept->life = (size_t)(life - reading->lives);
+	life->last_ns = ns;
+	if (!strcmp(event, "end")) {
+		life->over = true;
+		return LINE_END;
+	}
+	read_commit(life, line);
+	return LINE_COMMIT;
+}
+
+static void keep_line(struct reading *reading, const struct line *line)
+{
+	struct line *grown = list_with_room(reading->lines, reading->line_count, &reading->line_room, sizeof *grown);
+
+	reading->failed |= !grown;
+	if (!grown)
+		return;
+	reading->lines = grown;
+	reading->lines[reading->line_count++] = *line;
+}
+
+static void read_text(struct reading *reading, const char *text, size_t size)
+{
+	const char *end = text + size, *next;
+
+	for (; text < end; text = next) {
+		const char *feed = memchr(text, '\n', (size_t)(end - text));
+		struct line line = { .text = text, .size = (size_t)((feed ? feed : end) - text) };
+		/* What has no end was not written to its end. */
+		bool whole = feed && line.size && line.size <= HISTORY_LINE;
+		json_error_t error;
+		json_t *root;
+
+		next = feed ? feed + 1 : end;
+		root = whole ? json_loadb(text, line.size, JSON_REJECT_DUPLICATES, &error) : NULL;
+		if (whole && !root && json_error_code(&error) == json_error_out_of_memory)
+			reading->failed = true;
+		line.kind = json_is_object(root) ? read_event(reading, root, &line) : LINE_OTHER;
+		json_decref(root);
+		if (reading->keep_lines && line.kind != LINE_OTHER)
+			keep_line(reading, &line);
+	}
+}
+
+static void close_reading(struct reading *reading)
+{
+	free(reading->lives);
+	free(reading->lines);
+}
+
+static void digits_of(const uint8_t run[16], char digits[33])
+{
+	for (size_t i = 0; i < 16; i++)
+		sprintf(digits + 2 * i, "%02x", run[i]);
+}
+
+json_t *history_run(const uint8_t run[16])
+{
+	char digits[33];
+
+	digits_of(run, digits);
+	return json_string(digits);
+}
+
+char *history_line(json_t *line)
+{
+	char *text = line ? json_dumps(line, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) : NULL;
+
+	json_decref(line);
+	return text;
+}
+
+/* A clock that was set back makes no life shorter than nothing. */
+static double lived_s(const struct life *life)
+{
+	return life->last_ns > life->began_ns ? (double)(life->last_ns - life->began_ns) / 1e9 : 0;
+}
+
+/* --- what the past tells ------------------------------------------------------------------------------------------------- */
+
+/* Every life has been followed by another: that which asks, or that of the next line. */
+static void sum_up(const struct reading *reading, uint32_t below, struct store_past *past)
+{
+	*past = (struct store_past){ .lives = reading->lives_before, .failures = reading->failures_before, .lived_s = reading->lived_before_s };
+	for (size_t i = 0; i < reading->life_count; i++) {
+		const struct life *life = &reading->lives[i];
+
+		if (life->of_other_run || life->number >= below)
+			continue;
+		past->lives++;
+		past->failures += !life->over;
+		past->lived_s += lived_s(life);
+		if (life->durable_s > 0) {
+			past->held_s = life->held_s;
+			past->cost_s = life->cost_s;
+			past->durable_s = life->durable_s;
+		}
+	}
+}
+
+int history_past(const char *folder, const uint8_t run[16], uint32_t below, struct store_past *past, struct fault *fault)
+{
+	struct io_path path = io_path("%s/" HISTORY_NAME, folder);
+	char digits[33], *text;
+	struct reading reading = { .run = run ? digits : NULL };
+	size_t size;
+	int code;
+
+	memset(past, 0, sizeof *past);
+	if (run)
+		digits_of(run, digits);
+	code = io_read_file(path.text, HISTORY_LARGEST, &text, &size, fault);
+	if (code)
+		return code;
+	read_text(&reading, text, size);
+	free(text);
+	if (reading.failed)
+		code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s'", path.text);
+	else
+		sum_up(&reading, below, past);
+	close_reading(&reading);
+	return code;
+}
+
+/* --- a shorter one --------------------------------------------------------------------------------------------------------- */
+
+static bool is_kept(struct reading *reading, const struct line *line)
+{
+	struct life *life = &reading->lives[line->life];
+
+	if (life->of_other_run || line->life + HISTORY_LIVES < reading->life_count)
+		return false;
+	return line->kind != LINE_COMMIT || life->commits_kept++ < HISTORY_COMMITS;
+}
+
+static char *before_line(struct reading *reading)
+{
+	uint64_t lives = reading->lives_before, failures = reading->failures_before;
+	double lived = reading->lived_before_s;
+
+	for (size_t i = 0; i + HISTORY_LIVES < reading->life_count; i++) {
+		const struct life *life = &reading->lives[i];
+
+		if (life->of_other_run)
+			continue;
+		lives++;
+		failures += !life->over;
+		lived += lived_s(life);
+	}
+	return history_line(json_pack("{s:s, s:s, s:I, s:I, s:f}", "event", "before", "run", reading->run, "lives", (json_int_t)lives,
+				      "failures", (json_int_t)failures, "lived_s", lived));
+}
+
+static char *write_shorter(struct reading *reading)
+{
+	char *before = before_line(reading), *text = NULL, *at;
+	size_t size = before ? strlen(before) + 2 : 0;
+	bool *kept = calloc(reading->line_count + 1, sizeof *kept);
+
+	for (size_t i = reading->line_count; before && kept && i--;) {
+		kept[i] = is_kept(reading, &reading->lines[i]);
+		size += kept[i] ? reading->lines[i].size + 1 : 0;
+	}
+	if (before && kept)
+		text = malloc(size);
+	if (text) {
+		at = text + sprintf(text, "%s\n", before);
+		for (size_t i = 0; i < reading->line_count; i++)
+			if (kept[i])
+				at += sprintf(at, "%.*s\n", (int)reading->lines[i].size, reading->lines[i].text);
+	}
+	free(kept);
+	free(before);
+	return text;
+}
+
+char *history_shorter(const char *text, size_t size, const uint8_t run[16])
+{
+	char digits[33], *shorter;
+	struct reading reading = { .run = digits, .keep_lines = true };
+
+	digits_of(run, digits);
+	read_text(&reading, text, size);
+	shorter = reading.failed ? NULL : write_shorter(&reading);
+	close_reading(&reading);
+	return shorter;
+}
