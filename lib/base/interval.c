@@ -74,10 +74,10 @@ static void learn_loss(struct interval_meter *meter, int64_t step, int64_t safep
 	meter->lost_s[meter->lost_count++ % INTERVAL_SAMPLES] = (double)(safepoint_ns - meter->cut_ns) / 1e9 - (double)steps * step_s;
 }
 
-/* The first counts in full, later ones for a quarter. */
+/* The first counts in full, later ones for an eighth. */
 static double moved(double mean, double value)
 {
-	return mean > 0 ? mean + (value - mean) / 4 : value;
+	return mean > 0 ? mean + (value - mean) / 8 : value;
 }
 
 void interval_meter_over(struct interval_meter *meter, int64_t step, int64_t safepoint_ns, double held_s, double durable_s)

@@ -10,7 +10,7 @@
 /* Until a checkpoint has shown what it costs. */
 #define FIRST_S 60.0
 /* What is told only if it is of interest. */
-#define NOTICEABLE 1.5
+#define NOTICEABLE 2.0
 
 static struct {
 	struct interval_meter meter;

@@ -53,6 +53,9 @@ set_scene() {
 	unsynced) with="LD_PRELOAD=$shim DISK_FAILS=folder:1 DISK_FOR=1" ;;
 	leavings)
 		mv "$last/manifest.json" "$last/manifest.json.tmp"
+		# So long that it is made shorter.
+		: >"$SEAMARK_DIR/history.tmp"
+		head -c 300000 /dev/zero | tr '\0' '\n' >>"$SEAMARK_DIR/history"
 		for folder in "$SEAMARK_DIR"/*.L*; do
 			[ ! -e "$folder/manifest.json" ] || : >"$folder/whole-00000.smk"
 		done

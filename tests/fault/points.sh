@@ -53,6 +53,7 @@ if [ "${1-}" = --self ]; then
 	done
 	spoiled store/catalogue.c '/"manifest-retired"/d'
 	spoiled store/lives.c '/"lock-signed"/d'
+	spoiled store/history.c '/"history-open"/d'
 	spoiled store/commit.c '/"attempt-dropped"/d'
 	spoiled session/drive.c '/"message-kept"/d'
 	spoiled session/drive.c '/"barrier-/d'
