@@ -105,14 +105,14 @@ static json_t *now(void)
 	return json_string(moment_text(moment_now_ns()).text);
 }
 
-/* Not every name of a host is UTF-8. */
+/* Nothing that would have to be escaped. */
 static json_t *host(void)
 {
 	char name[65] = "";
 
 	gethostname(name, sizeof name - 1);
 	for (char *at = name; *at; at++)
-		if (*at <= ' ' || *at == 0x7f)
+		if (*at <= ' ' || *at >= 0x7f || *at == '"' || *at == '\\')
 			*at = '?';
 	return json_string(name);
 }

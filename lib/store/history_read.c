@@ -39,19 +39,143 @@ struct reading {
 	double lived_before_s;
 };
 
-/* Of numbers that make no sense: 0. */
-static double get_number(const json_t *line, const char *member)
-{
-	double value = json_number_value(json_object_get(line, member));
+/* --- a line ---------------------------------------------------------------------------------------------------------------- */
 
-	return isfinite(value) && value > 0 && value < LONGEST_S ? value : 0;
+/* A line is read where it lies: without memory, which readers of JSON at large need. */
+enum { MEMBERS_MOST = 32, TEXT_MOST = 64 };
+
+struct event {
+	struct member {
+		const char *name, *value;
+		size_t name_size, value_size;
+		bool is_text;
+	} members[MEMBERS_MOST];
+	size_t count;
+};
+
+static const char *skip_blanks(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r'))
+		at++;
+	return at;
 }
 
-static bool is_of_run(const struct reading *reading, const json_t *line)
+/* A text in quotes, in which nothing is escaped. Null: it is none. */
+static const char *take_text(const char *at, const char *end, const char **text, size_t *size)
 {
-	const char *run = json_string_value(json_object_get(line, "run"));
+	if (at == end || *at != '"')
+		return NULL;
+	*text = ++at;
+	while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= ' ')
+		at++;
+	*size = (size_t)(at - *text);
+	return at < end && *at == '"' ? at + 1 : NULL;
+}
 
-	return !reading->run || (run && !strcmp(run, reading->run));
+static bool is_of_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'E';
+}
+
+static const char *take_value(const char *at, const char *end, struct member *member)
+{
+	member->is_text = at < end && *at == '"';
+	if (member->is_text)
+		return take_text(at, end, &member->value, &member->value_size);
+	member->value = at;
+	while (at < end && is_of_word(*at))
+		at++;
+	member->value_size = (size_t)(at - member->value);
+	return member->value_size ? at : NULL;
+}
+
+/* false: it is not one flat object. */
+static bool read_members(struct event *event, const char *at, const char *end)
+{
+	event->count = 0;
+	at = skip_blanks(at, end);
+	if (at == end || *at != '{')
+		return false;
+	do {
+		struct member *member = &event->members[event->count++];
+
+		at = take_text(skip_blanks(at + 1, end), end, &member->name, &member->name_size);
+		at = at ? skip_blanks(at, end) : NULL;
+		if (!at || at == end || *at != ':')
+			return false;
+		at = take_value(skip_blanks(at + 1, end), end, member);
+		at = at ? skip_blanks(at, end) : NULL;
+		if (!at || at == end)
+			return false;
+	} while (*at == ',' && event->count < MEMBERS_MOST);
+	return *at == '}' && skip_blanks(at + 1, end) == end;
+}
+
+static const struct member *find(const struct event *event, const char *name)
+{
+	for (size_t i = 0; i < event->count; i++)
+		if (event->members[i].name_size == strlen(name) && !memcmp(event->members[i].name, name, strlen(name)))
+			return &event->members[i];
+	return NULL;
+}
+
+static bool get_text(const struct event *event, const char *name, char text[TEXT_MOST])
+{
+	const struct member *member = find(event, name);
+
+	text[0] = 0;
+	if (!member || !member->is_text || member->value_size >= TEXT_MOST)
+		return false;
+	memcpy(text, member->value, member->value_size);
+	text[member->value_size] = 0;
+	return true;
+}
+
+static bool is_true(const struct event *event, const char *name)
+{
+	const struct member *member = find(event, name);
+
+	return member && !member->is_text && member->value_size == 4 && !memcmp(member->value, "true", 4);
+}
+
+/* Digits, with a point and an exponent: the C library's reader follows the program's locale. Of what makes no sense: 0. */
+static double get_number(const struct event *event, const char *name)
+{
+	const struct member *member = find(event, name);
+	int exponent = 0, behind = 0, sign = 1;
+	double value = 0;
+	const char *at, *end;
+
+	if (!member || member->is_text)
+		return 0;
+	end = member->value + member->value_size;
+	for (at = member->value; at < end && ((*at >= '0' && *at <= '9') || (*at == '.' && !behind)); at++)
+		if (*at == '.') {
+			behind = 1;
+		} else {
+			value = value * 10 + (*at - '0');
+			exponent -= behind;
+		}
+	if (at < end && (*at == 'e' || *at == 'E')) {
+		int given = 0;
+
+		if (++at < end && (*at == '-' || *at == '+'))
+			sign = *at++ == '-' ? -1 : 1;
+		for (; at < end && *at >= '0' && *at <= '9'; at++)
+			given = given < 10000 ? given * 10 + (*at - '0') : given;
+		exponent += sign * given;
+	}
+	value = at == end ? value * pow(10, exponent) : 0;
+	return isfinite(value) && value < LONGEST_S ? value : 0;
+}
+
+/* --- the lives ------------------------------------------------------------------------------------------------------------- */
+
+static bool is_of_run(const struct reading *reading, const struct event *event)
+{
+	char run[TEXT_MOST];
+
+	return get_text(event, "run", run) ? !reading->run || !strcmp(run, reading->run) : !reading->run;
 }
 
 static struct life *add_life(struct reading *reading, uint32_t number)
@@ -76,53 +200,53 @@ static struct life *life_of(const struct reading *reading, uint32_t number)
 	return NULL;
 }
 
-static void read_before(struct reading *reading, const json_t *line)
+static void read_before(struct reading *reading, const struct event *event)
 {
-	if (!is_of_run(reading, line))
+	if (!is_of_run(reading, event))
 		return;
-	reading->lives_before += (uint64_t)get_number(line, "lives");
-	reading->failures_before += (uint64_t)get_number(line, "failures");
-	reading->lived_before_s += get_number(line, "lived_s");
+	reading->lives_before += (uint64_t)get_number(event, "lives");
+	reading->failures_before += (uint64_t)get_number(event, "failures");
+	reading->lived_before_s += get_number(event, "lived_s");
 }
 
-static void read_commit(struct life *life, const json_t *line)
+static void read_commit(struct life *life, const struct event *event)
 {
-	life->held_s = get_number(line, "held_s");
-	life->cost_s = get_number(line, "cost_s");
-	life->durable_s = get_number(line, "durable_s");
-	life->over = json_is_true(json_object_get(line, "stop"));
+	life->held_s = get_number(event, "held_s");
+	life->cost_s = get_number(event, "cost_s");
+	life->durable_s = get_number(event, "durable_s");
+	life->over = is_true(event, "stop");
 }
 
-static int read_event(struct reading *reading, const json_t *line, struct line *kept)
+static int read_event(struct reading *reading, const struct event *event, struct line *kept)
 {
-	const char *event = json_string_value(json_object_get(line, "event")), *time = json_string_value(json_object_get(line, "time"));
-	double number = get_number(line, "life");
+	double number = get_number(event, "life");
+	char kind[TEXT_MOST], time[TEXT_MOST];
 	struct life *life;
 	int64_t ns;
 
-	if (event && !strcmp(event, "before"))
-		read_before(reading, line);
-	if (!event || !time || !moment_read(time, &ns) || number < 1 || number >= UINT32_MAX)
+	if (get_text(event, "event", kind) && !strcmp(kind, "before"))
+		read_before(reading, event);
+	if (!get_text(event, "time", time) || !moment_read(time, &ns) || number < 1 || number >= UINT32_MAX)
 		return LINE_OTHER;
-	if (!strcmp(event, "begin")) {
+	if (!strcmp(kind, "begin")) {
 		life = add_life(reading, (uint32_t)number);
 		if (!life)
 			return LINE_OTHER;
-		life->of_other_run = !is_of_run(reading, line);
+		life->of_other_run = !is_of_run(reading, event);
 		life->began_ns = life->last_ns = ns;
 		kept->life = reading->life_count - 1;
 		return LINE_BEGIN;
 	}
 	life = life_of(reading, (uint32_t)number);
-	if (!life || (strcmp(event, "commit") && strcmp(event, "end")))
+	if (!life || (strcmp(kind, "commit") && strcmp(kind, "end")))
 		return LINE_OTHER;
 	kept->life = (size_t)(life - reading->lives);
 	life->last_ns = ns;
-	if (!strcmp(event, "end")) {
+	if (!strcmp(kind, "end")) {
 		life->over = true;
 		return LINE_END;
 	}
-	read_commit(life, line);
+	read_commit(life, event);
 	return LINE_COMMIT;
 }
 
@@ -139,22 +263,15 @@ static void keep_line(struct reading *reading, const struct line *line)
 
 static void read_text(struct reading *reading, const char *text, size_t size)
 {
-	const char *end = text + size, *next;
+	const char *end = text + size, *feed;
+	struct event event;
 
-	for (; text < end; text = next) {
-		const char *feed = memchr(text, '\n', (size_t)(end - text));
-		struct line line = { .text = text, .size = (size_t)((feed ? feed : end) - text) };
-		/* What has no end was not written to its end. */
-		bool whole = feed && line.size && line.size <= HISTORY_LINE;
-		json_error_t error;
-		json_t *root;
+	/* What has no end was not written to its end. */
+	for (; (feed = memchr(text, '\n', (size_t)(end - text))); text = feed + 1) {
+		struct line line = { .text = text, .size = (size_t)(feed - text) };
 
-		next = feed ? feed + 1 : end;
-		root = whole ? json_loadb(text, line.size, JSON_REJECT_DUPLICATES, &error) : NULL;
-		if (whole && !root && json_error_code(&error) == json_error_out_of_memory)
-			reading->failed = true;
-		line.kind = json_is_object(root) ? read_event(reading, root, &line) : LINE_OTHER;
-		json_decref(root);
+		if (line.size <= HISTORY_LINE && read_members(&event, text, feed))
+			line.kind = read_event(reading, &event, &line);
 		if (reading->keep_lines && line.kind != LINE_OTHER)
 			keep_line(reading, &line);
 	}
