@@ -393,7 +393,8 @@ static int find_and_load(bool *written, struct fault *fault)
 			code = try_one(written, fault);
 		if (code == 0)
 			return SEAMARK_RESTORED;
-		if (!is_damage(code) || !newest)
+		/* Without a number it is the folder that cannot be read, and nothing is known of its checkpoints. */
+		if (!is_damage(code) || !newest || inside.restored.number == 0)
 			return code;
 		damaged = true;
 		if (inside.rank == 0)

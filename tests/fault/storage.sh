@@ -120,6 +120,7 @@ trial() {
 	[ "$ms" != ever ] || [ "$took" -lt 40000 ] || complain "the program ended after $took ms"
 	if [ "$when" = restore ]; then
 		[ "$status" -eq 0 ] || grep -q 'seamark_restore' "$out" || complain "the life ended with $status, and does not say why"
+		grep 'checkpoint 0 cannot be used' "$out" && complain "what fails is no checkpoint"
 		[ "$status" -ne 0 ] || is_right
 		[ ! -d run.away ] || mv run.away run
 		verify

@@ -114,6 +114,8 @@ static bool meet_in_compaction(bool must_go_on)
 		complain("it is not folded", fault.text);
 	if (code)
 		check_reason(&fault);
+	if (met && !code && is_final(FOLDED, "whole-"))
+		complain("it is said to be folded all the same", NULL);
 	check_folder(reader.stores[0], true);
 	if (fold(&parents, &fault))
 		complain("it cannot be folded though the fault is over", fault.text);

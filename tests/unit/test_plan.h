@@ -200,6 +200,37 @@ static void check_reason(const struct fault *fault)
 		complain("the reason is not the error", fault->text);
 }
 
+/* Whether what met the fault is a call without which the checkpoint of a number is none: what is written or read in its folder, and what makes that durable. `written`: how its files' names
+ * begin, if they are opened for nothing else. */
+static bool is_final(uint64_t number, const char *written)
+{
+	const char *name = strrchr(plan.path, '/');
+	bool temporary = strstr(plan.path, ".tmp");
+	char own[300];
+
+	snprintf(own, sizeof own, "%s/%07" PRIu64 ".L01", folder, number);
+	if (plan.way != WAY_FAIL || plan.of != OF_FILES || plan.number == EINTR)
+		return false;
+	if (plan.met.kind == CALL_SYNC && !strcmp(plan.path, folder))
+		return true;
+	if (strncmp(plan.path, own, strlen(own)))
+		return false;
+	switch (plan.met.kind) {
+	case CALL_SYNC:
+	case CALL_WRITE:
+	case CALL_RENAME:
+	case CALL_TRUNCATE:
+	case CALL_MKDIR:
+		return true;
+	case CALL_CLOSE:
+		return temporary || (written && name && !strncmp(name + 1, written, strlen(written)));
+	case CALL_READ:
+		return temporary || strstr(plan.path, ".smk");
+	default:
+		return false;
+	}
+}
+
 static void check_losses(long files, long blocks)
 {
 	if (atomic_load(&calls_open_files) != files)

@@ -133,33 +133,14 @@ static void check_that_it_waits(struct fixture *fixture, uint32_t rank)
 		complain("another image is begun", fault.text);
 }
 
-/* What belongs to the attempt itself, and without which it is none: what is written or read back in its folder, and what makes that durable. */
-static bool is_final(uint64_t number)
+/* What was void takes no space, once a commit has come after it; unless it was the taking away that failed, or nobody could tell. */
+static void check_space(uint64_t number)
 {
 	char own[300];
-	bool file = strstr(plan.path, ".smk") || strstr(plan.path, ".tmp");
 
 	snprintf(own, sizeof own, "%s/%07" PRIu64 ".L01", folder, number);
-	if (plan.way != WAY_FAIL || plan.of != OF_FILES || plan.number == EINTR)
-		return false;
-	if (plan.met.kind == CALL_SYNC && !strcmp(plan.path, folder))
-		return true;
-	if (strncmp(plan.path, own, strlen(own)))
-		return false;
-	switch (plan.met.kind) {
-	case CALL_SYNC:
-	case CALL_WRITE:
-	case CALL_RENAME:
-	case CALL_TRUNCATE:
-	case CALL_MKDIR:
-		return true;
-	case CALL_CLOSE:
-		return file && !world_read_back; /* or it may be open for reading */
-	case CALL_READ:
-		return file;
-	default:
-		return false;
-	}
+	if (!plan.lasts && plan.way != WAY_AWAY && plan.met.kind != CALL_UNLINK && plan.met.kind != CALL_RMDIR && !access(own, F_OK))
+		complain("what was void stays on the disk", own);
 }
 
 /* The fault meets an attempt, with what is retired after it. true: there was such a call. */
@@ -168,6 +149,7 @@ static bool meet_in_attempt(bool must_go_on)
 	long files = atomic_load(&calls_open_files), blocks = atomic_load(&calls_blocks);
 	struct fixture fixture;
 	struct fault fault = FAULT_NONE;
+	uint64_t number;
 	bool good, met;
 
 	make_folder(&fixture);
@@ -175,7 +157,8 @@ static bool meet_in_attempt(bool must_go_on)
 	good = world_take(&fixture, 1, &fault);
 	note(fixture.next - 1, good);
 	spared = true;
-	if (good)
+	/* In a folder that is away nothing is known to be gone, not even what is dropped. */
+	if (good || plan.way == WAY_AWAY)
 		world_wait_for_retention(&fixture);
 	spared = false;
 	met = disarm();
@@ -186,10 +169,13 @@ static bool meet_in_attempt(bool must_go_on)
 		complain("void", fault.text);
 	if (!good)
 		check_reason(&fault);
-	if (met && good && is_final(fixture.next - 1))
+	if (met && good && is_final(fixture.next - 1, world_read_back ? NULL : "rank-"))
 		complain("it is committed all the same", NULL);
 	check_folder(fixture.stores[0], !plan.lasts && plan.way != WAY_AWAY);
+	number = fixture.next - 1;
 	take_for_sure(&fixture, 2);
+	if (!good)
+		check_space(number);
 	world_close(&fixture);
 	if (world_open(&fixture, folder, &fault))
 		complain("no life begins any more", fault.text);
@@ -299,6 +285,18 @@ static bool commit_while_it_hangs(struct fixture *fixture, struct store_commit *
 	return store_commit_state(fixture->stores[0], &fault) == STORE_DURABLE;
 }
 
+/* By the thread itself, before anybody says that the attempt can be dropped. */
+static void check_that_it_is_undone(struct fixture *fixture, uint64_t number)
+{
+	char manifest[340];
+
+	snprintf(manifest, sizeof manifest, "%s/%07" PRIu64 ".L01/manifest.json", folder, number);
+	while (store_commit_state(fixture->stores[0], NULL) == STORE_WORKING)
+		world_pause();
+	if (!access(manifest, F_OK))
+		complain("a commit that was given up leaves its manifest", manifest);
+}
+
 /* A call does not return for as long as anybody waits. */
 static bool meet_what_hangs(bool unused)
 {
@@ -325,6 +323,8 @@ static bool meet_what_hangs(bool unused)
 	world_is_impatient = NULL;
 	met = disarm();
 	note(commit.identity.number, good);
+	if (written && !good)
+		check_that_it_is_undone(&fixture, commit.identity.number);
 	if (!good)
 		world_give_up(&fixture, commit.identity.number);
 	world_settle(&fixture, &commit, good, written && !good);
