@@ -177,7 +177,7 @@ each_way() {
 	for who in 0 1 all; do
 		for error in EIO EMFILE ENOMEM EINTR short slow; do
 			trial restore $error $who 1 3
-			trial restore $error $who 12 2
+			trial restore $error $who 3 2
 		done
 		trial restore EIO $who 1 1000
 		trial restore stuck $who 9 1 2500
