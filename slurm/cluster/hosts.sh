@@ -63,15 +63,17 @@ on_head() {
 		OMPI_MCA_oob_tcp_keepalive_probes=3 HYDRA_LAUNCHER=ssh "HYDRA_LAUNCHER_EXEC=$state/rsh" "HYDRA_HOST_FILE=$state/mpich" "$@"
 }
 
-# As ssh does it: a shell is to read what the words are put together, and of the environment here it has nothing.
+# As ssh does it: a shell is to read what the words are put together, of the environment here it has nothing, and of a host that lost its power nothing is heard for a long time.
 rsh() {
 	while :; do
 		case ${1-} in -x | -n | -q) shift ;; -l) shift 2 ;; *) break ;; esac
 	done
 	name=$1
 	shift
-	space_of "$name" || give_up "host '$name' is not running"
-	enter "$name" env -i "HOME=${HOME-/}" "PATH=$PATH" "TMPDIR=$state/host/$name/tmp" sh -c "$*"
+	cut=$state/host/$name/cut status=255
+	[ -e "$cut" ] || (enter "$name" env -i "HOME=${HOME-/}" "PATH=$PATH" "TMPDIR=$state/host/$name/tmp" sh -c "$*") || status=$?
+	[ ! -e "$cut" ] || exec sleep 120
+	exit "$status"
 }
 
 host() { # WORD
@@ -112,11 +114,14 @@ in | pids | kill | crash | start | freeze | thaw | link-down | link-up)
 		;;
 	pids) pids_of "$name" ;;
 	kill)
-		! space_of "$name" || set_link "$name" down
+		! space_of "$name" || { set_link "$name" down; : >"$state/host/$name/cut"; }
 		end_space "$name"
 		;;
 	crash) end_space "$name" ;;
-	start) space_of "$name" || begin_host h "${name#h}" ;;
+	start)
+		rm -f "$state/host/$name/cut"
+		space_of "$name" || begin_host h "${name#h}"
+		;;
 	freeze) freeze "$name" ;;
 	thaw) thaw "$name" ;;
 	link-down) set_link "$name" down ;;

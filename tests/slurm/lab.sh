@@ -76,7 +76,7 @@ until_state() {
 	shift 2
 	while :; do
 		state_of "$wanted"
-		for word; do [ "$state" != "$word" ] || return 0; done
+		for one; do [ "$state" != "$one" ] || return 0; done
 		looks=$((looks - 1))
 		[ "$looks" -gt 0 ] || fail "job $wanted is $state, not $*"
 		sleep 0.2
