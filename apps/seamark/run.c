@@ -16,6 +16,7 @@
 
 #define LONGEST_PAUSE_S 300.0
 #define LONGEST_QUESTION_S 2.0
+#define EXIT_LOST 1 /* of a launcher that says 0, and lost a node */
 
 /* --- all lives ------------------------------------------------------------------------------------------------------------------ */
 
@@ -26,6 +27,7 @@ struct account {
 	unsigned fruitless;     /* lives in a row without a checkpoint */
 	bool restart_kept;      /* SEAMARK_RESTART is still the user's */
 	bool out_of_time;       /* it stopped for that alone */
+	bool node_lost;         /* the last life ended with a node, which is no failure of the program */
 };
 
 static bool has_progressed(const struct run_life *life)
@@ -57,7 +59,7 @@ static int verdict(const struct run_options *options, struct account *account, c
 		run_say("stopped at %s after %s; the same command goes on from there", run_checkpoint_text(&life->newest).text, took.text);
 		return EXIT_STOPPED;
 	}
-	if (!status) {
+	if (!status && (life->wants != WANTS_NOTHING || !run_nodes_were_lost())) {
 		account->out_of_time = false;
 		run_say("done after %s, with %u restart%s", took.text, account->restarts, account->restarts == 1 ? "" : "s");
 		return EXIT_FINE;
@@ -78,7 +80,9 @@ static int verdict(const struct run_options *options, struct account *account, c
 		run_say("lost %s", lost.text);
 	run_say("it ended with %s after %s; newest: %s", run_status_text(status).text, run_time_text(run_now_s() - life->began_s).text,
 		run_checkpoint_text(&life->newest).text);
-	if (!has_progressed(life) && account->last_status == status) {
+	status = status ? status : EXIT_LOST;
+	account->node_lost = !(run_limit_is_in_job() && run_limit_why(0) == RUN_JOB_ENDS) && run_nodes_look_again();
+	if (!has_progressed(life) && account->last_status == status && !account->node_lost) {
 		run_say("the same failure twice, with no new checkpoint between: this is a mistake of the program or of what it was given, and another start would not help");
 		return status;
 	}
@@ -102,8 +106,8 @@ static void remember(struct account *account, const struct run_life *life)
 {
 	bool progressed = has_progressed(life);
 
-	account->last_status = progressed ? -1 : life->launch.status;
-	account->fruitless = progressed ? 0 : account->fruitless + 1;
+	account->last_status = progressed || account->node_lost ? -1 : life->launch.status;
+	account->fruitless = progressed || account->node_lost ? 0 : account->fruitless + 1;
 	/* The user's choice was of where to begin; what is there now was made since. */
 	if (progressed && account->restart_kept) {
 		unsetenv("SEAMARK_RESTART");
@@ -129,6 +133,28 @@ static bool pause_between(const struct run_options *options, const struct accoun
 	return true;
 }
 
+/* Where the next life is to be; hosts are waited for. false: nowhere. */
+static bool find_place(const struct run_options *options, struct account *account, const struct run_life *life, int *status)
+{
+	enum run_nodes nodes;
+
+	while ((nodes = run_nodes_choose(&life->newest)) == RUN_NODES_TOO_FEW && run_nodes_may_come_back()) {
+		account->fruitless++;
+		if (!pause_between(options, account, life, status))
+			return false;
+		run_nodes_look_again();
+	}
+	if (nodes == RUN_NODES_ENOUGH)
+		return true;
+	run_end_leftovers();
+	*status = life->launch.status;
+	if (nodes == RUN_NODES_ENDING)
+		run_say("the job is ended by Slurm: nothing is started again");
+	else
+		*status = run_limit_requeue_elsewhere(*status);
+	return false;
+}
+
 /* The command, and where it begins. */
 static void tell_start(const struct run_options *options, const struct run_newest *newest)
 {
@@ -146,13 +172,18 @@ static int run_on(const struct run_options *options)
 {
 	struct account account = { .began_s = run_now_s(), .last_status = -1, .restart_kept = true };
 	struct run_newest newest = run_newest(options->folder);
-	struct run_life life;
+	struct run_life life = { .newest = newest, .launch.status = EXIT_NOT_EXECUTED };
 	int status;
 
 	run_take_signals(options);
 	run_listen();
 	tell_start(options, &newest);
 	run_limit_begin(options, &newest);
+	/* A launcher may wait long for a host that is not there. */
+	if (run_nodes_may_come_back())
+		run_nodes_look_again();
+	if (!find_place(options, &account, &life, &status))
+		return status;
 	for (;;) {
 		if (!run_live(options, &life))
 			return EXIT_CANNOT_READ;
@@ -165,6 +196,8 @@ static int run_on(const struct run_options *options)
 		if (status >= 0)
 			return status;
 		remember(&account, &life);
+		if (!find_place(options, &account, &life, &status))
+			return status;
 		if (!pause_between(options, &account, &life, &status))
 			return status;
 	}
@@ -226,7 +259,7 @@ static bool leave_on_of(const char *text, int *signal)
 int command_run(int argc, char **argv)
 {
 	const char *folder = NULL, *restarts = NULL, *pause = NULL, *commit = NULL, *leave = NULL, *steps = NULL, *margin = NULL, *time = NULL,
-		   *requeue_exit = NULL, *leave_on = NULL;
+		   *requeue_exit = NULL, *leave_on = NULL, *ranks = NULL, *hosts = NULL, *watch = NULL;
 	int no_requeue = 0;
 	const struct command_option table[] = {
 		COMMAND_DIR(&folder),
@@ -239,6 +272,9 @@ int command_run(int argc, char **argv)
 		{ "leave-on", "SIGNAL", "says that the time is nearly over: USR1 (in a batch job), USR2, ALRM, WINCH, none", &leave_on, NULL },
 		{ "no-requeue", NULL, "when the time is over, the Slurm job is not queued again", NULL, &no_requeue },
 		{ "requeue-exit", "N", "... it is by this exit status (the site's RequeueExit), not by scontrol", &requeue_exit, NULL },
+		{ "ranks", "N", "of the program; nodes that it does not need are spare ones, for those that are lost", &ranks, NULL },
+		{ "hosts", "LIST", "where mpirun is to start it, without Slurm: names with the ranks that each may have, as h1:4,h2:4", &hosts, NULL },
+		{ "watch", "TIME", "how often it is looked whether a node is lost (1min; 0: never)", &watch, NULL },
 		{ "steps", "N", "the program's last step: tells how far it is", &steps, NULL },
 		COMMAND_OPTIONS_END,
 	};
@@ -248,10 +284,12 @@ int command_run(int argc, char **argv)
 		"At TERM the program is asked for a last checkpoint and to leave (seamark_stopping); a second TERM, INT, QUIT and HUP end it.\n"
 		"USR1, USR2, ALRM and WINCH are passed on to the launcher. When the time is nearly over (the Slurm job's, or --time), it is\n"
 		"asked in the same way, at the last moment that is safe, and the batch job is queued again. TIME is in seconds, or 90s, 15min, 2h.\n\n"
+		"After a failure it is found out which nodes of the Slurm job, or of --hosts, are left: the program goes on on those, if they are enough\n"
+		"for its ranks. Else the job is queued again, and hosts are waited for.\n\n"
 		"Exit status: the program's own (128 + n: ended by signal n), or 75: stopped at a checkpoint, to be gone on with by the same\n"
 		"command, 127: the launcher was not found, 2 wrong usage.", table, 1, INT_MAX };
-	struct run_options options = { .restarts_most = 100, .pause_s = 1, .commit_s = 60, .leave_s = 10, .margin_s = 10, .time_s = INFINITY };
-	double last = 0, requeue_status = 0;
+	struct run_options options = { .restarts_most = 100, .pause_s = 1, .commit_s = 60, .leave_s = 10, .margin_s = 10, .time_s = INFINITY, .watch_s = 60 };
+	double last = 0, requeue_status = 0, count = 0;
 	int status;
 
 	if (!command_parse(&usage, &argc, &argv, &status))
@@ -260,8 +298,10 @@ int command_run(int argc, char **argv)
 	    !time_of(commit, "commit", &options.commit_s) || !time_of(leave, "leave", &options.leave_s) ||
 	    !time_of(time, "time", &options.time_s) || !time_of(margin, "margin", &options.margin_s) ||
 	    !number_of(requeue_exit, "requeue-exit", 255, &requeue_status) || !leave_on_of(leave_on, &options.leave_on) ||
-	    !number_of(steps, "steps", 1e15, &last))
+	    !number_of(steps, "steps", 1e15, &last) || !number_of(ranks, "ranks", 1e9, &count) || !time_of(watch, "watch", &options.watch_s))
 		return EXIT_USAGE;
+	options.ranks = (size_t)count;
+	options.hosts = hosts;
 	options.no_requeue = no_requeue;
 	options.requeue_exit = (int)requeue_status;
 	options.steps = (int64_t)last;
@@ -270,5 +310,7 @@ int command_run(int argc, char **argv)
 	if (folder)
 		setenv("SEAMARK_DIR", folder, 1);
 	run_set_environment(argv);
+	if (!run_nodes_begin(&options))
+		return EXIT_USAGE;
 	return run_on(&options);
 }

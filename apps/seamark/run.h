@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the files of `seamark run` share: run.c decides over all lives, run_life.c has one, run_limit.c the time that there is, run_launch.c the launcher's process,
+/* What the files of `seamark run` share: run.c decides over all lives, run_life.c has one, run_limit.c the time that there is, run_nodes.c the nodes, run_launch.c the launcher's process,
  * run_told.c what that says, run_folder.c looks into the folder of the checkpoints. */
 #ifndef RUN_H
 #define RUN_H
@@ -21,6 +21,9 @@ struct run_options {
 	int requeue_exit;       /* what it leaves with to be queued again; 0: scontrol does it */
 	int leave_on;           /* a signal that says that the time is nearly over; 0: none does */
 	int64_t steps;          /* 0: not told */
+	size_t ranks;           /* of the program; 0: not told */
+	const char *hosts;      /* instead of Slurm's nodes; or NULL */
+	double watch_s;         /* how often it is looked whether nodes are lost; 0: never */
 	char **arguments;
 };
 
@@ -36,6 +39,7 @@ struct run_newest {
 	int64_t taken_ns;      /* when it was asked for, since 1970 */
 	double held_s;
 	double commit_s;       /* from then until it was there */
+	uint32_t ranks;
 };
 
 /* What cannot be read now counts as not there. */
@@ -152,5 +156,30 @@ double run_limit_kill_wait_s(void);
 void run_limit_drop_questions(void);
 /* After a run that stopped because its time is over: has the job queued again, if that is wanted and leads anywhere. What this is to leave with. */
 int run_limit_requeue(const struct run_newest *newest);
+/* After a run that has too few nodes left in this job. What this is to leave with if it is not queued again: that status. */
+int run_limit_requeue_elsewhere(int status);
+
+/* --- the nodes ------------------------------------------------------------------------------------------------------- */
+
+/* Once: which there are. false: wrong usage, and that was said. */
+bool run_nodes_begin(const struct run_options *options);
+enum run_nodes {
+	RUN_NODES_ENOUGH,
+	RUN_NODES_TOO_FEW,     /* that was said */
+	RUN_NODES_ENDING       /* Slurm ends the job */
+};
+/* Before a life that goes on from this checkpoint: where it is to be. The launcher is told by the environment and by these arguments. */
+enum run_nodes run_nodes_choose(const struct run_newest *newest);
+char *const *run_nodes_arguments(void);
+/* After a failure: asks Slurm, and tries the nodes. true: one that was in use is lost. */
+bool run_nodes_look_again(void);
+/* After an end with status 0: a node was lost meanwhile, and Open MPI's mpirun says 0 when Slurm ends its daemons for that. */
+bool run_nodes_were_lost(void);
+/* They are not a job's, which never gets one back. */
+bool run_nodes_may_come_back(void);
+/* While a life runs, without waiting. true: the launcher does not end by itself after it lost a node. */
+bool run_nodes_look(void);
+/* Gives up what is asked: the processes that ask are children too. */
+void run_nodes_drop_questions(void);
 
 #endif

@@ -51,7 +51,7 @@ struct run_newest run_newest(const char *folder)
 		return newest;
 	for (size_t i = seamark_files_count(files); i-- && !newest.number;)
 		if (!seamark_files_entry_at(files, i, &entry) && !entry.status)
-			newest = (struct run_newest){ entry.number, entry.step, entry.taken_ns, entry.held_s, commit_s(&entry) };
+			newest = (struct run_newest){ entry.number, entry.step, entry.taken_ns, entry.held_s, commit_s(&entry), entry.ranks };
 	seamark_files_close(files);
 	return newest;
 }

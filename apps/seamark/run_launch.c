@@ -166,6 +166,7 @@ static bool wait_for_none(double seconds)
 void run_end_leftovers(void)
 {
 	run_limit_drop_questions();
+	run_nodes_drop_questions();
 	if (wait_for_none(LEFTOVERS_S))
 		return;
 	run_say("%d processes of the ended life are still there: they are ended", signal_children(SIGTERM));

@@ -11,6 +11,7 @@
 
 #define LOOK_EVERY_S 1.0
 #define LONGEST_QUESTION_S 2.0
+#define LOST_S 5.0
 
 /* Of a program whose last step is known: ", 57 % of 7000 steps, about 3 min left". */
 static struct command_text progress_text(const struct run_options *options, const struct run_life *life)
@@ -142,6 +143,14 @@ static void go_on_leaving(const struct run_options *options, struct run_life *li
 	}
 }
 
+/* A launcher that waits for a node that is no more. */
+static void end_after_loss(struct run_life *life)
+{
+	run_say("the launcher does not end after that: it is ended");
+	order_to_end(life, SIGTERM);
+	life->until_s = fmin(life->until_s, run_now_s() + LOST_S);
+}
+
 bool run_live(const struct run_options *options, struct run_life *life)
 {
 	enum run_event event;
@@ -150,12 +159,14 @@ bool run_live(const struct run_options *options, struct run_life *life)
 	life->newest = life->before;
 	life->history = run_history_size(options->folder);
 	run_limit_new_life(&life->before);
-	if (!run_start(&life->launch, options->arguments))
+	if (!run_start(&life->launch, run_nodes_arguments()))
 		return false;
 	do {
 		event = run_wait(&life->launch, fmin(LOOK_EVERY_S, life->wants ? LOOK_EVERY_S : fmax(run_limit_left_s(), 0)));
 		look_for_checkpoint(options, life);
 		run_limit_look();
+		if (run_nodes_look() && !life->ordered && event != RUN_ENDED)
+			end_after_loss(life);
 		if (event == RUN_LEAVE)
 			take_leave(options, life);
 		else if (event == RUN_QUIT)

@@ -363,6 +363,20 @@ static void requeue(void)
 	}
 }
 
+/* What this is to leave with: 75 or the site's, or this status if it cannot be. */
+static int queue_again(int status)
+{
+	if (limit.options->requeue_exit) {
+		run_say("status %d: the job is to be queued again for it", limit.options->requeue_exit);
+		return limit.options->requeue_exit;
+	}
+	if (limit.no_requeue)
+		run_say("job %" PRIu64 " was submitted as one that is not queued again (--no-requeue, or the site's JobRequeue=0)", limit.job);
+	else if (requeue())
+		return EXIT_STOPPED;
+	return status;
+}
+
 int run_limit_requeue(const struct run_newest *newest)
 {
 	const struct run_options *options = limit.options;
@@ -374,13 +388,15 @@ int run_limit_requeue(const struct run_newest *newest)
 		run_say("it is not queued again: no checkpoint was made that is further than where this start began");
 		return EXIT_STOPPED;
 	}
-	if (options->requeue_exit) {
-		run_say("status %d: the job is to be queued again for it", options->requeue_exit);
-		return options->requeue_exit;
+	return queue_again(EXIT_STOPPED);
+}
+
+int run_limit_requeue_elsewhere(int status)
+{
+	run_limit_drop_questions();
+	if (limit.options->no_requeue || (!limit.options->requeue_exit && !limit.batch)) {
+		run_say("the job is not queued again from here: no batch job, or --no-requeue");
+		return status;
 	}
-	if (limit.no_requeue)
-		run_say("job %" PRIu64 " was submitted as one that is not queued again (--no-requeue, or the site's JobRequeue=0)", limit.job);
-	else
-		requeue();
-	return EXIT_STOPPED;
+	return queue_again(status);
 }

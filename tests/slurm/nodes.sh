@@ -5,7 +5,7 @@
 test=nodes
 # shellcheck source-path=SCRIPTDIR source=lab.sh
 . "$(dirname "$0")/lab.sh"
-arguments="--size 240 --steps 300 --every 0"
+arguments="--size 240 --steps 200 --every 0"
 export SEAMARK_EVERY=300ms
 
 # begin CASE LAUNCHER SBATCH-OPTIONS...: $options are those of `seamark run`, $program is heat or queens.
@@ -14,7 +14,7 @@ begin() {
 	shift 2
 	export SEAMARK_DIR="$PWD/$case.checkpoints"
 	words="$heat $arguments --pause-ms 10 --dump $PWD/$case.raw"
-	[ "$program" = heat ] || words="$queens 16"
+	[ "$program" = heat ] || words="$queens 15"
 	printf '#!/bin/sh\nexec "%s" run --backoff 0.2 --watch 2 %s -- %s %s\n' "$command" "$options" "$launcher" "$words" >"$case.job"
 	submit --job-name="$case" "$@" "$case.job"
 	out=out.$job
@@ -33,7 +33,7 @@ ends() {
 	if [ "$program" = heat ]; then
 		same "$case.raw"
 	else
-		grep -q '16 queens: 14772512 solutions' "$out" || fail "$case: another count"
+		grep -q '15 queens: 2279184 solutions' "$out" || fail "$case: another count"
 	fi
 	awk '/seamark: checkpoint [0-9]*.*committed/ { newest = $3 + 0 }
 		/folder .*: (fresh start|restored from)/ { from = /restored/ ? $0 : "checkpoint 0"; sub(/.*checkpoint /, "", from); if (from + 0 < newest) bad = 1 }
@@ -97,6 +97,175 @@ spare_node_mpirun_hangs() {
 	down 2
 	ends
 	says 'node n2 is lost'
+	says '4 ranks on n1,n3$'
+	back 2
+}
+
+# One rank of the program on node K.
+kill_rank() {
+	for process in $(lab pids "$1"); do
+		[ "$(cat "/proc/$process/comm" 2>/dev/null)" = "$program" ] && kill -KILL "$process" && return
+	done
+	fail "$case: there is no rank on n$1"
+}
+
+rank_killed_srun() {
+	options='' program=heat
+	begin rank-srun srun -N 2 --ntasks-per-node=2
+	until_checkpoint 1
+	kill_rank 2
+	ends
+	says 'done after .*, with 1 restart$'
+	until_idle
+}
+
+rank_killed_mpirun() {
+	options='' program=queens
+	begin rank-mpirun mpirun -N 2 --ntasks-per-node=2
+	until_checkpoint 1
+	kill_rank 1
+	until_checkpoint 3
+	kill_rank 2
+	ends
+	says 'done after .*, with 2 restarts$'
+	until_idle
+}
+
+# Nobody notices.
+slurmd_killed() {
+	options='' program=heat
+	begin slurmd srun -N 2 --ntasks-per-node=2
+	until_checkpoint 1
+	lab kill-slurmd 1
+	lab kill-slurmd 2
+	until_checkpoint 3
+	lab start-node 1
+	lab start-node 2
+	ends
+	says 'done after .*, with 0 restarts$'
+	until_idle
+}
+
+# Slurm queues the job again by itself.
+batch_host_killed() {
+	options="--ranks 4" program=heat
+	begin batch-host srun -N 2 --ntasks-per-node=2
+	until_checkpoint 1
+	lab kill-node 1
+	down 1
+	ends
+	says 'restored from checkpoint'
+	back 1
+}
+
+# There is no spare node.
+too_few_left() {
+	options='' program=heat
+	begin "too-few-$1" "$1" -N 2 --ntasks-per-node=2 --no-kill
+	until_checkpoint 1
+	lab kill-node 2
+	down 2
+	ends
+	says '4 ranks have no place on the nodes that are left'
+	says "job $job is queued again"
+	says 'restored from checkpoint'
+	back 2
+}
+
+too_few_left_srun() {
+	too_few_left srun
+}
+
+too_few_left_mpirun() {
+	too_few_left mpirun
+}
+
+# until_writing: an attempt has begun to be written that is not committed.
+until_writing() {
+	looks=200
+	while :; do
+		for place in "$SEAMARK_DIR"/*.L*; do
+			[ -e "$place" ] && [ ! -e "$place/manifest.json" ] && return
+		done
+		looks=$((looks - 1))
+		[ "$looks" -gt 0 ] || fail "$case: no checkpoint is being written"
+		sleep 0.05
+	done
+}
+
+# Some 100 KiB per rank, which take a second.
+in_a_checkpoint() {
+	options="--ranks 4" program=heat
+	export SEAMARK_RATE=100kB/s SEAMARK_EVERY=1500ms
+	begin in-a-checkpoint srun -N 3 --ntasks-per-node=2 --no-kill
+	unset SEAMARK_RATE
+	export SEAMARK_EVERY=300ms
+	until_checkpoint 1
+	until_writing
+	lab kill-node 2
+	down 2
+	ends 150
+	says '4 ranks on n1,n3$'
+	back 2
+}
+
+# The node to which the run goes over is lost, too.
+in_a_restart() {
+	options="--ranks 4" program=heat
+	begin "in-a-restart-$1" "$1" -N 3 --ntasks-per-node=2 --no-kill
+	until_checkpoint 1
+	lab kill-node 2
+	down 2
+	until_line 60 "$out" 1 '4 ranks on n1,n3$'
+	lab kill-node 3
+	down 3
+	until_line 60 "$out" 1 "job $job is queued again"
+	lab start-node 2
+	ends
+	says 'restored from checkpoint'
+	back 3
+}
+
+in_a_restart_srun() {
+	in_a_restart srun
+}
+
+in_a_restart_mpirun() {
+	in_a_restart mpirun
+}
+
+# The batch host is lost while the job waits to be started again.
+in_a_requeue() {
+	options='' program=queens
+	begin in-a-requeue srun -N 2 --ntasks-per-node=2 --no-kill
+	until_checkpoint 1
+	lab kill-node 2
+	down 2
+	until_line 60 "$out" 1 "job $job is queued again"
+	lab kill-node 1
+	down 1
+	lab start-node 2
+	ends 120
+	back 1
+}
+
+# Slurm finds out by itself, after its SlurmdTimeout; the job has no --no-kill.
+by_slurm_itself() {
+	options='' program=heat
+	begin by-slurm mpirun -N 2 --ntasks-per-node=2
+	until_checkpoint 1
+	lab kill-node 2
+	ends 120
+	says 'restored from checkpoint'
+	back 2
+}
+
+by_slurm_itself_with_a_spare_node() {
+	options="--ranks 4" program=heat
+	begin by-slurm-spare mpirun -N 3 --ntasks-per-node=2 --no-kill
+	until_checkpoint 1
+	lab kill-node 2
+	ends 120
 	says '4 ranks on n1,n3$'
 	back 2
 }

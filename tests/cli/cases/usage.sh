@@ -25,6 +25,9 @@ run run -h
 run run --time soon -- true
 run run --leave-on KILL -- true
 run run --requeue-exit 256 -- true
+run run --ranks 4 -- true
+run run --hosts h1:0 -- true
+run run --hosts h1,h2 --ranks 4 -- true
 run list 1
 run list --colour
 run list --dir
