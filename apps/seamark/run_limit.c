@@ -339,7 +339,8 @@ static enum run_job_end look_again(void)
 	return limit.ending;
 }
 
-static void requeue(void)
+/* true: the job does not go on here. */
+static bool requeue(void)
 {
 	struct run_launch nobody = { 0 };
 	struct slurm_query query;
@@ -359,7 +360,7 @@ static void requeue(void)
 			run_say("job %" PRIu64 " cannot be queued again%s: %s", limit.job, refusals == REFUSALS_MOST ? "" : " now; it is tried once more", query.complaint);
 		slurm_end(&query);
 		if (end == RUN_JOB_ENDS || refusals == REFUSALS_MOST || run_wait(&nobody, fmin(ldexp(1, (int)(tries < 5 ? tries : 5)), 30)) != RUN_NOTHING)
-			return;
+			return end == RUN_JOB_ENDS;
 	}
 }
 
