@@ -225,7 +225,8 @@ static bool is_final(uint64_t number, const char *written)
 	case CALL_CLOSE:
 		return temporary || (written && name && !strncmp(name + 1, written, strlen(written)));
 	case CALL_READ:
-		return temporary || strstr(plan.path, ".smk");
+		/* Where it is read back. Elsewhere what could not be read together with more is read once again by itself. */
+		return !written && strstr(plan.path, ".smk");
 	default:
 		return false;
 	}
