@@ -234,6 +234,21 @@ static bool read_rate(struct settings *settings, const char *value)
 	return true;
 }
 
+static bool read_ranks_per_file(struct settings *settings, const char *value)
+{
+	char word[64];
+	uint64_t number = 0;
+
+	if (!values_word(value, word, sizeof word))
+		return false;
+	if (!strcmp(word, "node"))
+		number = SETTINGS_NODE;
+	else if (strcmp(word, "auto") && !(values_number(word, SETTINGS_RANKS_MAX, &number) && number))
+		return false;
+	settings->ranks_per_file = (int)number;
+	return true;
+}
+
 static bool read_log(struct settings *settings, const char *value)
 {
 	static const char *const choices[] = { "quiet", "notice", "info", "debug", NULL };
@@ -312,6 +327,9 @@ static const struct settings_row rows[] = {
 	  "How what is written is compressed; auto compresses only while a checkpoint is on the disk sooner by it.", read_codec },
 	{ "SEAMARK_RATE", "rate", "a number, decimals allowed, with kB/s, MB/s, GB/s, KiB/s, MiB/s or GiB/s, from 100kB/s to 1000GB/s; or none", "none",
 	  "How fast each rank may write checkpoints, so that the disk is left to others as well.", read_rate },
+	{ "SEAMARK_RANKS_PER_FILE", "number or word", "1 to 509, node or auto", "auto",
+	  "How many ranks of a node, at most, put their images into one file; node: all of them; auto: one, and in worlds of more than 1,024 ranks all.",
+	  read_ranks_per_file },
 	{ "SEAMARK_SIGNAL", "signal", SIGNAL_RANGE, "USR1", "The signal that asks for a checkpoint.", read_signal },
 	{ "SEAMARK_STOP_SIGNAL", "signal", SIGNAL_RANGE "; another than SEAMARK_SIGNAL", "none",
 	  "The signal that asks the program to checkpoint and leave.", read_stop_signal },

@@ -12,6 +12,9 @@
 
 enum settings_codec { CODEC_AUTO, CODEC_NONE, CODEC_LZ4, CODEC_ZSTD };
 
+/* As many ranks in a file as a node has, within what a file can have. */
+enum { SETTINGS_RANKS_MAX = 509, SETTINGS_NODE = SETTINGS_RANKS_MAX + 1 };
+
 struct settings {
 	char dir[4096];            /* SEAMARK_DIR, default "seamark" (below the working directory) */
 	int64_t every_steps;       /* SEAMARK_EVERY in steps; 0: not by steps */
@@ -36,6 +39,7 @@ struct settings {
 	int stop_signal;           /* SEAMARK_STOP_SIGNAL, default 0: none */
 	enum settings_codec codec; /* SEAMARK_CODEC, default auto */
 	uint64_t rate;             /* SEAMARK_RATE in bytes a second; 0: any */
+	int ranks_per_file;        /* SEAMARK_RANKS_PER_FILE, at most; SETTINGS_NODE: all of a node; default 0: auto */
 	enum log_level log;        /* SEAMARK_LOG, default notice */
 	bool off;                  /* SEAMARK_OFF=1 */
 };

@@ -10,6 +10,7 @@
  *   drill.c    snapshots without an image, whose counts and messages are checked
  *   onesided.c one-sided operations in a snapshot
  *   image.c    from the capture and the record to the store
+ *   files.c    the agreement on who shares a file
  *   restore.c  the agreement on a checkpoint, and its loading
  *   calls.c    the calls of the application by name
  *   every.c    how often, when it chooses by itself; the run's history
@@ -150,6 +151,10 @@ void image_watch(int64_t now_ns);
 void image_let_go(void);
 void image_publish(const struct verdict *verdict);
 void image_watch_commit(void);
+
+/* files.c */
+/* Collective, before the first image: at most so many ranks of a node share a file; as SEAMARK_RANKS_PER_FILE has it, the same on all ranks. */
+void files_share(int wanted);
 
 /* restore.c */
 /* rank 0: takes the folder's lock and numbers the life, once. */

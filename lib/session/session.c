@@ -39,6 +39,7 @@ struct start {
 	int off;
 	int failed;
 	int drilling;
+	int ranks_per_file;
 };
 
 /* Once, and it may be for ever: a rank whose program is not linked with Seamark never comes. Whoever waits longer than ranks differ in leaving PMPI_Init says so; of all
@@ -229,7 +230,8 @@ void session_begin(int thread_level)
 	inside.begun = true;
 	log_open(inside.settings_fault.code < 0 ? LOG_NOTICE : inside.settings.log, inside.rank);
 	struct start start = {.off = inside.off, .failed = inside.settings_fault.code < 0,
-			      .drilling = inside.settings.drill_ns || inside.settings.drill_calls};
+			      .drilling = inside.settings.drill_ns || inside.settings.drill_calls,
+			      .ranks_per_file = inside.settings.ranks_per_file};
 	agree_first(&start);
 	if (start.off || start.failed) {
 		stay_off(start.failed ? SEAMARK_E_SETTING : inside.off_code, &inside.settings_fault);
@@ -246,6 +248,7 @@ void session_begin(int thread_level)
 		close_rooms();
 		return;
 	}
+	files_share(start.ranks_per_file);
 	code = carrier_open(sizeof(struct verdict), verdict_combine, &fault);
 	start.failed = code < 0;
 	agree(&start);

@@ -44,10 +44,27 @@ static int hold_back(struct image_writer *writer, size_t size, struct fault *fau
 	return 0;
 }
 
-int blocks_start(struct image_writer *writer, const void *data, size_t size, uint64_t offset, int slot, struct fault *fault)
+/* The header's place is the same for all. */
+static int place(struct image_writer *writer, uint64_t own, size_t size, uint64_t *offset, struct fault *fault)
 {
+	*offset = own;
+	return writer->part.shared && own ? extents_give(&writer->extents, &writer->part, own, size, offset, fault) : 0;
+}
+
+int blocks_together(struct image_writer *writer, uint64_t size, struct fault *fault)
+{
+	uint64_t offset;
+
+	return writer->part.shared ? extents_give(&writer->extents, &writer->part, writer->offset, size, &offset, fault) : 0;
+}
+
+int blocks_start(struct image_writer *writer, const void *data, size_t size, uint64_t own, int slot, struct fault *fault)
+{
+	uint64_t offset;
 	int code = hold_back(writer, size, fault);
 
+	if (!code)
+		code = place(writer, own, size, &offset, fault);
 	while (!code && !ring_has_room(writer->ring))
 		code = blocks_wait(writer, fault);
 	if (code)
@@ -126,6 +143,8 @@ static int send_off(struct image_writer *writer, struct block_source *source, ui
 	if (whole)
 		memset(ring_slot(writer->ring, source->slot) + source->size, 0, size - source->size);
 	if (!code)
+		code = blocks_together(writer, format_padded(source->size), fault);
+	if (!code)
 		code = blocks_start(writer, source->data, size, writer->offset, source->slot, fault);
 	if (code)
 		return code;
@@ -150,7 +169,8 @@ int blocks_put(struct image_writer *writer, struct block_source *source, uint64_
 	memcpy(blocks_next(writer, rest, &of_rest), source->data + sent, rest);
 	if (!sent)
 		*offset = of_rest;
-	return 0;
+	/* What comes next need not lie beside it. */
+	return sent && writer->part.shared ? blocks_flush(writer, fault) : 0;
 }
 
 int blocks_collect(struct image_writer *writer, struct fault *fault)

@@ -21,8 +21,10 @@ int image_given_up(struct fault *fault);
 int blocks_wait(struct image_writer *writer, struct fault *fault);
 /* Takes what has come back, so that what is under way is under way. */
 int blocks_collect(struct image_writer *writer, struct fault *fault);
+/* Where nothing is gathered: so many bytes that follow lie side by side in the file. */
+int blocks_together(struct image_writer *writer, uint64_t size, struct fault *fault);
 /* Sends off a piece; its slot, if it lies in one, comes back with it. */
-int blocks_start(struct image_writer *writer, const void *data, size_t size, uint64_t offset, int slot, struct fault *fault);
+int blocks_start(struct image_writer *writer, const void *data, size_t size, uint64_t own, int slot, struct fault *fault);
 /* Sends off what is gathered. */
 int blocks_flush(struct image_writer *writer, struct fault *fault);
 /* Makes writer->slot one with room for a block of so many bytes more. */

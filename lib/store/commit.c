@@ -26,9 +26,9 @@ static int compose(struct commit *commit, char **text, struct fault *fault)
 			.identity = of->identity, .number = of->identity.number, .life = of->identity.life, .ranks = of->identity.ranks,
 			.step = of->identity.step, .table_sum = of->table_sum, .messages = of->messages,
 			.message_bytes = of->message_bytes, .bytes = of->bytes, .referred = of->referred, .held_s = of->held_s,
-			.taken_ns = of->requested_ns, .locator_count = 1,
-			.locators = { { .ranks = of->identity.ranks, .ranks_each = 1, .pattern = "rank-*.smk" } },
+			.taken_ns = of->requested_ns, .locator_count = commit->store->files.count,
 		};
+		memcpy(checkpoint->locators, commit->store->files.locators, sizeof checkpoint->locators);
 		if (!chain_name_parents(commit->chain, commit->store->folder, of->parents, checkpoint))
 			code = fault_set(fault, SEAMARK_E_DAMAGED, "an older checkpoint, in which parts of this one lie, has been removed from '%s'",
 					 commit->store->folder);

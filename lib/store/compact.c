@@ -22,8 +22,8 @@ enum { PIECE = 1 << 20 };
 struct group {
 	const struct store_checkpoint *checkpoint;
 	uint32_t first;                /* rank */
-	struct store_image *images[FORMAT_RANKS_MAX];
 	uint32_t count;
+	uint32_t number;               /* as a file group */
 	int fd;
 	struct io_path path;
 	uint64_t next;                 /* where the last block ends */
@@ -136,14 +136,13 @@ static int fetch_others(struct group *group, struct store_image *image, struct f
 
 /* --- a file ----------------------------------------------------------------------------------------------------------- */
 
-static int put_index(struct group *group, uint32_t which, uint64_t *table_sum, struct fault *fault)
+static int put_index(struct group *group, const struct store_image *image, uint64_t *table_sum, struct fault *fault)
 {
-	const struct store_image *image = group->images[which];
-	struct format_rank *rank = &group->header.ranks[which];
+	struct format_rank *rank = &group->header.ranks[group->header.rank_count++];
 	struct bytes_out out = {0};
 	int code;
 
-	format_put_index(&out, &image->index, &image->identity, image->header.group);
+	format_put_index(&out, &image->index, &image->identity, group->number);
 	*rank = (struct format_rank){ .rank = image->identity.rank, .index_offset = format_place(group->next, out.size), .index_size = out.size,
 				      .content = image->rank->content };
 	if (out.failed) {
@@ -170,44 +169,40 @@ static int end_file(struct group *group, struct fault *fault)
 
 static int put_header(struct group *group, struct fault *fault)
 {
-	uint8_t page[FORMAT_HEADER_SIZE];
+	uint8_t data[FORMAT_HEADER_MOST];
 	int code;
 
 	group->header.identity = group->checkpoint->identity;
-	group->header.group = group->images[0]->header.group;
-	group->header.rank_count = group->count;
+	group->header.group = group->number;
 	group->header.file_size = group->next;
-	format_put_header(page, &group->header);
-	code = io_write(group->fd, page, sizeof page, 0, group->path.text, fault);
+	format_put_header(data, &group->header);
+	code = io_write(group->fd, data, format_header_size(group->count), 0, group->path.text, fault);
 	if (!code && io_fsync(group->fd))
 		code = fault_errno(fault, "cannot make '%s' durable", group->path.text);
 	return code;
 }
 
-static int open_images(struct group *group, uint32_t ranks, struct fault *fault)
-{
-	int code = 0;
-
-	for (uint32_t i = 0; !code && i < ranks; i++) {
-		code = store_open_image(&group->images[group->count], group->checkpoint, group->first + i, fault);
-		group->count += !code;
-	}
-	return code;
-}
-
+/* Of one rank after the other, as each may need many files: what lies in the old file, where it is; then, behind all of that, the rest. */
 static int fill_file(struct group *group, struct store_checkpoint *after, struct fault *fault)
 {
 	int code = 0;
 
-	group->next = FORMAT_HEADER_SIZE;
-	for (uint32_t i = 0; !code && i < group->count; i++)
-		code = copy_own(group, group->images[i], fault);
-	for (uint32_t i = 0; !code && i < group->count; i++)
-		code = fetch_others(group, group->images[i], fault);
+	group->next = format_header_size(group->count);
+	for (uint32_t i = 0; !code && i < 2 * group->count; i++) {
+		struct store_image *image;
+
+		code = store_open_image(&image, group->checkpoint, group->first + i % group->count, fault);
+		if (code)
+			break;
+		code = i < group->count ? copy_own(group, image, fault) : fetch_others(group, image, fault);
+		if (!code && i >= group->count)
+			code = put_index(group, image, &after->table_sum, fault);
+		/* It knows files by their numbers, and those are given again. */
+		nearby_close(&group->nearby);
+		store_close_image(image);
+	}
 	if (!code)
 		code = flush(group, fault);
-	for (uint32_t i = 0; !code && i < group->count; i++)
-		code = put_index(group, i, &after->table_sum, fault);
 	if (!code)
 		code = end_file(group, fault);
 	if (!code)
@@ -219,30 +214,27 @@ static int fill_file(struct group *group, struct store_checkpoint *after, struct
 static int write_group(const struct store_checkpoint *before, struct store_checkpoint *after, uint32_t first, uint32_t ranks, struct fault *fault)
 {
 	struct group *group = calloc(1, sizeof *group);
-	uint32_t number;
 	char name[96];
 	int code;
 
-	if (!group || !(group->piece = malloc(PIECE)) || !(group->checksum = XXH3_createState()) || ranks > FORMAT_RANKS_MAX) {
+	if (ranks > FORMAT_RANKS_MAX) {
+		free(group);
+		return fault_set(fault, SEAMARK_E_DAMAGED, "the manifest of checkpoint %" PRIu64 " names a file of %" PRIu32 " ranks", before->number, ranks);
+	}
+	if (!group || !(group->piece = malloc(PIECE)) || !(group->checksum = XXH3_createState())) {
 		free(group ? group->piece : NULL);
 		free(group);
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to write anew what holds rank %" PRIu32, first);
 	}
 	group->checkpoint = before;
 	group->first = first;
-	group->fd = -1;
-	manifest_locate(after, first, name, sizeof name, &number);
+	group->count = ranks;
+	manifest_locate(after, first, name, sizeof name, &group->number);
 	group->path = io_path("%s/%s", after->path, name);
-	code = open_images(group, ranks, fault);
-	if (!code) {
-		group->fd = io_open(group->path.text, O_WRONLY | O_CREAT | O_TRUNC);
-		code = group->fd < 0 ? fault_errno(fault, "cannot make '%s'", group->path.text) : fill_file(group, after, fault);
-	}
+	group->fd = io_open(group->path.text, O_WRONLY | O_CREAT | O_TRUNC);
+	code = group->fd < 0 ? fault_errno(fault, "cannot make '%s'", group->path.text) : fill_file(group, after, fault);
 	if (group->fd >= 0 && io_close(group->fd) && !code)
 		code = fault_errno(fault, "cannot write '%s'", group->path.text);
-	for (uint32_t i = 0; i < group->count; i++)
-		store_close_image(group->images[i]);
-	nearby_close(&group->nearby);
 	free(group->piece);
 	XXH3_freeState(group->checksum);
 	free(group);

@@ -10,15 +10,16 @@ static const uint8_t magic[8] = { 0x89, 'S', 'M', 'K', '\r', '\n', 0x1A, '\n' };
 
 /* --- header -------------------------------------------------------------------------------------------------------- */
 
-void format_put_header(uint8_t page[FORMAT_HEADER_SIZE], const struct format_header *header)
+void format_put_header(uint8_t *data, const struct format_header *header)
 {
-	struct bytes_out out = { .data = page, .room = FORMAT_HEADER_SIZE }; /* never grows: it is as large as it gets */
+	uint32_t size = format_header_size(header->rank_count);
+	struct bytes_out out = { .data = data, .room = size }; /* never grows: it is as large as it gets */
 	const struct store_identity *identity = &header->identity;
 
 	assert(header->rank_count <= FORMAT_RANKS_MAX);
 	bytes_put(&out, magic, sizeof magic);
 	bytes_put_u32(&out, FORMAT_VERSION);
-	bytes_put_u32(&out, FORMAT_HEADER_SIZE);
+	bytes_put_u32(&out, size);
 	bytes_put_u64(&out, 0);
 	bytes_put_u64(&out, 0);
 	bytes_put(&out, identity->run, sizeof identity->run);
@@ -43,9 +44,18 @@ void format_put_header(uint8_t page[FORMAT_HEADER_SIZE], const struct format_hea
 		bytes_put_u64(&out, rank->content);
 		bytes_put_zeros(&out, 24);
 	}
-	bytes_put_zeros(&out, FORMAT_HEADER_SIZE - 8 - out.size);
-	bytes_put_u64(&out, XXH3_64bits(page, FORMAT_HEADER_SIZE - 8));
-	assert(out.data == page && out.size == FORMAT_HEADER_SIZE);
+	bytes_put_zeros(&out, size - 8 - out.size);
+	bytes_put_u64(&out, XXH3_64bits(data, size - 8));
+	assert(out.data == data && out.size == size);
+}
+
+/* One that cannot be is taken for that of one page: then the checksum does not hold. */
+uint32_t format_header_span(const uint8_t page[FORMAT_HEADER_SIZE], uint64_t file_size)
+{
+	struct bytes_in in = bytes_from(page + 12, 4);
+	uint32_t size = bytes_get_u32(&in);
+
+	return size && size % FORMAT_HEADER_SIZE == 0 && size <= FORMAT_HEADER_MOST && size <= file_size ? size : FORMAT_HEADER_SIZE;
 }
 
 static bool all_zero(const uint8_t *data, size_t size)
@@ -64,23 +74,23 @@ static bool get_zeros(struct bytes_in *in, size_t size)
 }
 
 /* What must be known before anything else of a header can be believed. */
-static int check_preamble(struct bytes_in *in, const uint8_t *page, const char *what, struct fault *fault)
+static int check_preamble(struct bytes_in *in, const uint8_t *data, uint32_t size, const char *what, struct fault *fault)
 {
-	struct bytes_in check = bytes_from(page + FORMAT_HEADER_SIZE - 8, 8);
+	struct bytes_in check = bytes_from(data + size - 8, 8);
 	uint32_t version;
 	uint64_t must;
 
-	if (all_zero(page, FORMAT_HEADER_SIZE))
+	if (all_zero(data, size))
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' was never finished", what);
 	if (memcmp(bytes_get(in, sizeof magic), magic, sizeof magic))
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is not an image of Seamark", what);
-	if (bytes_get_u64(&check) != XXH3_64bits(page, FORMAT_HEADER_SIZE - 8))
+	if (bytes_get_u64(&check) != XXH3_64bits(data, size - 8))
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': the checksum of the header is wrong", what);
 	version = bytes_get_u32(in);
 	if (version > FORMAT_VERSION)
 		return fault_set(fault, SEAMARK_E_VERSION, "'%s' has format %u, this Seamark knows formats up to %u: use a newer Seamark",
 				 what, version, FORMAT_VERSION);
-	if (version < 1 || bytes_get_u32(in) != FORMAT_HEADER_SIZE)
+	if (version < 1 || bytes_get_u32(in) != size)
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': the header is of no known kind", what);
 	must = bytes_get_u64(in);
 	if (must)
@@ -90,7 +100,7 @@ static int check_preamble(struct bytes_in *in, const uint8_t *page, const char *
 	return 0;
 }
 
-static int get_rank(struct format_header *header, struct bytes_in *in, const char *what, struct fault *fault)
+static int get_rank(struct format_header *header, struct bytes_in *in, uint32_t header_size, const char *what, struct fault *fault)
 {
 	struct format_rank *rank = &header->ranks[header->rank_count];
 	const struct format_rank *last = header->rank_count ? rank - 1 : NULL;
@@ -105,20 +115,19 @@ static int get_rank(struct format_header *header, struct bytes_in *in, const cha
 	zeros = get_zeros(in, 24) && zeros;
 	if (!zeros || rank->rank >= header->identity.ranks || (last && rank->rank <= last->rank))
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': the table of ranks is wrong", what);
-	if (rank->index_offset % format_align(rank->index_size) || rank->index_offset < FORMAT_HEADER_SIZE ||
+	if (rank->index_offset % format_align(rank->index_size) || rank->index_offset < header_size ||
 	    rank->index_offset > header->file_size || rank->index_size > header->file_size - rank->index_offset)
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': the index of rank %u is not in the file", what, rank->rank);
 	header->rank_count++;
 	return 0;
 }
 
-int format_get_header(struct format_header *header, const uint8_t page[FORMAT_HEADER_SIZE], uint64_t file_size, const char *what,
-		      struct fault *fault)
+int format_get_header(struct format_header *header, const uint8_t *data, uint64_t file_size, const char *what, struct fault *fault)
 {
-	struct bytes_in in = bytes_from(page, FORMAT_HEADER_SIZE - 8);
+	uint32_t size = format_header_span(data, file_size), scope, count;
+	struct bytes_in in = bytes_from(data, size - 8);
 	struct store_identity *identity = &header->identity;
-	uint32_t scope, count;
-	int code = check_preamble(&in, page, what, fault);
+	int code = check_preamble(&in, data, size, what, fault);
 
 	if (code)
 		return code;
@@ -135,13 +144,13 @@ int format_get_header(struct format_header *header, const uint8_t page[FORMAT_HE
 	count = bytes_get_u32(&in);
 	if (scope)
 		return fault_set(fault, SEAMARK_E_VERSION, "'%s' is of a scope that this Seamark does not know: use a newer one", what);
-	if (!get_zeros(&in, 28) || !count || count > FORMAT_RANKS_MAX || !identity->life || identity->step < SEAMARK_ANY_STEP)
+	if (!get_zeros(&in, 28) || !count || count > FORMAT_RANKS_MAX || format_header_size(count) != size || !identity->life || identity->step < SEAMARK_ANY_STEP)
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': the header is wrong", what);
 	if (header->file_size != file_size)
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s' has %llu bytes, its header says %llu", what,
 				 (unsigned long long)file_size, (unsigned long long)header->file_size);
 	while (header->rank_count < count) {
-		code = get_rank(header, &in, what, fault);
+		code = get_rank(header, &in, size, what, fault);
 		if (code)
 			return code;
 	}
@@ -398,7 +407,7 @@ static int compare_offsets(const void *a, const void *b)
 /* A file's own chunks lie inside it, in any order, and do not overlap: so all of them together cannot be larger than it. */
 static int check_chunk_places(struct decoding *d)
 {
-	uint64_t size = d->header->file_size, free_from = FORMAT_HEADER_SIZE;
+	uint64_t size = d->header->file_size, free_from = format_header_size(d->header->rank_count);
 	const struct format_chunk **own = calloc(d->index->chunk_count + 1, sizeof *own);
 	size_t count = 0;
 	bool sorted = true;

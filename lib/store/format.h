@@ -11,8 +11,9 @@ enum {
 	FORMAT_ALIGN = 4096,           /* every large block begins at a multiple */
 	FORMAT_SMALL = 65536,          /* a block of fewer bytes need not: */
 	FORMAT_SMALL_ALIGN = 8,        /* it begins at a multiple of that */
-	FORMAT_HEADER_SIZE = 4096,
-	FORMAT_RANKS_MAX = 62,         /* in one file */
+	FORMAT_HEADER_SIZE = 4096,     /* at least; a multiple of it: format_header_size() */
+	FORMAT_HEADER_MOST = 32768,
+	FORMAT_RANKS_MAX = 509,        /* in one file: as many as have room in such a header */
 	FORMAT_CHUNK_SIZE = 4 << 20,   /* what is written; any is read, if it is plain; coded ones have at most that */
 	FORMAT_NAME_MAX = 255,
 	FORMAT_REGION_ENTRY = 48,
@@ -101,10 +102,18 @@ static inline uint64_t format_place(uint64_t end, uint64_t size)
 	return (end + format_align(size) - 1) / format_align(size) * format_align(size);
 }
 
-void format_put_header(uint8_t page[FORMAT_HEADER_SIZE], const struct format_header *header);
-/* file_size: what the file system says. `what` names the file in faults. */
-int format_get_header(struct format_header *header, const uint8_t page[FORMAT_HEADER_SIZE], uint64_t file_size, const char *what,
-		      struct fault *fault);
+/* Of a file with so many ranks. */
+static inline uint32_t format_header_size(uint32_t ranks)
+{
+	return (uint32_t)format_padded(128 + UINT32_C(64) * ranks + 8);
+}
+
+/* header: format_header_size() bytes. */
+void format_put_header(uint8_t *data, const struct format_header *header);
+/* How many bytes the header has that begins so, in a file of that size. */
+uint32_t format_header_span(const uint8_t page[FORMAT_HEADER_SIZE], uint64_t file_size);
+/* data: as many. file_size: what the file system says. `what` names the file in faults. */
+int format_get_header(struct format_header *header, const uint8_t *data, uint64_t file_size, const char *what, struct fault *fault);
 
 /* own: number, life, and as rank the image's own. */
 void format_put_index(struct bytes_out *out, const struct format_index *index, const struct store_identity *own, uint32_t group);

@@ -37,15 +37,17 @@ static int open_file(int *fd, const char *path, uint64_t *size, struct fault *fa
 
 static int read_header(int *fd, struct format_header *header, const char *path, struct fault *fault)
 {
-	uint8_t page[FORMAT_HEADER_SIZE];
+	uint8_t data[FORMAT_HEADER_MOST];
 	uint64_t size = 0;
 	int code = open_file(fd, path, &size, fault);
 
-	if (!code && size < sizeof page)
+	if (!code && size < FORMAT_HEADER_SIZE)
 		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is cut short", path);
 	if (!code)
-		code = io_read(*fd, page, sizeof page, 0, path, fault);
-	return code ? code : format_get_header(header, page, size, path, fault);
+		code = io_read(*fd, data, FORMAT_HEADER_SIZE, 0, path, fault);
+	if (!code)
+		code = io_read(*fd, data + FORMAT_HEADER_SIZE, format_header_span(data, size) - FORMAT_HEADER_SIZE, FORMAT_HEADER_SIZE, path, fault);
+	return code ? code : format_get_header(header, data, size, path, fault);
 }
 
 int image_open_file(int *fd, struct format_header *header, const char *path, const struct store_checkpoint *checkpoint, uint32_t group,

@@ -14,18 +14,23 @@
 #include "base/crash.h"
 #include "base/list.h"
 #include "store/blocks.h"
+#include "store/internal.h"
+#include "store/read_back.h"
 
 /* What a checkpoint takes at least of the memory it is of, as far as we can say before; and chunks that are worth coding. */
 enum { LEAST_PART = 16, CODED_LEAST = 512 };
 
 static int open_file(struct image_writer *writer, struct fault *fault)
 {
+	/* What the others of a file have written stays. No older file can have its name: numbers of attempts are given once. */
+	int flags = O_WRONLY | O_CREAT | (writer->part.shared ? 0 : O_TRUNC);
+
 	/* Twice: another rank that gave up may have removed the folder between the two. */
 	for (int i = 0; i < 2 && writer->fd < 0; i++) {
 		if (io_mkdir(writer->folder.text) && errno != EEXIST)
 			return fault_errno(fault, "cannot make folder '%s'", writer->folder.text);
 		crash_point("image-folder-made");
-		writer->fd = io_open(writer->path.text, O_WRONLY | O_CREAT | O_TRUNC);
+		writer->fd = io_open(writer->path.text, flags);
 		crash_point("image-file-made");
 		if (writer->fd < 0 && errno != ENOENT)
 			break;
@@ -50,14 +55,19 @@ static uint64_t space_left(int fd)
 static int reserve_bytes(struct image_writer *writer, uint64_t content)
 {
 	uint64_t size = FORMAT_HEADER_SIZE + format_padded(content);
-	int error = TEMP_FAILURE_RETRY(fallocate(writer->fd, 0, 0, (off_t)size)) ? errno : 0;
+	uint64_t from = writer->part.shared ? shared_expect(&writer->part, size) : 0;
+	int error = TEMP_FAILURE_RETRY(fallocate(writer->fd, 0, (off_t)from, (off_t)size)) ? errno : 0;
 
 	crash_point("image-space-reserved");
 	if (!error)
 		writer->reserved = size;
 	else if (!is_full(error) && space_left(writer->fd) < size)
 		error = ENOSPC;
-	return is_full(error) ? error : 0;
+	if (!is_full(error))
+		return 0;
+	if (writer->part.shared)
+		shared_expect_less(&writer->part, size);
+	return error;
 }
 
 /* A disk that is plainly full is noticed here; and a file that does not grow can be written in several places at a time. How much it will be is known only if
@@ -79,14 +89,18 @@ static int reserve(struct image_writer *writer, struct fault *fault)
 
 int image_begin(struct image_writer *writer, const char *folder, const struct store_identity *identity, struct fault *fault)
 {
-	int code;
+	const struct store_files *files = writer->files;
+	int code = 0;
 
 	writer->fd = -1;
 	writer->slot = -1;
 	writer->identity = *identity;
 	writer->folder = io_path("%s/%07llu.L%02u", folder, (unsigned long long)identity->number, identity->life);
-	writer->path = io_path("%s/rank-%05u.smk", writer->folder.text, identity->rank);
-	code = open_file(writer, fault);
+	writer->path = io_path("%s/rank-%05u.smk", writer->folder.text, files->first);
+	if (files->shared)
+		code = shared_enter(&writer->part, files->shared, identity, files->first, fault);
+	if (!code)
+		code = open_file(writer, fault);
 	if (!code)
 		code = reserve(writer, fault);
 	writer->way->choice.window_ns = 0;
@@ -353,12 +367,26 @@ static int put_pieces(struct image_writer *writer, const struct bytes_out *out, 
 	return code;
 }
 
+/* What is gathered is sent off, so that all chunks have their places, and the index after them has one. */
+static int settle_places(struct image_writer *writer, struct fault *fault)
+{
+	struct format_index *index = &writer->index;
+	int code = writer->part.shared ? blocks_flush(writer, fault) : 0;
+
+	for (size_t i = 0; !code && writer->part.shared && i < index->chunk_count; i++)
+		if (!index->chunks[i].elsewhere && index->chunks[i].stored)
+			index->chunks[i].offset = extents_find(&writer->extents, index->chunks[i].offset);
+	return code;
+}
+
 static int put_index(struct image_writer *writer, struct format_rank *rank, struct fault *fault)
 {
 	struct bytes_out out = {0};
-	int code;
+	int code = settle_places(writer, fault);
 
-	format_put_index(&out, &writer->index, &writer->identity, writer->identity.rank);
+	if (code)
+		return code;
+	format_put_index(&out, &writer->index, &writer->identity, writer->files->group);
 	if (out.failed) {
 		bytes_free(&out);
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the index of '%s'", writer->path.text);
@@ -370,58 +398,122 @@ static int put_index(struct image_writer *writer, struct format_rank *rank, stru
 		.table_hash = writer->table_hash,
 		.content = writer->content,
 	};
-	code = put_pieces(writer, &out, &rank->index_offset, fault);
+	code = blocks_together(writer, format_padded(out.size), fault);
+	if (!code)
+		code = put_pieces(writer, &out, &rank->index_offset, fault);
+	if (!code && writer->part.shared)
+		rank->index_offset = extents_find(&writer->extents, rank->index_offset);
 	bytes_free(&out);
 	return code ? code : blocks_flush(writer, fault);
 }
 
-/* A failed fsync is final: the kernel may have dropped the pages, and asked again would say that all is well. */
-static int make_durable(struct image_writer *writer, struct fault *fault)
+static int close_file(struct image_writer *writer, struct fault *fault)
 {
 	int fd = writer->fd;
+
+	writer->fd = -1;
+	return io_close(fd) ? fault_errno(fault, "cannot write '%s'", writer->path.text) : 0;
+}
+
+/* A failed fsync is final: the kernel may have dropped the pages, and asked again would say that all is well. */
+static int sync_file(struct image_writer *writer, struct fault *fault)
+{
 	int code = 0;
 
-	if (writer->reserved != writer->offset && TEMP_FAILURE_RETRY(ftruncate(fd, (off_t)writer->offset)))
-		return fault_errno(fault, "cannot write '%s'", writer->path.text);
 	crash_point("image-to-sync");
-	if (io_fsync(fd))
+	if (io_fsync(writer->fd))
 		code = fault_errno(fault, "cannot make '%s' durable", writer->path.text);
 	else if (!writer->go_on(writer->context))
 		code = image_given_up(fault);
-	if (code)
-		return code;
-	crash_point("image-synced");
-	writer->fd = -1;
-	if (io_close(fd))
+	if (!code)
+		crash_point("image-synced");
+	return code;
+}
+
+static int make_durable(struct image_writer *writer, uint64_t size, struct fault *fault)
+{
+	int code;
+
+	if ((writer->part.shared || writer->reserved != size) && TEMP_FAILURE_RETRY(ftruncate(writer->fd, (off_t)size)))
 		return fault_errno(fault, "cannot write '%s'", writer->path.text);
-	return io_sync_folder(writer->folder.text, fault);
+	crash_point("image-to-sync");
+	code = sync_file(writer, fault);
+	if (!code)
+		code = close_file(writer, fault);
+	return code ? code : io_sync_folder(writer->folder.text, fault);
 }
 
 static int put_header(struct image_writer *writer, const struct format_header *header, struct fault *fault)
 {
-	int code = blocks_need_slot(writer, FORMAT_HEADER_SIZE, fault), slot = writer->slot;
+	uint32_t size = format_header_size(header->rank_count);
+	int code = blocks_need_slot(writer, size, fault), slot = writer->slot;
 
 	if (code)
 		return code;
 	format_put_header(ring_slot(writer->ring, slot), header);
 	writer->slot = -1;
-	code = blocks_start(writer, ring_slot(writer->ring, slot), FORMAT_HEADER_SIZE, 0, slot, fault);
+	code = blocks_start(writer, ring_slot(writer->ring, slot), size, 0, slot, fault);
 	return code ? code : image_settle(writer, fault);
+}
+
+/* What this rank has put into a file that is not whole yet. */
+static int check_part(struct image_writer *writer, const struct format_rank *rank, struct fault *fault)
+{
+	int code = sync_file(writer, fault);
+
+	if (!code)
+		code = read_back(writer, rank, fault);
+	return code ? code : ring_open(&writer->ring, writer->fd, writer->path.text, 1, fault);
+}
+
+/* The one who comes last does what is left for all. */
+static int end_shared(struct image_writer *writer, struct format_header *header, struct fault *fault)
+{
+	const struct format_rank rank = header->ranks[0];
+	int code = writer->read_back ? check_part(writer, &rank, fault) : 0;
+
+	writer->bytes = writer->offset - FORMAT_HEADER_SIZE;
+	if (rank.rank == writer->files->first)
+		writer->bytes += format_header_size(shared_ranks(writer->part.shared));
+	if (code)
+		return code;
+	crash_point("image-to-arrive");
+	if (!shared_arrive(&writer->part, &rank, header))
+		return close_file(writer, fault);
+	crash_point("image-last-to-arrive");
+	code = put_header(writer, header, fault);
+	if (!code)
+		code = make_durable(writer, header->file_size, fault);
+	return code || !writer->read_back ? code : read_back_header(writer, header, fault);
+}
+
+static int end_own(struct image_writer *writer, struct format_header *header, struct fault *fault)
+{
+	int code;
+
+	writer->bytes = header->file_size = writer->offset;
+	header->rank_count = 1;
+	crash_point("image-header-to-write");
+	code = put_header(writer, header, fault);
+	return code ? code : make_durable(writer, header->file_size, fault);
 }
 
 int image_end(struct image_writer *writer, struct fault *fault)
 {
-	struct format_header header = { .identity = writer->identity, .group = writer->identity.rank, .rank_count = 1 };
-	int code = put_index(writer, &header.ranks[0], fault);
+	struct format_header *header = calloc(1, sizeof *header);
+	int code;
 
+	if (!header)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the header of '%s'", writer->path.text);
+	header->identity = writer->identity;
+	header->group = writer->files->group;
+	code = put_index(writer, &header->ranks[0], fault);
 	if (!code)
 		code = image_settle(writer, fault);
-	if (code)
-		return code;
-	crash_point("image-header-to-write");
-	header.file_size = writer->offset;
-	code = put_header(writer, &header, fault);
-	return code ? code : make_durable(writer, fault);
+	if (!code)
+		code = writer->part.shared ? end_shared(writer, header, fault) : end_own(writer, header, fault);
+	free(header);
+	return code;
 }
 
 void image_discard(struct image_writer *writer, bool remove)
@@ -446,4 +538,6 @@ void image_discard(struct image_writer *writer, bool remove)
 		crash_point("image-folder-removed");
 		writer->path.text[0] = 0;
 	}
+	extents_free(&writer->extents);
+	shared_leave(&writer->part);
 }

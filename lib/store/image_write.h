@@ -5,6 +5,7 @@
 
 #include "store/chain.h"
 #include "store/choice.h"
+#include "store/extents.h"
 #include "store/io.h"
 #include "store/ring.h"
 
@@ -23,13 +24,17 @@ struct image_writer {
 	bool (*go_on)(void *context);
 	void *context;
 	struct image_way *way;
+	const struct store_files *files;
+	bool read_back;           /* of a file that ranks share, this one's part is read again and compared before it counts as whole */
 	uint64_t expected;        /* bytes of all regions: so much is reserved on the disk, if it is there, before anything is written */
 
 	int fd;                   /* -1: there is no file */
 	struct io_path folder;    /* the attempt's */
 	struct io_path path;
 	struct store_identity identity;
-	uint64_t offset;          /* where the last block ends; the next begins at format_place() from there on */
+	struct shared_part part;  /* of a file that others write too; else not shared */
+	struct extents extents;   /* of it */
+	uint64_t offset;          /* as in a file of its own: where the last block ends; the next begins at format_place() from there on */
 	uint64_t reserved;        /* how long the file was made beforehand */
 	struct ring *ring;
 	int slot;                 /* of the ring, with the blocks that end at offset and are not on their way yet; -1: none */
@@ -42,6 +47,7 @@ struct image_writer {
 	uint64_t parents;
 	uint64_t content;
 	uint64_t table_hash;      /* after image_end */
+	uint64_t bytes;           /* too: of the file; of one that is shared this rank's, and with those of the first rank the header's */
 };
 
 /* Makes the attempt's folder, if no other rank has, and the file. Every function here gives 0, a fault, or SEAMARK_E_VOID: given up. After any
@@ -51,7 +57,7 @@ int image_begin(struct image_writer *writer, const char *folder, const struct st
 int image_put(struct image_writer *writer, enum format_kind kind, const struct store_region *put, struct fault *fault);
 /* Waits until nothing that was put is read any more. */
 int image_settle(struct image_writer *writer, struct fault *fault);
-/* Writes index and header and makes file and folder durable; the file is closed. */
+/* Writes index and header and makes file and folder durable; the file is closed. Where ranks share it, the last to come here does that for all. */
 int image_end(struct image_writer *writer, struct fault *fault);
 /* Lets go of everything, and with `remove` takes the file away. May be called at any time after image_begin, also twice. */
 void image_discard(struct image_writer *writer, bool remove);

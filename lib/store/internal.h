@@ -12,6 +12,15 @@
 struct image;
 struct writer;
 
+/* Which ranks share a file, and the one that this rank's images are in. */
+struct store_files {
+	struct store_locator locators[STORE_LOCATORS_MAX];
+	uint32_t count;
+	struct store_shared *shared; /* null: the file is this rank's alone */
+	uint32_t first;              /* rank in it */
+	uint32_t group;              /* its number */
+};
+
 struct store {
 	char folder[4096];       /* absolute */
 	uint32_t rank;
@@ -25,6 +34,7 @@ struct store {
 	bool history_failed;     /* and that was said; the writer's thread */
 	enum settings_codec codec;
 	uint64_t rate;
+	struct store_files files;
 };
 
 /* What run.json says. SEAMARK_E_NOT_FOUND: there is none yet; SEAMARK_E_DAMAGED: it is not what was written. */

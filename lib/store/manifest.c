@@ -385,22 +385,31 @@ int manifest_read_held(struct store_checkpoint *found, const char *folder, struc
 	return code ? fault_set(fault, code, "%s", own.text) : 0;
 }
 
-bool manifest_locate(const struct store_checkpoint *checkpoint, uint32_t rank, char *name, size_t room, uint32_t *group)
+const struct store_locator *manifest_place(const struct store_locator *locators, uint32_t count, uint32_t rank, uint32_t *first, uint32_t *group)
 {
 	*group = 0;
-	for (uint32_t i = 0; i < checkpoint->locator_count; i++) {
-		const struct store_locator *locator = &checkpoint->locators[i];
+	for (const struct store_locator *locator = locators; locator < locators + count; locator++) {
 		uint32_t inside = rank - locator->first_rank;
-		int before;
 
 		if (rank < locator->first_rank || inside >= locator->ranks) {
 			*group += (uint32_t)(((uint64_t)locator->ranks + locator->ranks_each - 1) / locator->ranks_each);
 			continue;
 		}
 		*group += inside / locator->ranks_each;
-		before = (int)strcspn(locator->pattern, "*");
-		return snprintf(name, room, "%.*s%05u%s", before, locator->pattern, rank - inside % locator->ranks_each,
-				locator->pattern + before + 1) < (int)room;
+		*first = rank - inside % locator->ranks_each;
+		return locator;
 	}
-	return false;
+	return NULL;
+}
+
+bool manifest_locate(const struct store_checkpoint *checkpoint, uint32_t rank, char *name, size_t room, uint32_t *group)
+{
+	uint32_t first;
+	const struct store_locator *locator = manifest_place(checkpoint->locators, checkpoint->locator_count, rank, &first, group);
+	int before;
+
+	if (!locator)
+		return false;
+	before = (int)strcspn(locator->pattern, "*");
+	return snprintf(name, room, "%.*s%05u%s", before, locator->pattern, first, locator->pattern + before + 1) < (int)room;
 }

@@ -18,6 +18,8 @@ int manifest_decode(struct store_checkpoint *found, const char *text, size_t siz
 int manifest_read(struct store_checkpoint *found, const char *folder, struct fault *fault);
 /* The same, also of one that is only held for others. */
 int manifest_read_held(struct store_checkpoint *found, const char *folder, struct fault *fault);
+/* The locator that has a rank, the first rank of its file, and that file's number as a file group. Null: none has it. */
+const struct store_locator *manifest_place(const struct store_locator *locators, uint32_t count, uint32_t rank, uint32_t *first, uint32_t *group);
 /* The name of the file that has a rank's image, and its number as a file group. false: no locator has the rank. */
 bool manifest_locate(const struct store_checkpoint *checkpoint, uint32_t rank, char *name, size_t room, uint32_t *group);
 

@@ -9,15 +9,24 @@
 
 enum { PIECES = 4 };
 
+struct piece {
+	uint8_t *data;
+	uint64_t at;                  /* in the file */
+	uint64_t size;
+	bool here;
+};
+
 struct reader {
 	struct image_writer *writer;
 	struct ring *ring;
 	XXH3_state_t *state;
 	size_t item;                  /* chunk after chunk, then the index */
-	struct format_rank rank;      /* as the header says */
-	uint64_t started, checked;    /* bytes of the file */
-	uint8_t *pieces[PIECES];      /* one after the other, around */
-	bool here[PIECES];
+	struct format_rank rank;      /* of a whole file: as its header says */
+	const struct extent *extents; /* what is read, one after the other */
+	size_t extent, extent_count;
+	uint64_t within;              /* so much of the extent has been asked for */
+	uint64_t started, checked;    /* pieces */
+	struct piece pieces[PIECES];  /* around */
 };
 
 static int differs(const struct reader *reader, uint64_t from, uint64_t to, struct fault *fault)
@@ -108,71 +117,85 @@ static int check_piece(struct reader *reader, const uint8_t *data, uint64_t at, 
 	return code;
 }
 
-static uint64_t piece_size(const struct reader *reader, uint64_t at)
+static bool start_piece(struct reader *reader)
 {
-	return reader->writer->offset - at < RING_SLOT_SIZE ? reader->writer->offset - at : RING_SLOT_SIZE;
-}
+	unsigned which = (unsigned)(reader->started % PIECES);
+	struct piece *piece = &reader->pieces[which];
+	const struct extent *extent = &reader->extents[reader->extent];
 
-static void start_pieces(struct reader *reader)
-{
-	while (reader->started < reader->writer->offset && reader->started - reader->checked < (uint64_t)PIECES * RING_SLOT_SIZE &&
-	       ring_has_room(reader->ring)) {
-		unsigned which = (unsigned)(reader->started / RING_SLOT_SIZE % PIECES);
-
-		ring_start(reader->ring, &(struct ring_piece){ .data = reader->pieces[which], .size = (size_t)piece_size(reader, reader->started),
-							       .offset = reader->started, .slot = (int)which, .tag = which });
-		reader->started += piece_size(reader, reader->started);
+	if (reader->extent == reader->extent_count || reader->started - reader->checked == PIECES || !ring_has_room(reader->ring))
+		return false;
+	piece->at = extent->offset + reader->within;
+	piece->size = extent->size - reader->within < RING_SLOT_SIZE ? extent->size - reader->within : RING_SLOT_SIZE;
+	ring_start(reader->ring, &(struct ring_piece){ .data = piece->data, .size = (size_t)piece->size, .offset = piece->at, .slot = (int)which, .tag = which });
+	reader->started++;
+	reader->within += piece->size;
+	if (reader->within == extent->size) {
+		reader->within = 0;
+		reader->extent++;
 	}
+	return true;
 }
 
 static int read_pieces(struct reader *reader, struct fault *fault)
 {
-	while (reader->checked < reader->writer->offset) {
-		unsigned next = (unsigned)(reader->checked / RING_SLOT_SIZE % PIECES);
+	for (;;) {
+		struct piece *next = &reader->pieces[reader->checked % PIECES];
 		struct ring_piece done;
 		int code = 0;
 
-		start_pieces(reader);
-		while (!code && !reader->here[next]) {
+		while (start_piece(reader))
+			;
+		if (reader->checked == reader->started)
+			break;
+		while (!code && !next->here) {
 			code = ring_wait(reader->ring, &done, fault);
-			reader->here[done.tag] = true;
+			reader->pieces[done.tag].here = true;
 		}
 		if (!code && !reader->writer->go_on(reader->writer->context))
 			code = fault_set(fault, SEAMARK_E_VOID, "the image was given up");
 		if (!code)
-			code = check_piece(reader, reader->pieces[next], reader->checked, piece_size(reader, reader->checked), fault);
+			code = check_piece(reader, next->data, next->at, next->size, fault);
 		if (code)
 			return code;
-		reader->here[next] = false;
-		reader->checked += piece_size(reader, reader->checked);
+		next->here = false;
+		reader->checked++;
 	}
 	return reader->item > reader->writer->index.chunk_count ? 0 : differs(reader, 0, reader->writer->offset, fault);
 }
 
-int read_back(struct image_writer *writer, struct fault *fault)
+static int open_again(struct ring **ring, int *fd, const char *path, unsigned slots, struct fault *fault)
 {
-	struct reader reader = { .writer = writer, .state = XXH3_createState() };
-	const char *path = writer->path.text;
+	*fd = io_open(path, O_RDONLY | O_NOFOLLOW);
+	if (*fd < 0)
+		return fault_errno(fault, "cannot open '%s' to read it back", path);
+	/* For where the page cache cannot be passed by: what is clean is let go of, and comes from the disk. */
+	posix_fadvise(*fd, 0, 0, POSIX_FADV_DONTNEED);
+	return ring_open(ring, *fd, path, slots, fault);
+}
+
+int read_back(struct image_writer *writer, const struct format_rank *part, struct fault *fault)
+{
+	const struct extent whole = { .size = writer->offset };
+	struct reader reader = { .writer = writer, .state = XXH3_createState(), .extents = &whole, .extent_count = 1 };
 	int code = 0, fd = -1;
 
 	/* Its memory is for one ring at a time. */
 	ring_close(writer->ring);
 	writer->ring = NULL;
 	if (!reader.state)
-		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s' back", path);
-	fd = io_open(path, O_RDONLY | O_NOFOLLOW);
-	if (fd < 0)
-		code = fault_errno(fault, "cannot open '%s' to read it back", path);
-	/* For where the page cache cannot be passed by: what is clean is let go of, and comes from the disk. */
-	if (!code)
-		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	if (!code)
-		code = ring_open(&reader.ring, fd, path, PIECES, fault);
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s' back", writer->path.text);
+	if (part) {
+		reader.rank = *part;
+		reader.extents = writer->extents.list;
+		reader.extent_count = writer->extents.count;
+	}
+	code = open_again(&reader.ring, &fd, writer->path.text, PIECES, fault);
 	for (int i = 0; !code && i < PIECES; i++) {
 		int slot = ring_take_slot(reader.ring);
 
 		assert(slot == i);
-		reader.pieces[i] = ring_slot(reader.ring, slot);
+		reader.pieces[i].data = ring_slot(reader.ring, slot);
 	}
 	if (!code)
 		code = read_pieces(&reader, fault);
@@ -180,5 +203,31 @@ int read_back(struct image_writer *writer, struct fault *fault)
 	if (fd >= 0)
 		io_close(fd);
 	XXH3_freeState(reader.state);
+	return code;
+}
+
+int read_back_header(struct image_writer *writer, const struct format_header *header, struct fault *fault)
+{
+	uint32_t size = format_header_size(header->rank_count);
+	uint8_t *should = malloc(size);
+	struct reader reader = { .writer = writer };
+	struct ring_piece piece = { .size = size };
+	int code = should ? 0 : fault_set(fault, SEAMARK_E_MEMORY, "no memory to read '%s' back", writer->path.text), fd = -1;
+
+	if (!code)
+		code = open_again(&reader.ring, &fd, writer->path.text, 1, fault);
+	if (!code) {
+		format_put_header(should, header);
+		piece.slot = ring_take_slot(reader.ring);
+		piece.data = ring_slot(reader.ring, piece.slot);
+		ring_start(reader.ring, &piece);
+		code = ring_wait(reader.ring, &piece, fault);
+		if (!code && memcmp(piece.data, should, size))
+			code = differs(&reader, 0, size, fault);
+	}
+	ring_close(reader.ring);
+	if (fd >= 0)
+		io_close(fd);
+	free(should);
 	return code;
 }

@@ -159,6 +159,22 @@ struct store_image_result {
 /* Asked often from the program's thread: a few loads. */
 enum store_state store_image_state(struct store *store, struct store_image_result *result);
 
+/* --- several ranks in one file: consecutive ones of one node (docs/design.md, 3.14) ------------------------------------------ */
+
+struct store_locator;
+struct store_shared; /* memory that the ranks of a file have in common */
+enum { STORE_SHARED_NAME = 64 };
+
+/* One of the ranks makes it; the others join it by its name, when they are told that. Local. */
+int store_shared_make(struct store_shared **made, uint32_t ranks, char name[STORE_SHARED_NAME], struct fault *fault);
+int store_shared_join(struct store_shared **joined, uint32_t ranks, const char *name, struct fault *fault);
+/* When all have joined, or will not: nothing is left of it when they end, however that is. */
+void store_shared_forget_name(struct store_shared *shared);
+void store_shared_close(struct store_shared *shared);
+/* Every rank, alike, when the writer's thread runs and before the first image: which ranks share a file (without this call none do), and what this rank has in common with
+ * those of its own file, which belongs to the store from then on; null: it has a file for itself. */
+void store_set_files(struct store *store, const struct store_locator *locators, uint32_t count, struct store_shared *own);
+
 struct store_checkpoint;
 struct store_image; /* an image open for reading */
 

@@ -91,7 +91,7 @@ static bool is_zero(struct store_image *image, struct nearby *nearby, uint64_t f
 /* What lies between blocks is zero, and the last one's page ends the file. */
 static const char *check_extents(struct store_image *image, struct nearby *nearby, struct extent *extents, size_t count)
 {
-	uint64_t end = FORMAT_HEADER_SIZE;
+	uint64_t end = format_header_size(image->header.rank_count);
 
 	qsort(extents, count, sizeof *extents, compare_extents);
 	for (size_t i = 0; i < count; i++) {

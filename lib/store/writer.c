@@ -167,6 +167,8 @@ static void run_write(struct image *image)
 	image->file.go_on = image_goes_on;
 	image->file.context = image;
 	image->file.way = &image->store->writer->way;
+	image->file.files = &image->store->files;
+	image->file.read_back = image->store->read_back;
 	for (size_t i = 0; i < image->count; i++)
 		image->file.expected = format_place(image->file.expected, image->regions[i].bytes) + image->regions[i].bytes;
 	if (chain_begin(chain, image->store->folder, &image->identity))
@@ -225,17 +227,17 @@ static void run_finish(struct image *image)
 		image_failed(image);
 		return;
 	}
-	image->bytes = image->file.offset;
+	image->bytes = image->file.bytes;
 	image->table_hash = image->file.table_hash;
 	image->referred = image->file.referred;
 	image->parents = image->file.parents;
 	chain->expected = image->bytes;
 	if (chain->full_every > 1)
-		chain_candidate(chain, chain_table_new(&image->file.index, &image->identity, image->identity.rank, capture_of(image)));
+		chain_candidate(chain, chain_table_new(&image->file.index, &image->identity, image->store->files.group, capture_of(image)));
 	atomic_store(&image->progress_ns, io_now_ns());
 	image->store->writer->busy_ns += io_now_ns() - begun_ns;
 	learn(image->store->writer, &image->file);
-	if (image->store->read_back && read_back(&image->file, &image->fault)) {
+	if (image->store->read_back && !image->file.part.shared && read_back(&image->file, NULL, &image->fault)) {
 		chain_drop(chain);
 		image_failed(image);
 		return;
@@ -406,6 +408,7 @@ int store_start_writer(struct store *store, void (*place)(void *context), void *
 	if (!writer)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the writer's thread");
 	writer->store = store;
+	store_set_files(store, NULL, 0, NULL);
 	writer->commit.store = store;
 	writer->commit.chain = &writer->chain;
 	writer->way.choice.wanted = store->codec;
@@ -456,6 +459,8 @@ bool writer_stop(struct store *store)
 	pthread_mutex_destroy(&writer->lock);
 	free(writer);
 	store->writer = NULL;
+	store_shared_close(store->files.shared);
+	store->files.shared = NULL;
 	return true;
 }
 
@@ -661,6 +666,21 @@ bool store_abandon_commit(struct store *store)
 void store_set_read_back(struct store *store, bool on)
 {
 	store->read_back = on;
+}
+
+void store_set_files(struct store *store, const struct store_locator *locators, uint32_t count, struct store_shared *own)
+{
+	static const struct store_locator alone = { .ranks_each = 1, .pattern = "rank-*.smk" };
+	struct store_files *files = &store->files;
+
+	store_shared_close(files->shared);
+	files->shared = own;
+	files->count = count ? count : 1;
+	files->locators[0] = alone;
+	files->locators[0].ranks = store->ranks;
+	if (count)
+		memcpy(files->locators, locators, count * sizeof *locators);
+	manifest_place(files->locators, files->count, store->rank, &files->first, &files->group);
 }
 
 void store_set_full_every(struct store *store, uint32_t every)
