@@ -134,7 +134,7 @@ int store_shared_make(struct store_shared **made, uint32_t ranks, char name[STOR
 	assert(ranks && ranks <= FORMAT_RANKS_MAX);
 	if (!shared)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for what the ranks of a file have in common");
-	if (getrandom(mark, sizeof mark, 0) != (ssize_t)sizeof mark)
+	if (TEMP_FAILURE_RETRY(getrandom(mark, sizeof mark, 0)) != (ssize_t)sizeof mark)
 		code = fault_errno(fault, "cannot draw a random name below '" FOLDER "'");
 	if (!code) {
 		make_name(shared->name, mark);

@@ -23,7 +23,7 @@ export SEAMARK_EVERY="15 steps" SEAMARK_DRAIN=2ms SEAMARK_KEEP=$keep SEAMARK_FUL
 unset CRASH_LIST CRASH_LOG CRASH_AT CRASH_RANK CRASH_NTH CRASH_MEET
 LIFE_LIMIT=${LIFE_LIMIT:-60}
 
-scenarios="restart fresh void unnamed unsynced leavings damaged stop plain"
+scenarios="restart fresh void unnamed unsynced leavings damaged stop plain together"
 
 # The number of the newest checkpoint with a manifest, but for $damaged, into $newest; 0: none.
 find_newest() {
@@ -66,6 +66,7 @@ set_scene() {
 		;;
 	stop) : >"$SEAMARK_DIR/stop" ;;
 	plain) with="LD_PRELOAD=$shim DISK_RING=refused" ;;
+	together) with="SEAMARK_RANKS_PER_FILE=node" ;;
 	esac
 	find_newest
 	before=$newest
@@ -295,6 +296,9 @@ hands=
 	grep -v "^$test: seed $seed\$" work.* | sed 's/^work\.[0-9]*://'
 	fail "see above"
 }
+
+# Who is killed in the moment in which the memory that the ranks of a file have in common has a name, leaves it: nobody keeps one for so long.
+find /dev/shm -maxdepth 1 -name 'seamark-????????????????????????????????' -mmin +0.1 -delete
 
 cat worker.*/deaths >deaths
 # There may be no second time, and what one rank waits for another may not come to.

@@ -594,5 +594,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		mixtures = strtoull(argv[1], NULL, 10);
+	/* Both ranks write into one file. */
+	if (argc > 2 && !strcmp(argv[2], "shared"))
+		world_each = WORLD_RANKS;
 	return suites_run(suites);
 }

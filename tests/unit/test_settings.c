@@ -169,6 +169,13 @@ static void values_that_can_be_are_taken(void)
 	CU_ASSERT_TRUE(settings.codec == CODEC_LZ4 && settings.rate == 3 * (UINT64_C(1) << 29));
 	CU_ASSERT_EQUAL(load("SEAMARK_CODEC=auto", "SEAMARK_RATE=0.1 MB/s"), 0);
 	CU_ASSERT_TRUE(settings.codec == CODEC_AUTO && settings.rate == 100000);
+	CU_ASSERT_EQUAL(settings.ranks_per_file, 0);
+	CU_ASSERT_EQUAL(load("SEAMARK_RANKS_PER_FILE= 509", NULL), 0);
+	CU_ASSERT_EQUAL(settings.ranks_per_file, SETTINGS_RANKS_MAX);
+	CU_ASSERT_EQUAL(load("SEAMARK_RANKS_PER_FILE=Node", NULL), 0);
+	CU_ASSERT_EQUAL(settings.ranks_per_file, SETTINGS_NODE);
+	CU_ASSERT_EQUAL(load("SEAMARK_RANKS_PER_FILE=auto", NULL), 0);
+	CU_ASSERT_EQUAL(settings.ranks_per_file, 0);
 	CU_ASSERT_EQUAL(load("SEAMARK_DIR=", "SEAMARK_KEEP="), 0);
 	CU_ASSERT_STRING_EQUAL(settings.dir, "seamark");
 	CU_ASSERT_EQUAL(settings.keep, 2);
@@ -232,6 +239,7 @@ static void what_cannot_be_is_refused_with_name_value_and_range(void)
 		"SEAMARK_SIGNAL=11", "SEAMARK_SIGNAL=32", "SEAMARK_SIGNAL=65", "SEAMARK_SIGNAL=-10",
 		"SEAMARK_SIGNAL=4294967306", "SEAMARK_SIGNAL=USR3", "SEAMARK_SIGNAL=SIG", "SEAMARK_STOP_SIGNAL=kill",
 		"SEAMARK_STOP_SIGNAL=USR1" /* the default of the other */, "SEAMARK_LOG=loud", "SEAMARK_LOG=3",
+		"SEAMARK_RANKS_PER_FILE=0", "SEAMARK_RANKS_PER_FILE=510", "SEAMARK_RANKS_PER_FILE=all", "SEAMARK_RANKS_PER_FILE=2 3",
 		"SEAMARK_CODEC=gzip", "SEAMARK_CODEC=lz4 zstd", "SEAMARK_RATE=200", "SEAMARK_RATE=200MB", "SEAMARK_RATE=0", "SEAMARK_RATE=0MB/s",
 		"SEAMARK_RATE=99kB/s", "SEAMARK_RATE=1001GB/s", "SEAMARK_RATE=-1MB/s", "SEAMARK_RATE=1.MB/s", "SEAMARK_RATE=18446744073709551617MB/s",
 		"SEAMARK_RATE=931.4GiB/s",

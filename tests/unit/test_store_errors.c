@@ -31,6 +31,7 @@ static long call_begin(const struct call *call)
 
 /* A disk that says that all is well, and has another byte. */
 static off_t damage_at = -1, damaged_size;
+static const char *damaged = "rank-00001.smk";
 
 static void damage(const char *path)
 {
@@ -51,7 +52,7 @@ static void damage(const char *path)
 static void call_end(const struct call *call, long result)
 {
 	(void)result;
-	if (damage_at >= 0 && call->kind == CALL_SYNC && strstr(call->path, "rank-00001"))
+	if (damage_at >= 0 && call->kind == CALL_SYNC && strstr(call->path, damaged))
 		damage(call->path);
 }
 
@@ -512,7 +513,7 @@ static void what_the_disk_changed_is_not_committed(void)
 		good = world_take(&fixture, 1, &fault);
 		damage_at = -1;
 		note(fixture.next - 1, good);
-		if (!good && (fault.code != SEAMARK_E_DAMAGED || !strstr(fault.text, "rank-00001.smk")))
+		if (!good && (fault.code != SEAMARK_E_DAMAGED || !strstr(fault.text, damaged)))
 			complain("the reason is not the damage", fault.text);
 		if (store_newest(fixture.stores[0], UINT64_MAX, &newest, &unused) || !world_comes_back(&newest, &unused))
 			complain("damage was committed", unused.text);
@@ -560,8 +561,24 @@ int main(int argc, char **argv)
 		{ "the folder goes away and comes back", the_folder_goes_away_and_comes_back },
 		CU_TEST_INFO_NULL,
 	};
+	/* What is not the same when both ranks write into one file. */
+	CU_TestInfo of_shared[] = {
+		{ "an attempt meets each error once", an_attempt_meets_each_error_once },
+		{ "an attempt meets an error that lasts", an_attempt_meets_an_error_that_lasts },
+		{ "an attempt gets no memory", an_attempt_gets_no_memory },
+		{ "interrupted, short and slow calls fail nothing", interrupted_short_and_slow_calls_fail_nothing },
+		{ "a call that hangs holds up nobody", a_call_that_hangs_holds_up_nobody },
+		{ "an attempt by io_uring meets each error", an_attempt_by_io_uring_meets_each_error },
+		{ "too little space is noticed before writing", too_little_space_is_noticed_before_writing },
+		{ "an image is read back", an_image_is_read_back },
+		CU_TEST_INFO_NULL,
+	};
 	CU_SuiteInfo suites[] = { { "store: each call, each error", NULL, NULL, begin, end, tests }, CU_SUITE_INFO_NULL };
 
-	deep = argc > 1 && !strcmp(argv[1], "deep");
+	deep = argc > 1 && !strcmp(argv[argc - 1], "deep");
+	if (argc > 1 && !strcmp(argv[1], "shared")) {
+		world_each = WORLD_RANKS;
+		suites[0].pTests = of_shared;
+	}
 	return suites_run(suites);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/mix.h"
+#include "store/layout.h"
 #include "store/store.h"
 
 enum { FIXTURE_RANKS_MAX = 8 };
@@ -104,6 +105,37 @@ static inline void fixture_begin(struct fixture *fixture, const char *folder, ui
 		if (store_start_writer(fixture->stores[rank], NULL, NULL, &fault))
 			fixture_stop("store_start_writer", &fault);
 	}
+}
+
+/* So many ranks to a file, as a session would have it: where that cannot be, each has its own. */
+static inline bool fixture_share(struct store **stores, uint32_t ranks, uint32_t each)
+{
+	struct store_locator locators[STORE_LOCATORS_MAX];
+	struct store_shared *shared[128] = { NULL };
+	struct layout all = {0};
+	bool good = ranks <= sizeof shared / sizeof shared[0];
+	char name[STORE_SHARED_NAME] = "";
+	uint32_t count;
+
+	for (uint32_t rank = 0; good && rank < ranks; rank++) {
+		struct layout_ranks file = layout_file((struct layout_ranks){ 0, ranks }, rank, each, false);
+		struct layout own = layout_of(file, rank);
+
+		layout_append(&all, &own);
+		if (file.first == rank && file.count > 1)
+			good = !store_shared_make(&shared[rank], file.count, name, NULL);
+		else if (file.count > 1)
+			good = !store_shared_join(&shared[rank], file.count, name, NULL);
+	}
+	count = layout_locators(&all, locators);
+	for (uint32_t rank = 0; rank < ranks && rank < sizeof shared / sizeof shared[0]; rank++) {
+		store_shared_forget_name(shared[rank]);
+		if (good && count)
+			store_set_files(stores[rank], locators, count, shared[rank]);
+		else
+			store_shared_close(shared[rank]);
+	}
+	return good && count;
 }
 
 /* Increments from now on, as a session would have them; from a checkpoint, if one was restored. */

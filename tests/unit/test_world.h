@@ -11,6 +11,7 @@ enum { WORLD_RANKS = 2, WORLD_STILL = 60000, WORLD_MOVING = 5000, WORLD_FULL_EVE
 
 static struct fixture_world world;
 static bool world_begun[WORLD_RANKS], world_read_back;
+static uint32_t world_each = 1; /* ranks in a file */
 static uint8_t world_still[WORLD_RANKS][WORLD_STILL], world_moving[WORLD_RANKS][WORLD_MOVING];
 
 static inline void world_fill(uint8_t *data, size_t size, uint64_t seed)
@@ -125,6 +126,8 @@ static inline int world_open(struct fixture *fixture, const char *folder, struct
 		store_set_full_every(fixture->stores[rank], WORLD_FULL_EVERY);
 		store_set_read_back(fixture->stores[rank], world_read_back);
 	}
+	if (world_each > 1)
+		fixture_share(fixture->stores, WORLD_RANKS, world_each);
 	return 0;
 }
 
