@@ -23,14 +23,14 @@ enum { LEAST_PART = 16, CODED_LEAST = 512 };
 static int open_file(struct image_writer *writer, struct fault *fault)
 {
 	/* What the others of a file have written stays. No older file can have its name: numbers of attempts are given once. */
-	int flags = O_WRONLY | O_CREAT | (writer->part.shared ? 0 : O_TRUNC);
+	int anew = writer->part.shared ? 0 : O_TRUNC;
 
 	/* Twice: another rank that gave up may have removed the folder between the two. */
 	for (int i = 0; i < 2 && writer->fd < 0; i++) {
 		if (io_mkdir(writer->folder.text) && errno != EEXIST)
 			return fault_errno(fault, "cannot make folder '%s'", writer->folder.text);
 		crash_point("image-folder-made");
-		writer->fd = io_open(writer->path.text, flags);
+		writer->fd = io_open(writer->path.text, O_WRONLY | O_CREAT | anew);
 		crash_point("image-file-made");
 		if (writer->fd < 0 && errno != ENOENT)
 			break;
