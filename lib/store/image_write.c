@@ -420,7 +420,6 @@ static int sync_file(struct image_writer *writer, struct fault *fault)
 {
 	int code = 0;
 
-	crash_point("image-to-sync");
 	if (io_fsync(writer->fd))
 		code = fault_errno(fault, "cannot make '%s' durable", writer->path.text);
 	else if (!writer->go_on(writer->context))

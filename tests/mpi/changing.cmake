@@ -11,5 +11,8 @@ if(TARGET seamark)
 		set(disk ${PROJECT_BINARY_DIR}/tests/fault/libfailing_disk.so)
 	endif()
 	seamark_test(changing-auto-and-changes ${changing} "auto changes" 2 40 ${disk} LABELS mpi fault PROCESSORS 2 TIMEOUT 240)
+	seamark_test(changing-in-shared-files ${changing} auto 3 30 ${disk} LABELS mpi fault PROCESSORS 2 TIMEOUT 240 ENVIRONMENT SEAMARK_RANKS_PER_FILE=2)
+	seamark_test(changing-in-one-file-long ${changing} "auto changes fork" 4 300 ${disk} LABELS deep PROCESSORS 2 TIMEOUT 3600
+		ENVIRONMENT SEAMARK_RANKS_PER_FILE=node)
 	seamark_test(changing-every-way-long ${changing} "auto copy changes fork hold" 2 400 ${disk} LABELS deep PROCESSORS 2 TIMEOUT 3600)
 endif()
