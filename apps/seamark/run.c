@@ -117,13 +117,16 @@ static void remember(struct account *account, const struct run_life *life)
 }
 
 /* Waits before the next life; false: somebody wants the run to end. */
-static bool pause_between(const struct run_options *options, const struct account *account, const struct run_life *life, int *status)
+static bool pause_between(const struct run_options *options, const struct account *account, const struct run_life *life, bool has_place, int *status)
 {
 	double seconds = fmin(account->fruitless > 1 ? ldexp(options->pause_s, (int)fmin(account->fruitless - 1, 30)) : options->pause_s, LONGEST_PAUSE_S);
 	struct run_launch nobody = { 0 };
 
 	run_end_leftovers();
-	run_say("restarting from %s in %s", life->newest.number ? run_checkpoint_text(&life->newest).text : "the beginning", run_time_text(seconds).text);
+	if (!has_place)
+		run_say("the hosts are tried again in %s", run_time_text(seconds).text);
+	else
+		run_say("restarting from %s in %s", life->newest.number ? run_checkpoint_text(&life->newest).text : "the beginning", run_time_text(seconds).text);
 	for (double until = run_now_s() + seconds; run_now_s() < until;)
 		if (run_wait(&nobody, until - run_now_s()) != RUN_NOTHING && nobody.signal) {
 			run_say("asked to end while nothing runs; newest: %s", run_checkpoint_text(&life->newest).text);
@@ -140,7 +143,7 @@ static bool find_place(const struct run_options *options, struct account *accoun
 
 	while ((nodes = run_nodes_choose(&life->newest)) == RUN_NODES_TOO_FEW && run_nodes_may_come_back()) {
 		account->fruitless++;
-		if (!pause_between(options, account, life, status))
+		if (!pause_between(options, account, life, false, status))
 			return false;
 		run_nodes_look_again();
 	}
@@ -198,7 +201,7 @@ static int run_on(const struct run_options *options)
 		remember(&account, &life);
 		if (!find_place(options, &account, &life, &status))
 			return status;
-		if (!pause_between(options, &account, &life, &status))
+		if (!pause_between(options, &account, &life, true, &status))
 			return status;
 	}
 }

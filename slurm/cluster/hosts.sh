@@ -70,8 +70,10 @@ rsh() {
 	done
 	name=$1
 	shift
-	cut=$state/host/$name/cut status=255
-	[ -e "$cut" ] || (enter "$name" env -i "HOME=${HOME-/}" "PATH=$PATH" "TMPDIR=$state/host/$name/tmp" sh -c "$*") || status=$?
+	cut=$state/host/$name/cut
+	[ ! -e "$cut" ] || exec sleep 120
+	(enter "$name" env -i "HOME=${HOME-/}" "PATH=$PATH" "TMPDIR=$state/host/$name/tmp" sh -c "$*")
+	status=$?
 	[ ! -e "$cut" ] || exec sleep 120
 	exit "$status"
 }

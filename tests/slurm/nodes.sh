@@ -221,9 +221,10 @@ in_a_restart() {
 	down 3
 	until_line 60 "$out" 1 "job $job is queued again"
 	lab start-node 2
+	lab start-node 3
 	ends
 	says 'restored from checkpoint'
-	back 3
+	until_idle
 }
 
 in_a_restart_srun() {
