@@ -29,6 +29,7 @@ int command_keep(int argc, char **argv);
 int command_compact(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_settings(int argc, char **argv);
+int command_slurm_script(int argc, char **argv);
 
 /* --- options ------------------------------------------------------------------------------------------------------- */
 

@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{ "keep", command_keep, "keep a checkpoint from being retired" },
 	{ "compact", command_compact, "make a checkpoint hold all its bytes itself" },
 	{ "doctor", command_doctor, "what would keep a program's checkpoints from being taken, before it runs" },
+	{ "slurm-script", command_slurm_script, "write a batch script for Slurm" },
 	{ "settings", command_settings, "the settings that a run reads from its environment" },
 };
 
@@ -23,7 +24,7 @@ static void help(FILE *to)
 {
 	fputs("usage: seamark COMMAND [OPTIONS]\n\nLooks after checkpoints.\n\n", to);
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+		fprintf(to, "  %-12s  %s\n", commands[i].name, commands[i].summary);
 	fputs("\n  -h, --help     this text; after a command, its options\n  --version      the version\n\n"
 	      "Exit status: 0 fine, 1 problems were found, 2 wrong usage, 3 something could not be read or written.\n", to);
 }

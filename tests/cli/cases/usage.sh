@@ -13,6 +13,7 @@ run export -h
 run keep -h
 run compact -h
 run doctor -h
+run slurm-script -h
 run settings -h
 run lsit
 run verfiy 1

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# controller.sh: Slurm's controller is away while checkpoints are taken, and comes back; and is away at the moment at which a job is to be queued again. The job goes on, is queued again when that can be, and
+# ends with the result of an undisturbed run.
+test=controller
+# shellcheck source-path=SCRIPTDIR source=lab.sh
+. "$(dirname "$0")/lab.sh"
+
+undisturbed 4 --size 160 --steps 700 --every 0
+lab_up 2
+
+cat >job <<END
+#!/bin/sh
+export SEAMARK_DIR="$PWD/checkpoints" SEAMARK_EVERY="60 steps"
+exec "$command" run -- srun "$heat" --size 160 --steps 700 --every 0 --pause-ms 6 --dump field.raw
+END
+submit -N 2 -n 4 --requeue --time=10 job
+until_line 30 "out.$job" 1 'checkpoint 1 at step .*committed'
+lab kill-controller
+before=$(grep -c 'committed in' "out.$job")
+until_line 30 "out.$job" $((before + 2)) 'committed in'
+lab start-controller
+after=$(grep -c 'committed in' "out.$job")
+until_line 30 "out.$job" $((after + 1)) 'committed in'
+
+# The time is nearly over, and nobody is there to queue the job again.
+lab kill-controller
+for process in $(pgrep -x seamark); do
+	tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "SLURM_JOB_ID=$job" || continue
+	tr '\0' '\n' <"/proc/$process/environ" | grep -qx "CLUSTER_MEMBER=$lab_state:n[12]" && kill -USR1 "$process"
+done
+until_line 30 "out.$job" 1 'cannot be queued again now'
+lab start-controller
+until_line 60 "out.$job" 1 "job $job is queued again"
+until_state 60 "$job" COMPLETED FAILED CANCELLED NODE_FAIL
+[ "$state" = COMPLETED ] || fail "the job is $state"
+same field.raw
+[ "$(grep -c 'fresh start' "out.$job")" -eq 1 ] || fail "it began anew"
+[ "$(grep -c 'restored from checkpoint' "out.$job")" -eq 1 ] || fail "it was not restored once"
+echo "$test: $(grep -c 'committed in' "out.$job") checkpoints; queued again when the controller was back"
