@@ -6,22 +6,32 @@ test=controller
 # shellcheck source-path=SCRIPTDIR source=lab.sh
 . "$(dirname "$0")/lab.sh"
 
-undisturbed 4 --size 160 --steps 700 --every 0
+undisturbed 4 --size 160 --steps 900 --every 0
 lab_up 2
 
 cat >job <<END
 #!/bin/sh
 export SEAMARK_DIR="$PWD/checkpoints" SEAMARK_EVERY="60 steps"
-exec "$command" run -- srun "$heat" --size 160 --steps 700 --every 0 --pause-ms 6 --dump field.raw
+exec "$command" run -- srun "$heat" --size 160 --steps 900 --every 0 --pause-ms 10 --dump field.raw
 END
 submit -N 2 -n 4 --requeue --time=10 job
 until_line 30 "out.$job" 1 'checkpoint 1 at step .*committed'
+# A controller that is killed knows afterwards what it has written down, some seconds late.
+touch running
+looks=0
+until [ "$lab_state/saved/job_state" -nt running ]; do
+	looks=$((looks + 1))
+	[ "$looks" -lt 200 ] || fail "the controller writes nothing down"
+	on_head scontrol update jobid="$job" comment="look $looks" >/dev/null 2>&1 # something to be written down
+	sleep 0.2
+done
 lab kill-controller
 before=$(grep -c 'committed in' "out.$job")
 until_line 30 "out.$job" $((before + 2)) 'committed in'
 lab start-controller
 after=$(grep -c 'committed in' "out.$job")
 until_line 30 "out.$job" $((after + 1)) 'committed in'
+until_state 30 "$job" RUNNING
 
 # The time is nearly over, and nobody is there to queue the job again.
 lab kill-controller

@@ -45,8 +45,11 @@ done_with() { # JOB NAME
 
 begin job job.sbatch --exclude=n5 --ntasks=4
 one=$job
-begin chain chain.sbatch --exclude=n5 --ntasks=4
-chain=$job
+# Its jobs submit each other: what is smaller is in the script.
+place chain chain.sbatch
+sed -i 's/^#SBATCH --ntasks=8/#SBATCH --exclude=n5 --ntasks=4/' chain.sbatch
+chain=$(on_head sbatch --parsable chain.sbatch) || fail "chain.sbatch cannot be submitted"
+cd ..
 begin array array.sbatch --exclude=n5 --array=1-3 --ntasks=1
 array=$job
 begin spare spare.sbatch --exclude=n5 --ntasks-per-node=2

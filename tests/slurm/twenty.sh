@@ -39,7 +39,7 @@ intruder=$job
 # Ranks of five of them, when they have a checkpoint.
 killed=0
 for draw in 1 2 3 4 5; do
-	member=$(((seed / draw + draw * 4) % members + 1))
+	member=$(((seed + draw * 4) % members + 1))
 	until_line 40 "out.$member" 1 'checkpoint 1 at step .*committed'
 	for process in $(pgrep -x heat); do
 		tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "SEAMARK_DIR=$PWD/tree/member-$member" || continue
