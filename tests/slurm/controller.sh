@@ -19,6 +19,7 @@ until_line 30 "out.$job" 1 'checkpoint 1 at step .*committed'
 # A controller that is killed knows afterwards what it has written down, some seconds late.
 touch running
 looks=0
+# shellcheck disable=SC3013 # dash has it
 until [ "$lab_state/saved/job_state" -nt running ]; do
 	looks=$((looks + 1))
 	[ "$looks" -lt 200 ] || fail "the controller writes nothing down"

@@ -85,7 +85,8 @@ until_state() {
 
 until_line() {
 	looks=$(($1 * 10))
-	while [ "$(grep -c -e "$4" "$2" 2>/dev/null)" -lt "$3" ]; do
+	# The file may come later.
+	while seen=$(grep -s -c -e "$4" "$2"); [ "${seen:-0}" -lt "$3" ]; do
 		looks=$((looks - 1))
 		[ "$looks" -gt 0 ] || fail "no $3 lines '$4' in $2"
 		sleep 0.1

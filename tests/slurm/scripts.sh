@@ -79,7 +79,6 @@ until_line 30 "$log" 1 'fresh start'
 on_head srun --partition=main --nodelist=n5 --exclusive --nodes=1 sleep 1 &
 other=$!
 
-done_with "$spare" spare spare/field.raw
 for member in 1 2 3; do
 	done_with "${array}_$member" "member $member" "array/member-$member/field.raw"
 	ls -d "array/member-$member/seamark-simulation" >/dev/null || fail "member $member has no folder of its own"
@@ -102,6 +101,8 @@ done
 done_with "$next" "the second of the chain" chain/field.raw
 grep -q 'restored from checkpoint 1 ' "chain/simulation-$next.log" || fail "the second of the chain begins afresh"
 [ "$(find chain -name '*.log' | wc -l)" -eq 2 ] || fail "not two jobs in the chain"
+
+done_with "$spare" spare spare/field.raw
 [ -z "$(on_head squeue -h)" ] || fail "jobs are left: $(on_head squeue)"
 
 # What it writes for other options, Slurm takes.
