@@ -37,8 +37,7 @@ until_state 30 "$job" RUNNING
 # The time is nearly over, and nobody is there to queue the job again.
 lab kill-controller
 for process in $(pgrep -x seamark); do
-	tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "SLURM_JOB_ID=$job" || continue
-	tr '\0' '\n' <"/proc/$process/environ" | grep -qx "CLUSTER_MEMBER=$lab_state:n[12]" && kill -USR1 "$process"
+	grep -qzxs "SLURM_JOB_ID=$job" "/proc/$process/environ" && grep -qzxs "CLUSTER_MEMBER=$lab_state:n[12]" "/proc/$process/environ" && kill -USR1 "$process"
 done
 until_line 30 "out.$job" 1 'cannot be queued again now'
 lab start-controller

@@ -4,7 +4,7 @@
 test=scripts
 # shellcheck source-path=SCRIPTDIR source=lab.sh
 . "$(dirname "$0")/lab.sh"
-arguments="--size 160 --steps 400 --every 0 --pause-ms 6"
+arguments="--size 160 --steps 400 --every 0 --pause-ms 20"
 PATH=$TEST_BUILD/apps:$PATH
 
 # shellcheck disable=SC2086 # words without blanks
@@ -32,7 +32,7 @@ begin() {
 # The number of `seamark run` of a job.
 supervisor_of() {
 	for process in $(pgrep -x seamark); do
-		tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep -qx "SLURM_JOB_ID=$1" && echo "$process" && return
+		grep -qzxs "SLURM_JOB_ID=$1" "/proc/$process/environ" && grep -qzs "^CLUSTER_MEMBER=$lab_state:" "/proc/$process/environ" && echo "$process" && return
 	done
 	fail "there is no seamark run of job $1"
 }

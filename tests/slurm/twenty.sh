@@ -22,7 +22,7 @@ cat >job <<END
 #!/bin/sh
 member=\$SLURM_ARRAY_TASK_ID
 export SEAMARK_DIR="$PWD/tree/member-\$member" SEAMARK_EVERY="40 steps"
-exec "$command" run --backoff 0.2 -- srun "$heat" --size \$((40 + member)) --steps $steps --every 0 --pause-ms 40 --dump "field.\$member"
+exec "$command" run --backoff 0.2 -- srun "$heat" --size \$((40 + member)) --steps $steps --every 0 --pause-ms 25 --dump "field.\$member"
 END
 submit --array=1-$members -n 1 --output="$PWD/out.%a" job
 array=$job
@@ -41,6 +41,7 @@ killed=0
 for draw in 1 2 3 4 5; do
 	member=$(((seed + draw * 4) % members + 1))
 	until_line 40 "out.$member" 1 'checkpoint 1 at step .*committed'
+	# shellcheck disable=SC2013 # words
 	for process in $(grep -lzx -e "SEAMARK_DIR=$PWD/tree/member-$member" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3); do
 		[ "$(cat "/proc/$process/comm" 2>/dev/null)" = heat ] && grep -qzx "SLURM_ARRAY_TASK_ID=$member" "/proc/$process/environ" &&
 			kill -KILL "$process" 2>/dev/null && killed=$((killed + 1))
