@@ -9,6 +9,7 @@ PATH=$TEST_BUILD/apps:$PATH
 
 # shellcheck disable=SC2086 # words without blanks
 undisturbed 4 --size 160 --steps 400 --every 0
+export CLUSTER_CPUS=8
 lab_up 5
 
 # place NAME SCRIPT: a folder for it, with the program that it starts.
@@ -44,7 +45,7 @@ done_with() { # JOB NAME
 }
 
 begin job job.sbatch --exclude=n5 --ntasks=4
-one=$job
+single=$job
 # Its jobs submit each other: what is smaller is in the script.
 place chain chain.sbatch
 sed -i 's/^#SBATCH --ntasks=8/#SBATCH --exclude=n5 --ntasks=4/' chain.sbatch
@@ -52,7 +53,7 @@ chain=$(on_head sbatch --parsable chain.sbatch) || fail "chain.sbatch cannot be 
 cd ..
 begin array array.sbatch --exclude=n5 --array=1-3 --ntasks=1
 array=$job
-begin spare spare.sbatch --exclude=n5 --ntasks-per-node=2
+begin spare spare.sbatch --exclude=n5
 spare=$job
 begin preempt preempt.sbatch --partition=low --nodelist=n5 --nodes=1 --ntasks=2
 preempt=$job
@@ -63,10 +64,10 @@ interactive=$!
 cd ..
 
 # The time is nearly over, says Slurm: the same job goes on.
-log=job/simulation-$one.log
+log=job/simulation-$single.log
 until_line 30 "$log" 1 'fresh start'
-on_head scancel --batch --signal=USR1 "$one"
-until_line 30 "$log" 1 "job $one is queued again"
+on_head scancel --batch --signal=USR1 "$single"
+until_line 30 "$log" 1 "job $single is queued again"
 
 # One of the chain is to leave: the next goes on.
 log=chain/simulation-$chain.log
@@ -87,8 +88,8 @@ wait "$interactive" || fail "interactive.sh ends with $?: $(tail -n 5 interactiv
 same interactive/field.raw
 wait "$other" || fail "the preempting job ends with $?"
 
-done_with "$one" job job/field.raw
-[ "$(grep -c 'restored from checkpoint 1 ' "job/simulation-$one.log")" -eq 1 ] || fail "the job has not gone on from its checkpoint"
+done_with "$single" job job/field.raw
+[ "$(grep -c 'restored from checkpoint 1 ' "job/simulation-$single.log")" -eq 1 ] || fail "the job has not gone on from its checkpoint"
 done_with "$preempt" preempt preempt/field.raw
 grep -q 'restored from checkpoint' "preempt/simulation-$preempt.log" || fail "the preempted job has not gone on from its checkpoint"
 
