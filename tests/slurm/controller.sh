@@ -6,13 +6,13 @@ test=controller
 # shellcheck source-path=SCRIPTDIR source=lab.sh
 . "$(dirname "$0")/lab.sh"
 
-undisturbed 4 --size 160 --steps 900 --every 0
+undisturbed 4 --size 160 --steps 600 --every 0
 lab_up 2
 
 cat >job <<END
 #!/bin/sh
 export SEAMARK_DIR="$PWD/checkpoints" SEAMARK_EVERY="60 steps"
-exec "$command" run -- srun "$heat" --size 160 --steps 900 --every 0 --pause-ms 10 --dump field.raw
+exec "$command" run -- srun "$heat" --size 160 --steps 600 --every 0 --pause-ms 10 --dump field.raw
 END
 submit -N 2 -n 4 --requeue --time=10 job
 until_line 30 "out.$job" 1 'checkpoint 1 at step .*committed'

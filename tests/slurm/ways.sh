@@ -40,7 +40,7 @@ while [ $# -gt 0 ]; do
 	for launcher in srun mpirun; do
 		way=$(way "$launcher" "$1" "$2")
 		SEAMARK_EVERY="30 steps" try "$launcher-$1x$2" "$heat" --size 120 --steps 90 --every 0 --dump field.raw
-		[ $# -gt 2 ] || SEAMARK_EVERY=20ms try "queens-$launcher-$1x$2" "$queens" 11
+		[ $# -gt 2 ] || SEAMARK_EVERY=50ms try "queens-$launcher-$1x$2" "$queens" 14
 	done
 	shift 2
 done
