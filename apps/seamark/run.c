@@ -16,7 +16,8 @@
 
 #define LONGEST_PAUSE_S 300.0
 #define LONGEST_QUESTION_S 2.0
-#define EXIT_LOST 1 /* of a launcher that says 0, and lost a node */
+#define IN_VAIN_MOST 5
+#define EXIT_LOST 1 /* of a launcher that says 0 all the same */
 
 /* --- all lives ------------------------------------------------------------------------------------------------------------------ */
 
@@ -27,6 +28,7 @@ struct account {
 	unsigned fruitless;     /* lives in a row without a checkpoint */
 	bool restart_kept;      /* SEAMARK_RESTART is still the user's */
 	bool out_of_time;       /* it stopped for that alone */
+	unsigned in_vain;       /* starts in a row at which the program has not even begun */
 	bool node_lost;         /* the last life ended with a node, which is no failure of the program */
 };
 
@@ -47,6 +49,21 @@ static bool is_in_time(const struct run_life *life)
 	return life->wants != WANTS_TO_QUIT && run_limit_is_over(run_limit_why(LONGEST_QUESTION_S));
 }
 
+/* In a Slurm job 0 does not say it all: mpirun was seen to end so when its daemons were ended with a node, and srun when it could not start all tasks. */
+static bool is_done(const struct run_options *options, const struct run_life *life)
+{
+	if (life->launch.status)
+		return false;
+	if (life->wants != WANTS_NOTHING)
+		return true;
+	if (run_nodes_were_lost())
+		return false;
+	if (!run_limit_is_in_job() || getenv("SEAMARK_OFF") || !run_has_not_begun(options->folder, life->history))
+		return true;
+	run_say("the launcher says that all is done, but the program has not even begun");
+	return false;
+}
+
 /* What a run leaves with that is not started again; -1: it is. */
 static int verdict(const struct run_options *options, struct account *account, const struct run_life *life)
 {
@@ -59,7 +76,7 @@ static int verdict(const struct run_options *options, struct account *account, c
 		run_say("stopped at %s after %s; the same command goes on from there", run_checkpoint_text(&life->newest).text, took.text);
 		return EXIT_STOPPED;
 	}
-	if (!status && (life->wants != WANTS_NOTHING || !run_nodes_were_lost())) {
+	if (is_done(options, life)) {
 		account->out_of_time = false;
 		run_say("done after %s, with %u restart%s", took.text, account->restarts, account->restarts == 1 ? "" : "s");
 		return EXIT_FINE;
@@ -82,7 +99,9 @@ static int verdict(const struct run_options *options, struct account *account, c
 		run_checkpoint_text(&life->newest).text);
 	status = status ? status : EXIT_LOST;
 	account->node_lost = !(run_limit_is_in_job() && run_limit_why(0) == RUN_JOB_ENDS) && run_nodes_look_again();
-	if (!has_progressed(life) && account->last_status == status && !account->node_lost) {
+	/* Slurm may be in trouble for some starts, where a job's first life has left something. */
+	account->in_vain = run_limit_is_in_job() && run_has_not_begun(options->folder, life->history) ? account->in_vain + 1 : 0;
+	if (!has_progressed(life) && account->last_status == status && !account->node_lost && (!account->in_vain || account->in_vain > IN_VAIN_MOST)) {
 		run_say("the same failure twice, with no new checkpoint between: this is a mistake of the program or of what it was given, and another start would not help");
 		return status;
 	}
@@ -106,7 +125,7 @@ static void remember(struct account *account, const struct run_life *life)
 {
 	bool progressed = has_progressed(life);
 
-	account->last_status = progressed || account->node_lost ? -1 : life->launch.status;
+	account->last_status = progressed || account->node_lost ? -1 : life->launch.status ? life->launch.status : EXIT_LOST;
 	account->fruitless = progressed || account->node_lost ? 0 : account->fruitless + 1;
 	/* The user's choice was of where to begin; what is there now was made since. */
 	if (progressed && account->restart_kept) {

@@ -51,6 +51,8 @@ void run_take_stop_back(const char *folder);
 /* How long the history is now; and whether a life has been written into it since that has left because somebody, whoever it was, had asked for it. */
 int64_t run_history_size(const char *folder);
 bool run_has_left(const char *folder, int64_t since);
+/* The program, which wrote to the history in lives before, has not begun another one since it had that size. */
+bool run_has_not_begun(const char *folder, int64_t since);
 
 /* --- words ----------------------------------------------------------------------------------------------------------- */
 

@@ -107,27 +107,40 @@ static int has_left(const char *line, size_t length)
 	return left;
 }
 
-bool run_has_left(const char *folder, int64_t since)
+enum { SAID_NOTHING = -1, SAID_NOT_TO_BE_READ = -2 };
+
+/* What its last line that says something says, of those since then. */
+static int last_said(const char *folder, int64_t since)
 {
 	FILE *file = fopen(history_file(folder).text, "re");
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t length;
-	bool left = false;
+	int last = SAID_NOTHING;
 
 	if (!file)
-		return false;
+		return SAID_NOT_TO_BE_READ;
 	/* It was made shorter, and what is new is at its end. */
 	if (run_history_size(folder) > HISTORY_MOST || fseeko(file, run_history_size(folder) < since ? 0 : since, SEEK_SET)) {
 		fclose(file);
-		return false;
+		return SAID_NOT_TO_BE_READ;
 	}
 	while ((length = getline(&line, &room, file)) > 0) {
-		int said = line[length - 1] == '\n' ? has_left(line, (size_t)length) : -1;
+		int said = line[length - 1] == '\n' ? has_left(line, (size_t)length) : SAID_NOTHING;
 
-		left = said < 0 ? left : said;
+		last = said < 0 ? last : said;
 	}
 	free(line);
 	fclose(file);
-	return left;
+	return last;
+}
+
+bool run_has_left(const char *folder, int64_t since)
+{
+	return last_said(folder, since) == 1;
+}
+
+bool run_has_not_begun(const char *folder, int64_t since)
+{
+	return since > 0 && last_said(folder, since) == SAID_NOTHING;
 }
