@@ -10,13 +10,13 @@
 #include "test_plan.h"
 
 /* A file system that cannot reserve, and says how much it has. */
-static bool without_reserving;
+static bool without_reserving, little_space;
 static atomic_int writes_to_images;
 
 int fstatvfs(int fd, struct statvfs *status)
 {
 	(void)fd;
-	*status = (struct statvfs){ .f_blocks = 1000, .f_frsize = 4096, .f_bavail = without_reserving ? 1 : 900 };
+	*status = (struct statvfs){ .f_blocks = 1000, .f_frsize = 4096, .f_bavail = little_space ? 1 : 900 };
 	return 0;
 }
 
@@ -170,6 +170,8 @@ static bool meet_in_attempt(bool must_go_on)
 		complain("void", fault.text);
 	if (!good)
 		check_reason(&fault);
+	if (world_manifest_kept && plan.way == WAY_FAIL && !plan.lasts && plan.met.kind != CALL_UNLINK)
+		complain("a commit that failed leaves its manifest", NULL);
 	if (met && good && is_final(fixture.next - 1, world_read_back ? NULL : "rank-"))
 		complain("it is committed all the same", NULL);
 	check_folder(fixture.stores[0], !plan.lasts && plan.way != WAY_AWAY);
@@ -216,6 +218,10 @@ static bool meet_in_life(bool must_go_on)
 		complain("no life begins", fault.text);
 	if (code)
 		check_reason(&fault);
+	if (code && world_lock_kept)
+		complain("a life that could not begin keeps the lock", NULL);
+	if (met && !code && plan.way == WAY_FAIL && plan.number != EINTR && plan.of == OF_FILES && plan.met.kind == CALL_LOCK)
+		complain("a life begins without the lock", NULL);
 	if (code && world_open(&fixture, folder, &fault))
 		fixture_stop("life", &fault);
 	check_folder(fixture.stores[0], true);
@@ -465,7 +471,7 @@ static void too_little_space_is_noticed_before_writing(void)
 	/* How much an increment takes is not known before: of one that holds all it is. */
 	take_for_sure(&fixture, 0);
 	take_for_sure(&fixture, 0);
-	without_reserving = true;
+	without_reserving = little_space = true;
 	atomic_store(&writes_to_images, 0);
 	CU_ASSERT_FALSE(world_take(&fixture, 1, &fault));
 	CU_ASSERT_EQUAL(fault.code, SEAMARK_E_SPACE);
@@ -473,6 +479,9 @@ static void too_little_space_is_noticed_before_writing(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "where 0.0 MiB are free (a smaller SEAMARK_KEEP"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(fault.text, "No space left on device"));
 	check_folder(fixture.stores[0], true);
+	/* That it cannot be reserved is nothing, where there is some. */
+	little_space = false;
+	take_for_sure(&fixture, 1);
 	without_reserving = false;
 	take_for_sure(&fixture, 1);
 	check_folder(fixture.stores[0], true);

@@ -4,6 +4,7 @@
 #ifndef TEST_WORLD_H
 #define TEST_WORLD_H
 
+#include "store/internal.h"
 #include "store/verify.h"
 #include "test_store_fixture.h"
 
@@ -12,6 +13,8 @@ enum { WORLD_RANKS = 2, WORLD_STILL = 60000, WORLD_MOVING = 5000, WORLD_FULL_EVE
 static struct fixture_world world;
 static bool world_begun[WORLD_RANKS], world_read_back;
 static uint32_t world_each = 1; /* ranks in a file */
+/* Of the last life that could not begin, and the last commit that failed: before anybody tidies up. */
+static bool world_lock_kept, world_manifest_kept;
 static uint8_t world_still[WORLD_RANKS][WORLD_STILL], world_moving[WORLD_RANKS][WORLD_MOVING];
 
 static inline void world_fill(uint8_t *data, size_t size, uint64_t seed)
@@ -118,6 +121,7 @@ static inline int world_open(struct fixture *fixture, const char *folder, struct
 	if (!code)
 		code = store_begin_life(fixture->stores[0], 0, fixture->run, &fixture->life, &fixture->next, fault);
 	if (code) {
+		world_lock_kept = fixture->stores[0] && fixture->stores[0]->lock >= 0;
 		world_close(fixture);
 		return code;
 	}
@@ -225,6 +229,14 @@ static inline void world_wait_for_retention(struct fixture *fixture)
 		world_pause();
 }
 
+static inline bool world_has_manifest(const struct fixture *fixture, uint64_t number)
+{
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s/%07" PRIu64 ".L%02u/manifest.json", store_folder(fixture->stores[0]), number, fixture->life);
+	return !access(path, F_OK);
+}
+
 /* An attempt at a checkpoint; what fails makes it void. true: it was reported as committed. */
 static inline bool world_take(struct fixture *fixture, uint64_t keep, struct fault *fault)
 {
@@ -242,6 +254,7 @@ static inline bool world_take(struct fixture *fixture, uint64_t keep, struct fau
 		while ((state = store_commit_state(fixture->stores[0], fault)) == STORE_WORKING)
 			world_pause();
 	good = state == STORE_DURABLE;
+	world_manifest_kept = begun && !good && world_has_manifest(fixture, commit.identity.number);
 	if (!good)
 		world_give_up(fixture, commit.identity.number);
 	world_settle(fixture, &commit, good, begun && !good);
