@@ -137,8 +137,13 @@ static void seal(uint8_t flags, size_t size)
 {
 	static const uint8_t magic[] = { 0x89, 'S', 'M', 'K', '\r', '\n', 0x1a, '\n', FORMAT_VERSION, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
 
+	uint64_t ranks = fuzz_number(image + 96, 4);
+	uint32_t header;
+
 	if (!(flags & LEAVE_PREAMBLE))
 		memcpy(image, magic, sizeof magic);
+	if (!(flags & LEAVE_PREAMBLE) && ranks <= FORMAT_RANKS_MAX)
+		fuzz_put(image + 12, format_header_size((uint32_t)ranks), 4);
 	if (!(flags & LEAVE_IDENTITY)) {
 		memcpy(image + 32, run, sizeof run);
 		fuzz_put(image + 48, 2, 8);
@@ -147,10 +152,11 @@ static void seal(uint8_t flags, size_t size)
 	}
 	if (!(flags & LEAVE_SIZE))
 		fuzz_put(image + 88, size, 8);
-	for (uint64_t i = 0; !(flags & LEAVE_SUMS) && i < fuzz_number(image + 96, 4) && i < FORMAT_RANKS_MAX; i++)
+	for (uint64_t i = 0; !(flags & LEAVE_SUMS) && i < ranks && i < FORMAT_RANKS_MAX; i++)
 		seal_index(image + 128 + i * 64, size);
+	header = format_header_span(image, size);
 	if (!(flags & LEAVE_SUMS))
-		fuzz_put(image + PAGE - 8, XXH3_64bits(image, PAGE - 8), 8);
+		fuzz_put(image + header - 8, XXH3_64bits(image, header - 8), 8);
 }
 
 static void put_file(size_t size)
