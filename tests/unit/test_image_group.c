@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* File groups: the images of several ranks in one file are read like those of one rank each. This version does not write such files, so
- * the test joins two. */
+/* File groups: the images of several ranks in one file are read like those of one rank each, whoever has written it: here the blocks of the ranks lie as the library would not
+ * lay them, and files have other names. */
 #include <CUnit/Basic.h>
 #include <jansson.h>
 #include <xxhash.h>
