@@ -135,8 +135,20 @@ static void remember(struct account *account, const struct run_life *life)
 	account->restarts++;
 }
 
-/* Waits before the next life; false: somebody wants the run to end. */
-static bool pause_between(const struct run_options *options, const struct account *account, const struct run_life *life, bool has_place, int *status)
+/* A signal while nothing runs. */
+static int leave_between(const struct run_options *options, struct account *account, const struct run_life *life, int signal)
+{
+	run_say("asked to end while nothing runs; newest: %s", run_checkpoint_text(&life->newest).text);
+	account->out_of_time = signal == options->leave_on;
+	if (signal == SIGTERM && run_limit_is_in_job()) {
+		run_limit_ask_why();
+		account->out_of_time = run_limit_is_over(run_limit_why(LONGEST_QUESTION_S));
+	}
+	return (account->out_of_time || signal == SIGTERM) && life->newest.number ? EXIT_STOPPED : 128 + signal;
+}
+
+/* Waits before the next life. -1: it may begin; else what this is to leave with. */
+static int pause_between(const struct run_options *options, struct account *account, const struct run_life *life, bool has_place)
 {
 	double seconds = fmin(account->fruitless > 1 ? ldexp(options->pause_s, (int)fmin(account->fruitless - 1, 30)) : options->pause_s, LONGEST_PAUSE_S);
 	struct run_launch nobody = { 0 };
@@ -147,34 +159,31 @@ static bool pause_between(const struct run_options *options, const struct accoun
 	else
 		run_say("restarting from %s in %s", life->newest.number ? run_checkpoint_text(&life->newest).text : "the beginning", run_time_text(seconds).text);
 	for (double until = run_now_s() + seconds; run_now_s() < until;)
-		if (run_wait(&nobody, until - run_now_s()) != RUN_NOTHING && nobody.signal) {
-			run_say("asked to end while nothing runs; newest: %s", run_checkpoint_text(&life->newest).text);
-			*status = nobody.signal == SIGTERM && life->newest.number ? EXIT_STOPPED : 128 + nobody.signal;
-			return false;
-		}
-	return true;
+		if (run_wait(&nobody, until - run_now_s()) != RUN_NOTHING && nobody.signal)
+			return leave_between(options, account, life, nobody.signal);
+	return -1;
 }
 
-/* Where the next life is to be; hosts are waited for. false: nowhere. */
-static bool find_place(const struct run_options *options, struct account *account, const struct run_life *life, int *status)
+/* Where the next life is to be; hosts are waited for. -1: it has a place; else what this is to leave with. */
+static int find_place(const struct run_options *options, struct account *account, const struct run_life *life)
 {
 	enum run_nodes nodes;
+	int status = -1;
 
 	while ((nodes = run_nodes_choose(&life->newest)) == RUN_NODES_TOO_FEW && run_nodes_may_come_back()) {
 		account->fruitless++;
-		if (!pause_between(options, account, life, false, status))
-			return false;
+		status = pause_between(options, account, life, false);
+		if (status >= 0)
+			return status;
 		run_nodes_look_again();
 	}
 	if (nodes == RUN_NODES_ENOUGH)
-		return true;
+		return -1;
 	run_end_leftovers();
-	*status = life->launch.status;
-	if (nodes == RUN_NODES_ENDING)
-		run_say("the job is ended by Slurm: nothing is started again");
-	else
-		*status = run_limit_requeue_elsewhere(*status);
-	return false;
+	if (nodes != RUN_NODES_ENDING)
+		return run_limit_requeue_elsewhere(life->launch.status);
+	run_say("the job is ended by Slurm: nothing is started again");
+	return life->launch.status;
 }
 
 /* The command, and where it begins. */
@@ -204,25 +213,22 @@ static int run_on(const struct run_options *options)
 	/* A launcher may wait long for a host that is not there. */
 	if (run_nodes_may_come_back())
 		run_nodes_look_again();
-	if (!find_place(options, &account, &life, &status))
-		return status;
-	for (;;) {
+	status = find_place(options, &account, &life);
+	while (status < 0) {
 		if (!run_live(options, &life))
 			return EXIT_CANNOT_READ;
 		status = verdict(options, &account, &life);
 		/* After a good end, what a program leaves running is its own affair. */
 		if (status > 0)
 			run_end_leftovers();
-		if (status == EXIT_STOPPED && account.out_of_time)
-			return run_limit_requeue(&life.newest);
-		if (status >= 0)
-			return status;
-		remember(&account, &life);
-		if (!find_place(options, &account, &life, &status))
-			return status;
-		if (!pause_between(options, &account, &life, true, &status))
-			return status;
+		if (status < 0) {
+			remember(&account, &life);
+			status = find_place(options, &account, &life);
+			if (status < 0)
+				status = pause_between(options, &account, &life, true);
+		}
 	}
+	return status == EXIT_STOPPED && account.out_of_time ? run_limit_requeue(&life.newest) : status;
 }
 
 /* --- the options ------------------------------------------------------------------------------------------------------------ */

@@ -91,7 +91,7 @@ static void begin_to_leave_in_time(const struct run_options *options, struct run
 	else
 		run_say("the time is over in %s", run_time_text(fmax(left_s, 0)).text);
 	if (life->newest.number > life->before.number && run_limit_has_just_committed(&life->newest)) {
-		run_say("%s is so new that no other is taken: the program is ended", run_checkpoint_text(&life->newest).text);
+		run_say("%s was committed just now, and no other is taken: the program is ended", run_checkpoint_text(&life->newest).text);
 		life->wants = WANTS_TO_LEAVE;
 		life->committed = true;
 		order_to_end(life, SIGTERM);

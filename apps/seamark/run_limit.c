@@ -126,7 +126,7 @@ double run_limit_margin_s(void)
 
 bool run_limit_has_just_committed(const struct run_newest *newest)
 {
-	return limit.worst_commit_s > 0 && since_1970_s() - (double)newest->taken_ns / 1e9 < limit.worst_commit_s;
+	return limit.worst_commit_s > 0 && since_1970_s() - (double)newest->taken_ns / 1e9 - newest->commit_s < limit.worst_commit_s;
 }
 
 void run_limit_saw(const struct run_newest *newest)
