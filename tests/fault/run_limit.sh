@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # run_limit.sh: `seamark run` in what it takes for a batch job of Slurm, whose commands are played by this script: a limit that comes, is changed, is not known; a controller that is away, hangs,
 # says what nobody understands, refuses. tests/slurm has it with real daemons.
+steps=400
 # shellcheck source-path=SCRIPTDIR source=supervised.sh
 . "$(dirname "$0")/supervised.sh"
 pause=10 SEAMARK_EVERY=500ms
@@ -70,7 +71,7 @@ in_s() {
 }
 
 # Three starts at least, one job.
-end=$(in_s 5)
+end=$(in_s 4)
 play "$end"
 begin "limit" --margin 0.5
 starts=1
@@ -81,7 +82,7 @@ while wait "$supervisor"; status=$?; [ "$status" -eq 75 ]; do
 	requeued
 	[ "$(date +%s)" -le $((end + 1)) ] || fail "it left too late"
 	starts=$((starts + 1))
-	end=$(in_s 5)
+	end=$(in_s 4)
 	play "$end"
 	go_on --margin 0.5
 done
@@ -91,7 +92,7 @@ supervisor=
 not_requeued
 same
 
-play "$(in_s 12)"
+play "$(in_s 9)"
 begin "a limit that is changed" --margin 0.5
 until_line 1 'the time of job 4711 ends in'
 in_s 3600 >"$PLAYED/end"
@@ -111,7 +112,7 @@ same
 
 play NONE
 echo hangs >"$PLAYED/trouble"
-SLURM_JOB_END_TIME=$(in_s 6)
+SLURM_JOB_END_TIME=$(in_s 5)
 export SLURM_JOB_END_TIME
 begin "a controller that hangs, and the environment that knows" --margin 0.5 --no-requeue
 ends 75
@@ -119,12 +120,12 @@ unset SLURM_JOB_END_TIME
 not_requeued
 says 'stopped at checkpoint'
 
-play "$(in_s 6)"
+play "$(in_s 5)"
 begin "the site's status" --margin 0.5 --requeue-exit 85
 ends 85
 not_requeued
 
-play "$(in_s 6)"
+play "$(in_s 5)"
 touch "$PLAYED/refuses"
 begin "a refusal" --margin 0.5
 ends 75
