@@ -136,7 +136,7 @@ double run_limit_end_s(void);
 double run_limit_margin_s(void);
 /* A checkpoint is known to take longer than so many seconds. */
 bool run_limit_is_long(double seconds);
-/* The newest was committed so shortly ago that another one would take longer. */
+/* Checkpoints take long, and the newest was committed so shortly ago that hardly anything would be lost. */
 bool run_limit_has_just_committed(const struct run_newest *newest);
 
 /* What becomes of the job: asked for, and then waited for, so many seconds. */

@@ -17,6 +17,7 @@
 #define ASK_LATEST_S 300.0
 #define KILL_WAIT_S 30.0       /* Slurm's default */
 #define LOOKS_S 2.0            /* the program looks for the file `stop` once a second, this process for what became of it */
+#define LONG_S 10.0            /* a checkpoint that is worth saving the disk from */
 #define REFUSALS_MOST 3
 #define HALF_A_YEAR_S (183.0 * 86400)
 
@@ -126,7 +127,7 @@ double run_limit_margin_s(void)
 
 bool run_limit_has_just_committed(const struct run_newest *newest)
 {
-	return limit.worst_commit_s > 0 && since_1970_s() - (double)newest->taken_ns / 1e9 - newest->commit_s < limit.worst_commit_s;
+	return limit.worst_commit_s >= LONG_S && since_1970_s() - (double)newest->taken_ns / 1e9 - newest->commit_s < limit.worst_commit_s / 4;
 }
 
 void run_limit_saw(const struct run_newest *newest)
