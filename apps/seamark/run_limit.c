@@ -19,7 +19,6 @@
 #define LOOKS_S 2.0            /* the program looks for the file `stop` once a second, this process for what became of it */
 #define LONG_S 10.0            /* a checkpoint that is worth saving the disk from */
 #define REFUSALS_MOST 3
-#define HALF_A_YEAR_S (183.0 * 86400)
 
 static struct {
 	const struct run_options *options;
@@ -60,15 +59,12 @@ static void tell_end(double before_s)
 }
 
 /* The end as Slurm has it, on this process's clock. */
-static void set_job_end(int64_t end_s, int64_t limit_s)
+static void set_job_end(int64_t end_s)
 {
 	double before_s = limit.job_end_s, left_s = (double)end_s - since_1970_s();
 
 	if (end_s == SLURM_UNKNOWN)
 		return;
-	/* To a job without a limit Slurm gives a year, and says so now and then. */
-	if (limit_s == SLURM_UNLIMITED && left_s > HALF_A_YEAR_S)
-		end_s = SLURM_UNLIMITED;
 	limit.job_end_s = end_s == SLURM_UNLIMITED ? INFINITY : run_now_s() + left_s;
 	limit.end_s = fmin(limit.own_end_s, limit.job_end_s);
 	if (!limit.told_end || isfinite(before_s) != isfinite(limit.job_end_s) || fabs(before_s - limit.job_end_s) > 2)
@@ -173,7 +169,7 @@ static bool understand(struct slurm_problem *problem)
 		limit.no_requeue = !job.requeue || !job.batch;
 		note_state(&job);
 		if (is_running(&job))
-			set_job_end(job.end_s, job.limit_s);
+			set_job_end(job.end_s);
 		return true;
 	case ASKS_CONFIG:
 		if (!slurm_read_kill_wait(limit.query.text, &seconds, problem))
@@ -184,7 +180,7 @@ static bool understand(struct slurm_problem *problem)
 		if (!slurm_read_queue(limit.query.text, limit.job, &job, problem))
 			return false;
 		if (is_running(&job))
-			set_job_end(job.end_s, job.limit_s);
+			set_job_end(job.end_s);
 		return true;
 	default:
 		return true;
@@ -314,7 +310,7 @@ void run_limit_begin(const struct run_options *options, const struct run_newest 
 		long long seconds = strtoll(end, &rest, 10);
 
 		if (seconds > 0 && !*rest)
-			set_job_end(seconds, SLURM_UNKNOWN);
+			set_job_end(seconds);
 		else
 			run_say("SLURM_JOB_END_TIME is not understood: '%s'", end);
 	}

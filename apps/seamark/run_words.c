@@ -30,8 +30,10 @@ struct command_text run_time_text(double seconds)
 		snprintf(text.text, sizeof text.text, "%ld s", whole);
 	else if (whole < 7200)
 		snprintf(text.text, sizeof text.text, "%ld min", (whole + 30) / 60);
-	else
+	else if (whole < 72 * 3600)
 		snprintf(text.text, sizeof text.text, "%ld h %ld min", whole / 3600, whole % 3600 / 60);
+	else
+		snprintf(text.text, sizeof text.text, "%ld days", (whole + 43200) / 86400);
 	return text;
 }
 
