@@ -14,6 +14,7 @@
 #include <seamark.h>
 
 static size_t count, bytes;
+static int64_t safepoints, filled; /* filled: for which round; protected too */
 static uint8_t *memory;
 
 static void stop(const char *what)
@@ -22,20 +23,20 @@ static void stop(const char *what)
 	MPI_Abort(MPI_COMM_WORLD, 2);
 }
 
-/* Every region is written at its first byte's step, and no two are alike. */
-static void fill(size_t region, int64_t step)
+/* No two regions are alike. */
+static void fill(size_t region, int64_t round)
 {
-	uint64_t value = (uint64_t)step * 1000003 + region + 1;
+	uint64_t value = (uint64_t)round * 1000003 + region + 1;
 
 	for (size_t i = 0; i < bytes; i++)
 		memory[region * bytes + i] = (uint8_t)((value * UINT64_C(0x9E3779B97F4A7C15)) >> (i % 8 * 8)) ^ (uint8_t)i;
 }
 
-static int64_t last_change(size_t region, int64_t step, long share)
+static int64_t last_change(size_t region, int64_t round, long share)
 {
-	while (step > 1 && (region * 2654435761U + (size_t)step * 40503) % 100 >= (size_t)share)
-		step--;
-	return step;
+	while (round > 1 && (region * 2654435761U + (size_t)round * 40503) % 100 >= (size_t)share)
+		round--;
+	return round;
 }
 
 static void name_all(void)
@@ -49,10 +50,12 @@ static void name_all(void)
 		if (seamark_protect(name, memory + i * bytes, bytes))
 			stop("seamark_protect");
 	}
+	if (seamark_protect("round", &filled, sizeof filled))
+		stop("seamark_protect");
 	printf("naming %zu regions of %zu bytes: %.1f ms\n", count, bytes, (MPI_Wtime() - begin) * 1e3);
 }
 
-static void take(int64_t step)
+static void take(void)
 {
 	double begin = 0, held = 0;
 	int made = 0;
@@ -61,17 +64,17 @@ static void take(int64_t step)
 		stop("seamark_request");
 	while (!made) {
 		begin = MPI_Wtime();
-		made = seamark_safepoint(step);
+		made = seamark_safepoint(safepoints++);
 		held = MPI_Wtime() - begin;
 		if (made < 0)
 			stop("seamark_safepoint");
 	}
 	if (seamark_wait(60))
 		stop("seamark_wait");
-	printf("step %d: held %.2f ms, committed after %.1f ms\n", (int)step, held * 1e3, (MPI_Wtime() - begin) * 1e3);
+	printf("round %d: held %.2f ms, committed after %.1f ms\n", (int)filled, held * 1e3, (MPI_Wtime() - begin) * 1e3);
 }
 
-static void compare(int64_t step, long share)
+static void compare(long share)
 {
 	uint8_t *was = malloc(count * bytes);
 
@@ -79,7 +82,7 @@ static void compare(int64_t step, long share)
 		stop("no memory");
 	memcpy(was, memory, count * bytes);
 	for (size_t i = 0; i < count; i++)
-		fill(i, last_change(i, step, share));
+		fill(i, last_change(i, filled, share));
 	if (memcmp(was, memory, count * bytes))
 		stop("what was restored is not what was saved");
 	free(was);
@@ -88,7 +91,6 @@ static void compare(int64_t step, long share)
 int main(int argc, char **argv)
 {
 	long rounds = argc > 3 ? atol(argv[3]) : 3, share = argc > 4 ? atol(argv[4]) : 100;
-	int64_t step = 0;
 	double begin;
 	int code;
 
@@ -100,18 +102,18 @@ int main(int argc, char **argv)
 		stop("no memory");
 	name_all();
 	begin = MPI_Wtime();
-	code = seamark_restore(&step);
+	code = seamark_restore(&safepoints);
 	if (code == SEAMARK_RESTORED) {
-		printf("restored step %d: %.1f ms\n", (int)step, (MPI_Wtime() - begin) * 1e3);
-		compare(step, share);
+		printf("restored round %d: %.1f ms\n", (int)filled, (MPI_Wtime() - begin) * 1e3);
+		compare(share);
 	} else if (code != SEAMARK_FRESH) {
 		stop("seamark_restore");
 	}
-	for (int64_t last = step + rounds; code == SEAMARK_FRESH && step < last; take(step)) {
-		step++;
+	for (filled = code == SEAMARK_FRESH ? 1 : rounds + 1; filled <= rounds; filled++) {
 		for (size_t i = 0; i < count; i++)
-			if (last_change(i, step, share) == step)
-				fill(i, step);
+			if (last_change(i, filled, share) == filled)
+				fill(i, filled);
+		take();
 	}
 	MPI_Finalize();
 	free(memory);

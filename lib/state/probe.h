@@ -6,10 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/fault.h"
-
 /* Whether the host can read bytes > 0 at data. Exact, but in regions of more than 256 pages for what a mapping hides from the kernel's
- * list of mappings (a file that is shorter than its mapping): there only some places are tried. An error when it cannot be asked. */
-int probe_readable(const void *data, size_t bytes, bool *readable, struct fault *fault);
+ * list of mappings (a file that is shorter than its mapping): there only some places are tried. */
+bool probe_readable(const void *data, size_t bytes);
 
 #endif

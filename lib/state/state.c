@@ -161,14 +161,11 @@ static bool is_known(const struct region *region, const void *data, size_t bytes
 
 static int check_readable(const char *name, const void *data, size_t bytes, struct fault *fault)
 {
-	bool readable;
-	int result = probe_readable(data, bytes, &readable, fault);
-
-	if (!result && !readable)
-		result = fault_set(fault, SEAMARK_E_DEVICE,
-				   "region '%s': the host cannot read all of the %zu bytes at %p; copy a device's memory to "
-				   "the host and protect the copy", name, bytes, data);
-	return result;
+	if (probe_readable(data, bytes))
+		return 0;
+	return fault_set(fault, SEAMARK_E_DEVICE,
+			 "region '%s': the host cannot read all of the %zu bytes at %p; copy a device's memory to "
+			 "the host and protect the copy", name, bytes, data);
 }
 
 static int protect_block(struct state *state, const char *name, void *data, size_t bytes, struct fault *fault)
