@@ -10,6 +10,7 @@ A mutant is a patch in this folder. Before it stand lines of its own:
     Mpi: a shell command that fails. $LIB is the mutant's libseamark.so, $TEST_BUILD a build tree with it, $PROGRAM_<name> a test program that is linked with
          the mutant's objects, $BUILD and $TEST_SOURCE the trees, $MPIEXEC mpirun
     Alone: yes: the simulator cannot see it (what is wrong is outside of what it drives): only unit tests, or only MPI
+    Unit: the unit tests that are asked, in this order, until one notices; else those of UNITS
 What the patch touches is copied into the build tree and patched there, compiled as the build compiles it, and linked with the build's own objects for the rest:
 unit tests, the simulator, the library. A patch that does not apply is a failure, and so is a mutant that nothing notices, or a test that fails without it.
 """
@@ -35,6 +36,7 @@ TURNS = [20, 100, 300]
 OWN_TURNS = TURNS + [800]   # with a mutant's own options, which name the program that it shows in
 DEEP_TURNS = TURNS + [2000, 10000]
 UNIT_TIMEOUT_S = 60
+NAMED_UNIT_TIMEOUT_S = 900   # those that a mutant names may take long
 MPI_TIMEOUT_S = 600
 TIME_IS_OVER = 124   # as timeout(1) has it
 
@@ -106,7 +108,7 @@ class Mutant:
 		self.headers = {}
 		with open(path) as file:
 			for line in file:
-				header = re.match(r"(Mistake|Sim|Mpi|Alone): (.*)$", line)
+				header = re.match(r"(Mistake|Sim|Mpi|Alone|Unit): (.*)$", line)
 				if header:
 					self.headers.setdefault(header[1], []).append(header[2])
 				elif line.startswith("+++ "):
@@ -184,6 +186,9 @@ class Mutant:
 	# --- looking for it ----------------------------------------------------------------------------------------------
 
 	def hunt_units(self):
+		if "Unit" in self.headers:
+			self.ask_units(self.headers["Unit"][0].split())
+			return
 		names = set()
 		for file in self.headers["touched"]:
 			names |= set(UNITS.get(re.sub(r"^lib/|\.[ch]$", "", file), []))
@@ -193,6 +198,18 @@ class Mutant:
 			status, text = play([program], self.folder, UNIT_TIMEOUT_S)
 			if status != 0 and not self.unit:
 				self.unit = {"by": name.replace("test_", "unit-"), "says": unit_says(status, text), "ms": since(start)}
+
+	def ask_units(self, names):
+		for name in names:
+			program = self.link(name, self.tree.units[name], self.tree.unit_libraries)
+			start = time.monotonic()
+			# The first complaint is enough.
+			status, text = play([program], self.folder, NAMED_UNIT_TIMEOUT_S, {"PLAN_STOPS": "1"})
+			if status != 0:
+				call = re.search(r"^  call (.*)$", text, re.M)
+				says = re.sub(r"'/[^' ]*/seamark-test-\w+", "'...", call[1]) if call else unit_says(status, text)
+				self.unit = {"by": name.replace("test_", "unit-"), "says": says, "ms": since(start)}
+				return
 
 	def hunt_simulator(self, turns):
 		if not self.differs(self.tree.core_objects + self.tree.sim_objects):
@@ -422,6 +439,7 @@ def main():
 	parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 	parser.add_argument("config")
 	parser.add_argument("mutants", nargs="*", help="(all)")
+	parser.add_argument("--folder", default=".", help="with the patches, in this one")
 	parser.add_argument("--deep", action="store_true", help="many more seeds")
 	parser.add_argument("--mpi", action="store_true", help="also those that only a run under MPI can see")
 	parser.add_argument("--only-mpi", action="store_true", help="only those")
@@ -434,8 +452,9 @@ def main():
 	options.mpi |= options.only_mpi
 	tree = Tree(options.config)
 	work = os.path.abspath("work")
-	names = sorted(name for name in os.listdir(HERE) if name.endswith(".patch"))
-	mutants = [Mutant(tree, os.path.join(HERE, name), work) for name in names]
+	folder = os.path.join(HERE, options.folder)
+	names = sorted(name for name in os.listdir(folder) if name.endswith(".patch"))
+	mutants = [Mutant(tree, os.path.join(folder, name), work) for name in names]
 	if options.mutants:
 		mutants = [mutant for mutant in mutants if mutant.name in options.mutants]
 	needs_mpi = [mutant for mutant in mutants if "Alone" in mutant.headers and "Mpi" in mutant.headers]
