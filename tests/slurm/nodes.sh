@@ -124,7 +124,7 @@ rank_killed_mpirun() {
 	begin rank-mpirun mpirun -N 2 --ntasks-per-node=2
 	until_checkpoint 1
 	kill_rank 1
-	until_checkpoint 3
+	until_line 60 "$out" 1 'restored from checkpoint'
 	kill_rank 2
 	ends
 	says 'done after .*, with 2 restarts$'
