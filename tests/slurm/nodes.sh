@@ -7,14 +7,15 @@ test=nodes
 . "$(dirname "$0")/lab.sh"
 arguments="--size 240 --steps 200 --every 0"
 export SEAMARK_EVERY=300ms
+pause=20
 
 # begin CASE LAUNCHER SBATCH-OPTIONS...: $options are those of `seamark run`, $program is heat or queens.
 begin() {
 	case=$1 launcher=$2
 	shift 2
 	export SEAMARK_DIR="$PWD/$case.checkpoints"
-	words="$heat $arguments --pause-ms 10 --dump $PWD/$case.raw"
-	[ "$program" = heat ] || words="$queens 15"
+	words="$heat $arguments --pause-ms $pause --dump $PWD/$case.raw"
+	[ "$program" = heat ] || words="$queens 16"
 	printf '#!/bin/sh\nexec "%s" run --backoff 0.2 --watch 2 %s -- %s %s\n' "$command" "$options" "$launcher" "$words" >"$case.job"
 	submit --job-name="$case" "$@" "$case.job"
 	out=out.$job
@@ -33,7 +34,7 @@ ends() {
 	if [ "$program" = heat ]; then
 		same "$case.raw"
 	else
-		grep -q '15 queens: 2279184 solutions' "$out" || fail "$case: another count"
+		grep -q '16 queens: 14772512 solutions' "$out" || fail "$case: another count"
 	fi
 	awk '/seamark: checkpoint [0-9]*.*committed/ { newest = $3 + 0 }
 		/folder .*: (fresh start|restored from)/ { from = /restored/ ? $0 : "checkpoint 0"; sub(/.*checkpoint /, "", from); if (from + 0 < newest) bad = 1 }
@@ -197,8 +198,10 @@ until_writing() {
 in_a_checkpoint() {
 	options="--ranks 4" program=heat
 	export SEAMARK_RATE=100kB/s SEAMARK_EVERY=1500ms
+	pause=60
 	begin in-a-checkpoint srun -N 3 --ntasks-per-node=2 --no-kill
 	unset SEAMARK_RATE
+	pause=20
 	export SEAMARK_EVERY=300ms
 	until_checkpoint 1
 	until_writing
