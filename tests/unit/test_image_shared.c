@@ -332,6 +332,42 @@ static void a_table_of_more_ranks_than_a_page_has_room_for(void)
 	close_world();
 }
 
+/* A 13th of them; with the argument `deep` all. */
+static off_t stride = 13;
+
+static void every_bit_of_the_file(void)
+{
+	static struct store_checkpoint found;
+	struct verify_proof proof;
+	struct stat status;
+	unsigned unnoticed = 0;
+	char path[sizeof found.path + 20];
+	int fd;
+
+	setenv("TMPDIR", "/dev/shm", 0);
+	open_world(3, 3, CODEC_AUTO, 1, false);
+	set_world(1, 900);
+	CU_ASSERT_TRUE(take(0));
+	check_newest(1);
+	CU_ASSERT_EQUAL(store_newest(stores[0], UINT64_MAX, &found, NULL), 0);
+	snprintf(path, sizeof path, "%s/rank-00000.smk", found.path);
+	fd = open(path, O_RDWR);
+	CU_ASSERT_TRUE_FATAL(fd >= 0 && !fstat(fd, &status));
+	for (off_t bit = stride > 1 ? time(NULL) % stride : 0; bit < 8 * status.st_size; bit += stride) {
+		uint8_t byte = 0, flipped;
+
+		unnoticed += pread(fd, &byte, 1, bit / 8) != 1;
+		flipped = (uint8_t)(byte ^ 1 << bit % 8);
+		unnoticed += pwrite(fd, &flipped, 1, bit / 8) != 1 || !store_verify(&found, NULL, NULL, &proof, NULL);
+		unnoticed += pwrite(fd, &byte, 1, bit / 8) != 1;
+	}
+	CU_ASSERT_EQUAL(unnoticed, 0);
+	CU_ASSERT_EQUAL(store_verify(&found, told, NULL, &proof, NULL), 0);
+	close(fd);
+	close_world();
+	printf(" (%lld bits)", (long long)(8 * status.st_size / stride));
+}
+
 static int fails(void *context, const void *data, void *to, uint64_t bytes, struct fault *fault)
 {
 	(void)context, (void)data, (void)to, (void)bytes;
@@ -506,12 +542,13 @@ static void whoever_is_killed_holds_up_nobody(void)
 	store_shared_close(shared);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	CU_TestInfo tests[] = {
 		{ "whatever the codec, all at once", whatever_the_codec_all_at_once },
 		{ "increments over shared files", increments_over_shared_files },
 		{ "a table of more ranks than a page has room for", a_table_of_more_ranks_than_a_page_has_room_for },
+		{ "every bit of the file", every_bit_of_the_file },
 		{ "a rank that fails holds up nobody", a_rank_that_fails_holds_up_nobody },
 		{ "a rank that gives up holds up nobody", a_rank_that_gives_up_holds_up_nobody },
 		{ "two attempts at a time are kept apart", two_attempts_at_a_time_are_kept_apart },
@@ -521,5 +558,7 @@ int main(void)
 	};
 	CU_SuiteInfo suites[] = { { "several ranks write one file", NULL, NULL, NULL, NULL, tests }, CU_SUITE_INFO_NULL };
 
+	if (argc > 1 && !strcmp(argv[1], "deep"))
+		stride = 1;
 	return suites_run(suites);
 }
