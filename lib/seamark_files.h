@@ -96,6 +96,19 @@ SEAMARK_PUBLIC int seamark_files_entry_of(const seamark_files *files, uint64_t n
 /** Whether a folder's run.json, which names the run and its newest life, is what was written. No checkpoint needs it: if it is lost or damaged the next life makes it
  * anew. @return 0, also if there is none; SEAMARK_E_DAMAGED */
 SEAMARK_PUBLIC int seamark_files_check_run(const char *folder);
+
+/** A start of a run. */
+struct seamark_files_life {
+	uint8_t run[16];        /**< the run's identity */
+	uint32_t life;          /**< 1, 2, ... */
+	char owner[128];        /**< SEAMARK_OWNER; empty: nobody's */
+	char start[128];        /**< which start of `seamark run` it is of; empty: of none */
+	char host[72];          /**< of rank 0 */
+	int64_t process;
+};
+/** The newest life of a folder's run, as far as run.json tells: it may have ended since. @return 0; SEAMARK_E_NOT_FOUND: there was none yet; SEAMARK_E_DAMAGED */
+SEAMARK_PUBLIC int seamark_files_newest_life(const char *folder, struct seamark_files_life *life);
+
 /** Keeps a checkpoint (by its folder) from being retired, or with pinned 0 lets it go again. @return 0; SEAMARK_E_NOT_FOUND */
 SEAMARK_PUBLIC int seamark_files_pin(const char *path, int pinned);
 

@@ -261,6 +261,43 @@ static bool read_log(struct settings *settings, const char *value)
 	return true;
 }
 
+/* Of letters, digits and what stands in names of hosts, clusters, times: nothing that a file would have to escape. */
+static bool name_value(const char *value, size_t size, char name[SETTINGS_NAME_MAX + 1])
+{
+	for (size_t i = 0; i < size; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:+@/=,#", value[i]))
+			return false;
+	if (!size || size > SETTINGS_NAME_MAX)
+		return false;
+	memcpy(name, value, size);
+	name[size] = 0;
+	if (!strcmp(name, "none"))
+		name[0] = 0;
+	return true;
+}
+
+static bool read_owner(struct settings *settings, const char *value)
+{
+	return name_value(value, strlen(value), settings->owner);
+}
+
+/* "run-n1-4711-1763760000", and "after 12" behind it. */
+static bool read_start(struct settings *settings, const char *value)
+{
+	static const char behind[] = " after ";
+	size_t size = strcspn(value, " ");
+	uint64_t after = 0;
+	bool fenced = value[size];
+
+	if (fenced && (strncmp(value + size, behind, sizeof behind - 1) || !values_number(value + size + sizeof behind - 1, UINT32_MAX, &after)))
+		return false;
+	if (!name_value(value, size, settings->start))
+		return false;
+	settings->start_fenced = fenced;
+	settings->start_after = (uint32_t)after;
+	return true;
+}
+
 static bool switch_of(const char *value, bool *on)
 {
 	static const char *const choices[] = { "0", "1", "no", "yes", "false", "true", NULL };
@@ -286,6 +323,8 @@ static bool read_read_back(struct settings *settings, const char *value)
 
 #define TIME_RANGE "a number, decimals allowed, with ms, s, min or h, up to 87600h"
 #define SIGNAL_RANGE "a signal's name (USR1, SIGUSR1) or number, or none; not KILL, STOP or the signal of a fault such as SEGV"
+
+#define NAME_RANGE "1 to 127 letters, digits and ._-:+@/=,#; or none"
 
 static const struct settings_row rows[] = {
 	{ "SEAMARK_DIR", "path", "a path of at most 4095 bytes", "seamark",
@@ -333,6 +372,11 @@ static const struct settings_row rows[] = {
 	{ "SEAMARK_SIGNAL", "signal", SIGNAL_RANGE, "USR1", "The signal that asks for a checkpoint.", read_signal },
 	{ "SEAMARK_STOP_SIGNAL", "signal", SIGNAL_RANGE "; another than SEAMARK_SIGNAL", "none",
 	  "The signal that asks the program to checkpoint and leave.", read_stop_signal },
+	{ "SEAMARK_OWNER", "name", NAME_RANGE, "none",
+	  "Whose run this is: a start whose owner is that of the life that holds the folder takes its place, and that life ends itself. seamark run sets it.",
+	  read_owner },
+	{ "SEAMARK_START", "name", NAME_RANGE ", with or without \"after\" and the number of a life behind it", "none",
+	  "Which start of seamark run this is, and the newest life that it has seen; seamark run sets it.", read_start },
 	{ "SEAMARK_LOG", "word", "quiet, notice, info or debug", "notice",
 	  "What is told on standard error; errors and warnings always are.", read_log },
 	{ "SEAMARK_OFF", "switch", "1, yes or true; 0, no or false", "0", "Whether Seamark does nothing at all.", read_off },

@@ -10,6 +10,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 
+enum { SETTINGS_NAME_MAX = 127 }; /* bytes of an owner's or a start's name */
+
 enum settings_codec { CODEC_AUTO, CODEC_NONE, CODEC_LZ4, CODEC_ZSTD };
 
 /* As many ranks in a file as a node has, within what a file can have. */
@@ -41,6 +43,10 @@ struct settings {
 	uint64_t rate;             /* SEAMARK_RATE in bytes a second; 0: any */
 	int ranks_per_file;        /* SEAMARK_RANKS_PER_FILE, at most; SETTINGS_NODE: all of a node; default 0: auto */
 	enum log_level log;        /* SEAMARK_LOG, default notice */
+	char owner[SETTINGS_NAME_MAX + 1]; /* SEAMARK_OWNER; empty: nobody's */
+	char start[SETTINGS_NAME_MAX + 1]; /* SEAMARK_START; empty: not a start of `seamark run` */
+	bool start_fenced;         /* ... which goes on only if no other has begun a life after this one */
+	uint32_t start_after;
 	bool off;                  /* SEAMARK_OFF=1 */
 };
 

@@ -301,6 +301,8 @@ static void look_at_unable(void)
 /* All of a poll but the messages. */
 static void poll_others(int64_t now_ns)
 {
+	if (unlikely(store_is_superseded(inside.store)))
+		superseded_end();
 	if (inside.arriving)
 		telling_arrivals();
 	look_at_signals(now_ns);

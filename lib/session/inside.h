@@ -14,6 +14,7 @@
  *   restore.c  the agreement on a checkpoint, and its loading
  *   calls.c    the calls of the application by name
  *   every.c    how often, when it chooses by itself; the run's history
+ *   superseded.c  the end of a life that another has taken the place of
  *   report.c   what people are told */
 #ifndef SESSION_INSIDE_H
 #define SESSION_INSIDE_H
@@ -59,6 +60,8 @@ struct inside {
 	/* the life */
 	bool life_begun;             /* rank 0: tried */
 	int life_code;               /* why there is none */
+	uint8_t run[16];
+	uint32_t life;               /* on other ranks than 0 known once it is shared */
 	bool life_shared;            /* every rank knows that code */
 	bool restore_called;
 	bool restore_failed;         /* and the program goes on: its checkpoints shall not retire those that were there */
@@ -191,6 +194,11 @@ struct report_text report_time(int64_t ns);
 void report_hello(void);
 void report_outcome(const struct snapshot_outcome *outcome);
 void report_fault(int code, const char *call, const struct fault *fault);
+
+/* superseded.c */
+/* For the store: another life was seen, and (late) this process has not ended since. */
+void superseded_noticed(const char *by, bool late);
+void superseded_end(void);
 
 /* load.c */
 bool load_mpi_matches(char *text, size_t room);

@@ -51,27 +51,30 @@ static int agree(struct fault *fault)
 
 int restore_begin_life(struct fault *fault)
 {
-	uint8_t run[16];
-	uint32_t life;
 	uint64_t next;
 	if (inside.life_begun)
 		return inside.life_code < 0 ? fault_set(fault, inside.life_code, "%s", seamark_strerror(inside.life_code)) : 0;
 	inside.life_begun = true;
 	crash_point("life-to-begin");
-	inside.life_code = store_begin_life(inside.store, PATIENCE_S, run, &life, &next, fault);
+	inside.life_code = store_begin_life(inside.store, PATIENCE_S, inside.run, &inside.life, &next, fault);
 	if (inside.life_code == 0)
-		snapshot_set_life(inside.snapshot, run, life, next);
+		snapshot_set_life(inside.snapshot, inside.run, inside.life, next);
 	crash_point("life-begun");
 	return inside.life_code;
 }
 
-/* Collective: no rank may wait for a checkpoint that rank 0 has no folder for. */
+/* Collective: no rank may wait for a checkpoint that rank 0 has no folder for; and each sees for itself whether its life is still the newest. */
 int restore_share_life(struct fault *fault)
 {
 	if (inside.rank == 0)
 		restore_begin_life(fault);
 	inside.life_shared = true;
 	inside.life_code = agree(fault);
+	if (inside.life_code == 0) {
+		PMPI_Bcast(inside.run, sizeof inside.run, MPI_BYTE, 0, MPI_COMM_WORLD);
+		PMPI_Bcast(&inside.life, 1, MPI_UINT32_T, 0, MPI_COMM_WORLD);
+		store_set_life(inside.store, inside.run, inside.life);
+	}
 	crash_point("life-shared");
 	return inside.life_code;
 }

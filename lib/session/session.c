@@ -131,6 +131,8 @@ static int open_rooms(struct fault *fault)
 		code = store_open(&inside.store, inside.settings.dir, (uint32_t)inside.rank, (uint32_t)inside.ranks, fault);
 	if (code == 0) {
 		store_set_way(inside.store, inside.settings.codec, inside.settings.rate);
+		store_set_owner(inside.store, inside.settings.owner, inside.settings.start, inside.settings.start_fenced, inside.settings.start_after);
+		store_watch_lives(inside.store, superseded_noticed);
 		code = store_start_writer(inside.store, inside.topology ? topology_bind_writer : NULL, inside.topology, fault);
 	}
 	if (code < 0)

@@ -13,6 +13,7 @@
 
 #include "base/crash.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "store/manifest.h"
 
 /* Only the one way in which we would write it, so that a folder has one name and a name one folder. */
@@ -77,15 +78,16 @@ int catalogue_list(const char *folder, struct catalogue_entry **list, size_t *co
 		return fault_errno(fault, "cannot open folder '%s'", folder);
 	while (!code && (errno = 0, file = readdir(open))) {
 		struct catalogue_entry entry = {0};
-		char manifest[64], held[64];
+		char manifest[64], held[64], retired[64];
 
 		if (!parse_name(file->d_name, &entry))
 			continue;
 		snprintf(manifest, sizeof manifest, "%s/" MANIFEST_NAME, entry.name);
 		snprintf(held, sizeof held, "%s/" MANIFEST_HELD, entry.name);
+		snprintf(retired, sizeof retired, "%s/" MANIFEST_RETIRED, entry.name);
 		if (!is_link_in(dirfd(open), entry.name)) {
 			entry.committed = may_be_there(dirfd(open), manifest);
-			entry.held = !entry.committed && may_be_there(dirfd(open), held);
+			entry.held = !entry.committed && (may_be_there(dirfd(open), held) || may_be_there(dirfd(open), retired));
 		}
 		if (!append(list, count, &room, &entry))
 			code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to list folder '%s'", folder);
@@ -165,29 +167,37 @@ static bool is_ours(const char *name)
 	return is_image(name) || !strcmp(name, MANIFEST_RETIRED) || !strcmp(name, MANIFEST_PINNED) || ends_with(name, ".tmp");
 }
 
-/* Gives the manifest another name, if it is there. */
+static const char *const manifest_names[] = { [CATALOGUE_LISTED] = MANIFEST_NAME, [CATALOGUE_HELD] = MANIFEST_HELD, [CATALOGUE_RETIRED] = MANIFEST_RETIRED };
+
+/* 1: it has another name now; 0: there is none of that name. */
 static int rename_manifest(const char *path, const char *from, const char *to, struct fault *fault)
 {
-	struct io_path manifest = io_path("%s/%s", path, from), retired = io_path("%s/%s", path, to);
+	struct io_path before = io_path("%s/%s", path, from), after = io_path("%s/%s", path, to);
+	int code;
 
+	if (rename(before.text, after.text))
+		return errno == ENOENT ? 0 : fault_errno(fault, "cannot rename '%s' to '%s'", before.text, to);
+	crash_point_on("manifest-retired", to);
+	code = io_sync_folder(path, fault);
+	return code ? code : 1;
+}
+
+int catalogue_rename(const char *path, enum catalogue_fate to, enum catalogue_fate *was, struct fault *fault)
+{
+	int code = 0;
+
+	if (was)
+		*was = to;
 	if (io_is_link(path))
 		return 0;
-	if (rename(manifest.text, retired.text))
-		return errno == ENOENT ? 0 : fault_errno(fault, "cannot retire '%s'", manifest.text);
-	crash_point_on("manifest-retired", to);
-	return io_sync_folder(path, fault);
-}
-
-static int take_manifest_away(const char *path, struct fault *fault)
-{
-	int code = rename_manifest(path, MANIFEST_NAME, MANIFEST_RETIRED, fault);
-
-	return code ? code : rename_manifest(path, MANIFEST_HELD, MANIFEST_RETIRED, fault);
-}
-
-int catalogue_hold(const char *path, struct fault *fault)
-{
-	return rename_manifest(path, MANIFEST_NAME, MANIFEST_HELD, fault);
+	for (int from = 0; !code && from < (int)(sizeof manifest_names / sizeof manifest_names[0]); from++) {
+		if (from == (int)to)
+			continue;
+		code = rename_manifest(path, manifest_names[from], manifest_names[to], fault);
+		if (code == 1 && was)
+			*was = (enum catalogue_fate)from;
+	}
+	return code < 0 ? code : 0;
 }
 
 /* A name that a locator makes. */
@@ -230,7 +240,7 @@ int catalogue_sweep(const struct store_checkpoint *checkpoint, struct fault *fau
 
 int catalogue_remove(const char *path, struct fault *fault)
 {
-	int code = take_manifest_away(path, fault);
+	int code = catalogue_rename(path, CATALOGUE_RETIRED, NULL, fault);
 	struct dirent *file;
 	DIR *open;
 
@@ -252,6 +262,63 @@ int catalogue_remove(const char *path, struct fault *fault)
 		code = fault_errno(fault, "cannot remove folder '%s'", path);
 	crash_point("old-folder-removed");
 	return code;
+}
+
+/* What a folder is called that is out of the way. */
+#define VOID ".void"
+
+static bool may_be_checkpoint(const char *path)
+{
+	return may_be_there(AT_FDCWD, io_path("%s/" MANIFEST_NAME, path).text);
+}
+
+static int rename_folder(const char *from, const char *to, struct fault *fault)
+{
+	int code = rename(from, to) ? fault_errno(fault, "cannot rename '%s' to '%s'", from, to) : 0;
+
+	crash_point_on("folder-renamed", to);
+	return code;
+}
+
+int catalogue_revoke(const char *path, struct fault *fault)
+{
+	struct io_path away = io_path("%s" VOID, path);
+	struct fault own = FAULT_NONE;
+	int code;
+
+	if (io_is_link(path))
+		return 0; /* a person's */
+	code = rename_folder(path, away.text, &own);
+	if (code)
+		return code == SEAMARK_E_NOT_FOUND ? 0 : fault_set(fault, code, "%s", own.text);
+	return may_be_checkpoint(away.text) ? rename_folder(away.text, path, fault) : catalogue_remove(away.text, fault);
+}
+
+void catalogue_put_back(const char *folder)
+{
+	DIR *open = io_opendir(folder);
+	struct fault fault = FAULT_NONE;
+	struct dirent *file;
+
+	while (open && (file = readdir(open))) {
+		struct io_path away = io_path("%s/%s", folder, file->d_name), path = away;
+		struct catalogue_entry entry = {0};
+		size_t length = strlen(path.text);
+
+		if (!ends_with(file->d_name, VOID))
+			continue;
+		path.text[length - (sizeof VOID - 1)] = 0;
+		if (!parse_name(strrchr(path.text, '/') + 1, &entry) || io_is_link(away.text))
+			continue;
+		if (may_be_checkpoint(away.text))
+			rename_folder(away.text, path.text, &fault);
+		else
+			catalogue_remove(away.text, &fault);
+	}
+	if (open)
+		closedir(open);
+	if (fault.code)
+		log_say(LOG_NOTICE, "leavings of an earlier run could not be removed: %s", fault.text);
 }
 
 static int find_newest(const char *folder, const struct catalogue_entry *list, size_t count, uint64_t below,

@@ -278,7 +278,7 @@ static int put_manifest(const struct store_checkpoint *after, struct fault *faul
 }
 
 /* With the lock. What was left by one that was killed goes first, and then what is not needed any more. */
-static int rewrite(const char *above, struct store_checkpoint *before, struct store_checkpoint *after, struct fault *fault)
+static int rewrite(struct store *store, struct store_checkpoint *before, struct store_checkpoint *after, struct fault *fault)
 {
 	int code = manifest_read(before, before->path, fault);
 
@@ -302,7 +302,7 @@ static int rewrite(const char *above, struct store_checkpoint *before, struct st
 	if (!code)
 		code = catalogue_sweep(after, fault);
 	if (!code)
-		retention_release(above);
+		retention_release(store);
 	return code;
 }
 
@@ -324,7 +324,7 @@ int compact_checkpoint(const char *path, struct store_checkpoint *before, struct
 		return code;
 	code = lives_lock(store, fault);
 	if (!code)
-		code = rewrite(above.text, before, after, fault);
+		code = rewrite(store, before, after, fault);
 	store_close(store);
 	return code;
 }

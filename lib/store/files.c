@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "store/image_read.h"
 #include "store/internal.h"
 #include "store/manifest.h"
+#include "store/run_file.h"
 #include "store/verify.h"
 
 struct seamark_files {
@@ -168,14 +170,32 @@ int seamark_files_entry_of(const seamark_files *files, uint64_t number, struct s
 int seamark_files_check_run(const char *folder)
 {
 	struct fault *fault = fresh_fault();
-	uint8_t run[16];
-	uint32_t life;
+	struct run_file file;
 	int code;
 
 	if (!folder)
 		return fault_set(fault, SEAMARK_E_ARGUMENT, "seamark_files_check_run: an argument is null");
-	code = lives_read_run(folder, run, &life, fault);
+	code = run_file_read(folder, &file, fault);
 	return code == SEAMARK_E_NOT_FOUND ? 0 : code;
+}
+
+int seamark_files_newest_life(const char *folder, struct seamark_files_life *life)
+{
+	struct fault *fault = fresh_fault();
+	struct run_file file;
+	int code;
+
+	if (!folder || !life)
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "seamark_files_newest_life: an argument is null");
+	code = run_file_read(folder, &file, fault);
+	if (code)
+		return code;
+	*life = (struct seamark_files_life){ .life = file.life, .process = file.process };
+	memcpy(life->run, file.run, sizeof life->run);
+	snprintf(life->owner, sizeof life->owner, "%s", file.owner);
+	snprintf(life->start, sizeof life->start, "%s", file.start);
+	snprintf(life->host, sizeof life->host, "%s", file.host);
+	return 0;
 }
 
 int seamark_files_pin(const char *path, int pinned)

@@ -407,6 +407,17 @@ static int put_index(struct image_writer *writer, struct format_rank *rank, stru
 	return code ? code : blocks_flush(writer, fault);
 }
 
+/* Somebody may have removed it, or the folder, which another rank has then made again. A file that is opened is looked up anew, on shared file systems too. */
+static int is_in_place(const struct image_writer *writer, struct fault *fault)
+{
+	int fd = io_open(writer->path.text, O_RDONLY);
+
+	if (fd < 0)
+		return fault_errno(fault, "'%s' was removed while it was written", writer->path.text);
+	close(fd);
+	return 0;
+}
+
 static int close_file(struct image_writer *writer, struct fault *fault)
 {
 	int fd = writer->fd;
@@ -439,7 +450,9 @@ static int make_durable(struct image_writer *writer, uint64_t size, struct fault
 	code = sync_file(writer, fault);
 	if (!code)
 		code = close_file(writer, fault);
-	return code ? code : io_sync_folder(writer->folder.text, fault);
+	if (!code)
+		code = io_sync_folder(writer->folder.text, fault);
+	return code ? code : is_in_place(writer, fault);
 }
 
 static int put_header(struct image_writer *writer, const struct format_header *header, struct fault *fault)

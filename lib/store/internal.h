@@ -8,8 +8,10 @@
 
 #include "store/io.h"
 #include "store/store.h"
+#include "store/watch.h"
 
 struct image;
+struct run_file;
 struct writer;
 
 /* Which ranks share a file, and the one that this rank's images are in. */
@@ -27,7 +29,15 @@ struct store {
 	uint32_t ranks;
 	uint8_t run[16];
 	uint32_t life;           /* 0: not known yet */
-	int lock;                /* the locked file; -1: not held */
+	atomic_bool life_known;  /* run and life stay as they are */
+	atomic_bool superseded;  /* another life was seen: this one writes nothing more */
+	char owner[SETTINGS_NAME_MAX + 1]; /* empty: nobody's */
+	char start[SETTINGS_NAME_MAX + 1]; /* of `seamark run`; empty: not started by it */
+	bool fenced;             /* this start goes on only if no other has begun a life after `start_after` */
+	uint32_t start_after;
+	int lock;                /* rank 0, in its life: the lock's file, open; else -1 */
+	bool locked;             /* ... and locked. It is not while a life that was superseded in spite of its lock is still there */
+	struct watch watch;
 	bool read_back;          /* images are checked on the disk before they count */
 	struct writer *writer;   /* null: not started */
 	struct store_past past;  /* rank 0, in its life */
@@ -37,10 +47,9 @@ struct store {
 	struct store_files files;
 };
 
-/* What run.json says. SEAMARK_E_NOT_FOUND: there is none yet; SEAMARK_E_DAMAGED: it is not what was written. */
-int lives_read_run(const char *folder, uint8_t run[16], uint32_t *life, struct fault *fault);
-/* Rank 0: whether run.json still has this life. Any thread. */
-bool lives_is_newest(const struct store *store);
+/* Whether run.json still has this life, and what it has. Any thread. */
+bool lives_look(struct store *store, struct run_file *newest);
+bool lives_is_newest(struct store *store);
 /* Takes the folder's lock if nobody has it, without beginning a life. */
 int lives_lock(struct store *store, struct fault *fault);
 void lives_release_lock(struct store *store);

@@ -377,11 +377,14 @@ int manifest_read(struct store_checkpoint *found, const char *folder, struct fau
 
 int manifest_read_held(struct store_checkpoint *found, const char *folder, struct fault *fault)
 {
+	static const char *const names[] = { MANIFEST_NAME, MANIFEST_HELD, MANIFEST_RETIRED };
 	struct fault own = FAULT_NONE;
-	int code = read_file(found, folder, MANIFEST_NAME, &own);
+	int code = SEAMARK_E_NOT_FOUND;
 
-	if (code == SEAMARK_E_NOT_FOUND)
-		return read_file(found, folder, MANIFEST_HELD, fault);
+	for (size_t i = 0; i < sizeof names / sizeof names[0] && code == SEAMARK_E_NOT_FOUND; i++) {
+		own = FAULT_NONE;
+		code = read_file(found, folder, names[i], &own);
+	}
 	return code ? fault_set(fault, code, "%s", own.text) : 0;
 }
 

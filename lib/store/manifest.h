@@ -6,7 +6,7 @@
 #include "store/store.h"
 
 #define MANIFEST_NAME "manifest.json"
-#define MANIFEST_RETIRED "manifest.retired"
+#define MANIFEST_RETIRED "manifest.retired" /* of one whose files go */
 #define MANIFEST_HELD "manifest.held" /* of one that was retired, and whose chunks others need */
 #define MANIFEST_PINNED "pinned"
 
@@ -16,7 +16,7 @@ char *manifest_text(const struct store_checkpoint *checkpoint);
 int manifest_decode(struct store_checkpoint *found, const char *text, size_t size, const char *what, struct fault *fault);
 /* Reads the manifest in a folder, and whether the checkpoint is pinned. SEAMARK_E_NOT_FOUND: there is none. */
 int manifest_read(struct store_checkpoint *found, const char *folder, struct fault *fault);
-/* The same, also of one that is only held for others. */
+/* The same, also of one that is only held for others, or was retired by a life that was not to: its files are still there then. */
 int manifest_read_held(struct store_checkpoint *found, const char *folder, struct fault *fault);
 /* The locator that has a rank, the first rank of its file, and that file's number as a file group. Null: none has it. */
 const struct store_locator *manifest_place(const struct store_locator *locators, uint32_t count, uint32_t rank, uint32_t *first, uint32_t *group);

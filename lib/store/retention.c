@@ -5,9 +5,11 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "store/catalogue.h"
+#include "store/internal.h"
 
 /* A folder of checkpoints, and what is to become of each. */
 struct keeping {
+	struct store *store;
 	const char *folder;
 	struct catalogue_entry *list;
 	size_t count;
@@ -68,8 +70,11 @@ static bool is_needed(const struct keeping *keeping, const struct catalogue_entr
 	return false;
 }
 
-static bool open_keeping(struct keeping *keeping, const char *folder, uint64_t keep, struct fault *fault)
+static bool open_keeping(struct keeping *keeping, struct store *store, uint64_t keep, struct fault *fault)
 {
+	const char *folder = store->folder;
+
+	keeping->store = store;
 	keeping->folder = folder;
 	keeping->found = malloc(sizeof *keeping->found);
 	if (!keeping->found || catalogue_list(folder, &keeping->list, &keeping->count, fault))
@@ -86,39 +91,63 @@ static void close_keeping(struct keeping *keeping)
 	free(keeping->list);
 }
 
-void retention_retire(const char *folder, uint64_t keep)
+/* Its manifest's name first. If another life has begun by then, it may have seen this as a checkpoint, and rest on it: then the name comes back, and nothing else is done. If not, no later one will take it for one,
+ * and what follows may happen at any time. false: another life has begun. */
+static bool take_off_the_list(struct keeping *keeping, const char *path, enum catalogue_fate to, struct fault *fault)
+{
+	enum catalogue_fate was;
+
+	if (!lives_is_newest(keeping->store) || catalogue_rename(path, to, &was, fault))
+		return false;
+	if (lives_is_newest(keeping->store))
+		return true;
+	catalogue_rename(path, was, NULL, NULL);
+	return false;
+}
+
+static void retire_one(struct keeping *keeping, size_t i, struct fault *fault)
+{
+	const struct catalogue_entry *entry = &keeping->list[i];
+	struct io_path path = catalogue_path(keeping->folder, entry->number, entry->life);
+
+	/* One that could not be taken away may be restored still, so what it needs stays. */
+	if (!is_needed(keeping, entry)) {
+		if (!take_off_the_list(keeping, path.text, CATALOGUE_RETIRED, fault) || catalogue_remove(path.text, fault))
+			keeping->fates[i] = FATE_UNREADABLE;
+	} else if (entry->committed) {
+		take_off_the_list(keeping, path.text, CATALOGUE_HELD, fault);
+	}
+}
+
+void retention_retire(struct store *store, uint64_t keep)
 {
 	struct keeping keeping = {0};
 	struct fault fault = FAULT_NONE;
 
-	if (keep && open_keeping(&keeping, folder, keep, &fault))
+	if (keep && open_keeping(&keeping, store, keep, &fault))
 		for (size_t i = keeping.count; i--;) {
 			const struct catalogue_entry *entry = &keeping.list[i];
-			struct io_path path = catalogue_path(folder, entry->number, entry->life);
 
-			/* What is neither is an attempt, perhaps one that is under way. */
-			if (keeping.fates[i] != FATE_GOES || !(entry->committed || entry->held))
+			if (keeping.fates[i] != FATE_GOES)
 				continue;
-			/* One that could not be taken away may be restored still, so what it needs stays. */
-			if (!is_needed(&keeping, entry)) {
-				if (catalogue_remove(path.text, &fault))
-					keeping.fates[i] = FATE_UNREADABLE;
-			} else if (entry->committed)
-				catalogue_hold(path.text, &fault);
+			if (entry->committed || entry->held)
+				retire_one(&keeping, i, &fault);
+			else if (entry->life < store->life) /* of this life: perhaps one that is under way */
+				catalogue_revoke(catalogue_path(store->folder, entry->number, entry->life).text, &fault);
 		}
 	if (fault.code)
 		log_say(LOG_NOTICE, "an old checkpoint could not be removed: %s", fault.text);
 	close_keeping(&keeping);
 }
 
-void retention_release(const char *folder)
+void retention_release(struct store *store)
 {
 	struct keeping keeping = {0};
 	struct fault fault = FAULT_NONE;
 
-	if (open_keeping(&keeping, folder, 0, &fault))
+	if (open_keeping(&keeping, store, 0, &fault))
 		for (size_t i = 0; i < keeping.count; i++) {
-			struct io_path path = catalogue_path(folder, keeping.list[i].number, keeping.list[i].life);
+			struct io_path path = catalogue_path(store->folder, keeping.list[i].number, keeping.list[i].life);
 
 			if (keeping.list[i].held && !is_needed(&keeping, &keeping.list[i]))
 				catalogue_remove(path.text, &fault);
@@ -128,21 +157,25 @@ void retention_release(const char *folder)
 	close_keeping(&keeping);
 }
 
-void retention_tidy(const char *folder)
+static void tidy_one(struct keeping *keeping, size_t i, struct fault *fault)
+{
+	const struct catalogue_entry *entry = &keeping->list[i];
+	struct io_path path = catalogue_path(keeping->folder, entry->number, entry->life);
+
+	if (keeping->fates[i] == FATE_KEPT && !catalogue_read(keeping->folder, entry, keeping->found, NULL))
+		catalogue_sweep(keeping->found, fault);
+	else if (!entry->committed && entry->life < keeping->store->life && !(entry->held && is_needed(keeping, entry)))
+		catalogue_revoke(path.text, fault);
+}
+
+void retention_tidy(struct store *store)
 {
 	struct keeping keeping = {0};
 	struct fault fault = FAULT_NONE;
 
-	if (open_keeping(&keeping, folder, 0, &fault))
-		for (size_t i = 0; i < keeping.count; i++) {
-			const struct catalogue_entry *entry = &keeping.list[i];
-			struct io_path path = catalogue_path(folder, entry->number, entry->life);
-
-			if (keeping.fates[i] == FATE_KEPT && !catalogue_read(folder, entry, keeping.found, NULL))
-				catalogue_sweep(keeping.found, &fault);
-			else if (!entry->committed && !(entry->held && is_needed(&keeping, entry)))
-				catalogue_remove(path.text, &fault);
-		}
+	if (open_keeping(&keeping, store, 0, &fault))
+		for (size_t i = 0; i < keeping.count; i++)
+			tidy_one(&keeping, i, &fault);
 	if (fault.code)
 		log_say(LOG_NOTICE, "leavings of an earlier run could not be removed: %s", fault.text);
 	close_keeping(&keeping);

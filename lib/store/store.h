@@ -103,15 +103,23 @@ bool store_close(struct store *store);
 /* The folder's absolute path, for messages. */
 const char *store_folder(const struct store *store);
 
-/* Rank 0 only: makes the folder if it is not there and takes its lock, waiting up to `patience_s` for an old life to end; numbers this life; makes or reads the
- * run's id; removes what void attempts of ended lives left. next: the first number that no checkpoint or leaving has.
- * SEAMARK_E_BUSY names host and process of the holder. */
+/* Before a life: whose it is, and of which start of `seamark run` (each may be empty). A life whose owner is that of the lock's holder takes its place. fenced: this start is over if another
+ * start has begun a life with a number greater than `after`. */
+void store_set_owner(struct store *store, const char *owner, const char *start, bool fenced, uint32_t after);
+/* Rank 0 only: makes the folder if it is not there and takes its lock, waiting up to `patience_s` for an old life to end, and half as long again for one whose place it takes; numbers this life; makes
+ * or reads the run's id; removes what void attempts of earlier lives left, which from then on commit nothing. next: the first number that no checkpoint or leaving has.
+ * SEAMARK_E_BUSY names host and process of the holder, or of the life that has begun since this start. */
 int store_begin_life(struct store *store, double patience_s, uint8_t run[16], uint32_t *life, uint64_t *next, struct fault *fault);
 /* Every rank, told by rank 0: the life that its images belong to. */
 void store_set_life(struct store *store, const uint8_t run[16], uint32_t life);
 /* Rank 0 only: whether this process still holds the newest life; if not, nothing may be committed any more. */
 bool store_is_newest_life(struct store *store);
-/* Rank 0 only: a file `stop` lies in the folder. Cheap enough once a second from the writer's thread; see store_stop_seen. */
+/* Every rank, before its writer's thread is started: that is to look for newer lives, rank 0 about once a second, the others more seldom. Called from that thread when there is one, and once more, late,
+ * if the process is still there some seconds later. */
+void store_watch_lives(struct store *store, void (*on_superseded)(const char *by, bool late));
+/* Whether it has found one. A load. */
+bool store_is_superseded(const struct store *store);
+/* Rank 0 only: the file `stop` was answered, and is removed in the background, unless a newer life has begun. */
 void store_clear_stop(struct store *store);
 
 /* What the history tells of the lives of this run before this one (docs/format.md, 7). */

@@ -22,7 +22,6 @@
 #include "store/read_back.h"
 
 enum { END_PATIENCE_S = 10 };
-#define LOOK_EVERY_NS INT64_C(1000000000)
 
 struct job {
 	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP, JOB_SETTLE, JOB_NOTE_BEGIN, JOB_NOTE_END } kind;
@@ -81,40 +80,7 @@ struct writer {
 	int64_t busy_ns;           /* with the image that is being written */
 
 	struct chain chain;        /* the thread's alone, once it has been given work */
-
-	int64_t next_look_ns;      /* the thread's alone */
-	atomic_bool stop_seen;
-	atomic_bool clear_stop;
 };
-
-/* --- the file `stop` ----------------------------------------------------------------------------------------------- */
-
-static void clear_stop_file(struct writer *writer)
-{
-	struct io_path path = io_path("%s/stop", writer->store->folder);
-
-	if (!atomic_exchange(&writer->clear_stop, false))
-		return;
-	crash_point("stop-file-to-remove");
-	if (unlink(path.text) && errno != ENOENT)
-		log_say(LOG_QUIET, "cannot remove '%s': %s", path.text, strerror(errno));
-	crash_point("stop-file-removed");
-}
-
-/* At most once a second, whatever the thread is doing. */
-static void look_for_stop(struct writer *writer)
-{
-	struct io_path path;
-	int64_t now = io_now_ns();
-
-	if (writer->store->rank || now < writer->next_look_ns)
-		return;
-	writer->next_look_ns = now + LOOK_EVERY_NS;
-	clear_stop_file(writer);
-	path = io_path("%s/stop", writer->store->folder);
-	if (io_is_there(path.text) && !atomic_load(&writer->clear_stop))
-		atomic_store(&writer->stop_seen, true);
-}
 
 /* --- the image, in the thread -------------------------------------------------------------------------------------- */
 
@@ -123,7 +89,7 @@ static bool image_goes_on(void *context)
 	struct image *image = context;
 
 	atomic_store(&image->progress_ns, io_now_ns());
-	look_for_stop(image->store->writer);
+	watch_look(image->store);
 	return !atomic_load(&image->abandoned);
 }
 
@@ -330,16 +296,17 @@ static void run_job(struct writer *writer, struct job *job)
 		free_image(image);
 }
 
-/* Waits for a job; null: it is time to look for the file `stop`, or *ended. */
+/* Waits for a job; null: it is time to look into the folder, or *ended. */
 static struct job *next_job(struct writer *writer, bool *ended)
 {
 	struct job *job;
 
 	pthread_mutex_lock(&writer->lock);
 	while (!writer->first && !writer->closing) {
-		struct timespec until = { .tv_sec = writer->next_look_ns / 1000000000, .tv_nsec = writer->next_look_ns % 1000000000 };
+		int64_t next_ns = writer->store->watch.next_ns;
+		struct timespec until = { .tv_sec = next_ns / 1000000000, .tv_nsec = next_ns % 1000000000 };
 
-		if (writer->store->rank)
+		if (!watch_waits(writer->store))
 			pthread_cond_wait(&writer->wake, &writer->lock);
 		else if (pthread_cond_timedwait(&writer->wake, &writer->lock, &until) == ETIMEDOUT)
 			break;
@@ -367,9 +334,9 @@ static void *write_on(void *argument)
 
 		if (job)
 			run_job(writer, job);
-		look_for_stop(writer);
+		watch_look(writer->store);
 	}
-	clear_stop_file(writer);
+	watch_end(writer->store);
 	return NULL;
 }
 
@@ -742,17 +709,4 @@ void store_note_begin(struct store *store, uint64_t from, int64_t step)
 void store_note_end(struct store *store, bool stopped)
 {
 	put_note(store, (struct job){ .kind = JOB_NOTE_END, .stopped = stopped });
-}
-
-bool store_stop_seen(struct store *store)
-{
-	return store->writer && atomic_load(&store->writer->stop_seen);
-}
-
-void store_clear_stop(struct store *store)
-{
-	if (!store->writer)
-		return;
-	atomic_store(&store->writer->clear_stop, true);
-	atomic_store(&store->writer->stop_seen, false);
 }

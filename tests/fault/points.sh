@@ -52,7 +52,7 @@ if [ "${1-}" = --self ]; then
 		spoiled store/ring.c "/\"$point\"/d"
 	done
 	spoiled store/catalogue.c '/"manifest-retired"/d'
-	spoiled store/lives.c '/"lock-signed"/d'
+	spoiled store/lock.c '/"lock-signed"/d'
 	spoiled store/history.c '/"history-open"/d'
 	spoiled store/commit.c '/"attempt-dropped"/d'
 	spoiled session/drive.c '/"message-kept"/d'
