@@ -23,7 +23,9 @@
  *   seamark_strerror may be called at any time and from any thread.
  * - The result is 0 or positive for success and a negative SEAMARK_E... for failure. A failure is also told on
  *   standard error, with the rank, the thing and the remedy; it changes nothing unless its description says so.
- *   No function ends the program.
+ *   No function ends the program, but for one case, in which a safepoint or any call of MPI may end it, or the library without a call: another
+ *   start of the same run has taken the place of this one in the folder (README: Taking over). MPI_Abort, status 76. What such a program does is
+ *   lost, and what it writes, its successor writes too.
  * - "Local" means that a rank may call it alone. "Collective" means that every rank of MPI_COMM_WORLD calls it, in the
  *   same order among the collective calls on MPI_COMM_WORLD.
  * - Sizes are in bytes, times in seconds. Names are UTF-8 of 1 to 255 bytes, without a NUL, and are copied.

@@ -71,6 +71,10 @@ static int verdict(const struct run_options *options, struct account *account, c
 	struct command_text took = run_time_text(run_now_s() - account->began_s), lost;
 
 	lost = run_lost();
+	if (status && (status == EXIT_SUPERSEDED || life->superseded_s)) {
+		run_say("another start goes on with this run: this one is over after %s, and is not started again", took.text);
+		return EXIT_SUPERSEDED;
+	}
 	account->out_of_time = is_in_time(life);
 	if ((life->wants == WANTS_TO_LEAVE && life->committed) || life->left) {
 		run_say("stopped at %s after %s; the same command goes on from there", run_checkpoint_text(&life->newest).text, took.text);
@@ -152,6 +156,7 @@ static int pause_between(const struct run_options *options, struct account *acco
 {
 	double seconds = fmin(account->fruitless > 1 ? ldexp(options->pause_s, (int)fmin(account->fruitless - 1, 30)) : options->pause_s, LONGEST_PAUSE_S);
 	struct run_launch nobody = { 0 };
+	struct command_text by;
 
 	run_end_leftovers();
 	if (!has_place)
@@ -161,6 +166,11 @@ static int pause_between(const struct run_options *options, struct account *acco
 	for (double until = run_now_s() + seconds; run_now_s() < until;)
 		if (run_wait(&nobody, until - run_now_s()) != RUN_NOTHING && nobody.signal)
 			return leave_between(options, account, life, nobody.signal);
+	if (run_is_superseded(options->folder, life->life_before, &by)) {
+		run_say("another start has taken the place of this one (%s): it is not started again", by.text);
+		return EXIT_SUPERSEDED;
+	}
+	run_own_next(options->folder);
 	return -1;
 }
 
@@ -315,7 +325,7 @@ int command_run(int argc, char **argv)
 		"After a failure it is found out which nodes of the Slurm job, or of --hosts, are left: the program goes on on those, if they are enough\n"
 		"for its ranks. Else the job is queued again, and hosts are waited for.\n\n"
 		"Exit status: the program's own (128 + n: ended by signal n), or 75: stopped at a checkpoint, to be gone on with by the same\n"
-		"command, 127: the launcher was not found, 2 wrong usage.", table, 1, INT_MAX };
+		"command, 76: another start goes on with this run, 127: the launcher was not found, 2 wrong usage.", table, 1, INT_MAX };
 	struct run_options options = { .restarts_most = 100, .pause_s = 1, .commit_s = 60, .leave_s = 10, .margin_s = 10, .time_s = INFINITY, .watch_s = 60 };
 	double last = 0, requeue_status = 0, count = 0;
 	int status;
@@ -337,6 +347,7 @@ int command_run(int argc, char **argv)
 	options.arguments = argv;
 	if (folder)
 		setenv("SEAMARK_DIR", folder, 1);
+	run_own();
 	run_set_environment(argv);
 	if (!run_nodes_begin(&options))
 		return EXIT_USAGE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the files of `seamark run` share: run.c decides over all lives, run_life.c has one, run_limit.c the time that there is, run_nodes.c the nodes, run_launch.c the launcher's process,
- * run_told.c what that says, run_folder.c looks into the folder of the checkpoints. */
+ * run_told.c what that says, run_folder.c looks into the folder of the checkpoints, run_owner.c tells whose the run is. */
 #ifndef RUN_H
 #define RUN_H
 
@@ -11,7 +11,7 @@
 #include "command.h"
 
 /* What it leaves with, beside the program's own status. */
-enum { EXIT_STOPPED = 75, EXIT_NOT_STARTED = 127, EXIT_NOT_EXECUTED = 126 };
+enum { EXIT_STOPPED = 75, EXIT_SUPERSEDED = 76, EXIT_NOT_STARTED = 127, EXIT_NOT_EXECUTED = 126 };
 
 struct run_options {
 	const char *folder;
@@ -53,6 +53,16 @@ int64_t run_history_size(const char *folder);
 bool run_has_left(const char *folder, int64_t since);
 /* The program, which wrote to the history in lives before, has not begun another one since it had that size. */
 bool run_has_not_begun(const char *folder, int64_t since);
+
+/* --- whose it is ------------------------------------------------------------------------------------------------------- */
+
+/* Once, before anything is started: an owner, if the user has not named one, and a name for this start. */
+void run_own(void);
+/* Before it is started again: then it must still be ours. */
+void run_own_next(const char *folder);
+uint32_t run_newest_life(const char *folder);
+/* Whether another start has begun a life after that one; by: which. */
+bool run_is_superseded(const char *folder, uint32_t after, struct command_text *by);
 
 /* --- words ----------------------------------------------------------------------------------------------------------- */
 
@@ -112,6 +122,8 @@ struct run_life {
 	double until_s;                   /* ... until then in good time */
 	bool committed;                   /* ... and the checkpoint for it is */
 	bool ordered;                     /* the launcher was told to end */
+	uint32_t life_before;             /* the newest at its start */
+	double superseded_s;              /* when another start was seen to have taken its place; 0: none has */
 	bool left;                        /* the program has left at its last checkpoint, asked by others: by a signal of Slurm's, by a person */
 	int64_t history;                  /* where it begins in the history */
 };

@@ -12,6 +12,8 @@
 #define LOOK_EVERY_S 1.0
 #define LONGEST_QUESTION_S 2.0
 #define LOST_S 5.0
+/* The program ends itself sooner than that. */
+#define SUPERSEDED_S 30.0
 
 /* Of a program whose last step is known: ", 57 % of 7000 steps, about 3 min left". */
 static struct command_text progress_text(const struct run_options *options, const struct run_life *life)
@@ -49,12 +51,34 @@ static void order_to_end(struct run_life *life, int signal)
 	run_signal(&life->launch, signal);
 }
 
+/* The folder is another start's then: nothing is asked for there, and nothing taken away. */
+static bool look_for_other_start(const struct run_options *options, struct run_life *life)
+{
+	struct command_text by;
+
+	if (!life->superseded_s && run_is_superseded(options->folder, life->life_before, &by)) {
+		run_say("another start has taken the place of this one (%s): the program ends itself", by.text);
+		life->superseded_s = run_now_s();
+	}
+	if (life->superseded_s && !life->ordered && run_now_s() > life->superseded_s + SUPERSEDED_S)
+		order_to_end(life, SIGTERM);
+	return life->superseded_s;
+}
+
+static void take_stop_back(const struct run_options *options, const struct run_life *life)
+{
+	if (!life->superseded_s)
+		run_take_stop_back(options->folder);
+}
+
 /* A last checkpoint, for which there are so many seconds. */
 static void ask_for_the_last(const struct run_options *options, struct run_life *life, double seconds)
 {
 	life->wants = WANTS_TO_LEAVE;
 	life->until_s = run_now_s() + seconds;
-	if (run_ask_to_stop(options->folder)) {
+	if (look_for_other_start(options, life)) {
+		order_to_end(life, SIGTERM);
+	} else if (run_ask_to_stop(options->folder)) {
 		run_say("asked to leave: a last checkpoint is taken, for up to %s%s", run_time_text(seconds).text,
 			life->why == WANTED_BY_TERM ? "; once more: at once" : "");
 	} else {
@@ -116,7 +140,7 @@ static void take_leave(const struct run_options *options, struct run_life *life)
 static void begin_to_quit(const struct run_options *options, struct run_life *life)
 {
 	if (life->wants == WANTS_TO_LEAVE && !life->committed)
-		run_take_stop_back(options->folder);
+		take_stop_back(options, life);
 	life->wants = WANTS_TO_QUIT;
 	if (!life->launch.told)
 		order_to_end(life, life->launch.signal);
@@ -155,7 +179,8 @@ bool run_live(const struct run_options *options, struct run_life *life)
 {
 	enum run_event event;
 
-	*life = (struct run_life){ .before = run_newest(options->folder), .began_s = run_now_s() };
+	*life = (struct run_life){ .before = run_newest(options->folder), .began_s = run_now_s(),
+		.life_before = run_newest_life(options->folder) };
 	life->newest = life->before;
 	life->history = run_history_size(options->folder);
 	run_limit_new_life(&life->before);
@@ -164,6 +189,7 @@ bool run_live(const struct run_options *options, struct run_life *life)
 	do {
 		event = run_wait(&life->launch, fmin(LOOK_EVERY_S, life->wants ? LOOK_EVERY_S : fmax(run_limit_left_s(), 0)));
 		look_for_checkpoint(options, life);
+		look_for_other_start(options, life);
 		run_limit_look();
 		if (run_nodes_look() && !life->ordered && event != RUN_ENDED)
 			end_after_loss(life);
@@ -179,7 +205,7 @@ bool run_live(const struct run_options *options, struct run_life *life)
 	if (life->wants == WANTS_TO_LEAVE && !life->ordered && !run_is_asked_to_stop(options->folder) && life->newest.number > life->before.number)
 		life->committed = true;
 	if (life->wants == WANTS_TO_LEAVE)
-		run_take_stop_back(options->folder);
+		take_stop_back(options, life);
 	life->left = !life->launch.status && life->wants == WANTS_NOTHING && life->newest.number && run_has_left(options->folder, life->history);
 	return true;
 }

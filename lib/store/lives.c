@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The folder, and the lives of a run on it (docs/format.md, 6; docs/design.md, 3.14). */
+/* The folder, and the lives of a run on it (docs/format.md, 6; docs/design.md, 3.15). */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -168,14 +168,27 @@ static void tidy_one(struct keeping *keeping, size_t i, struct fault *fault)
 		catalogue_revoke(path.text, fault);
 }
 
+/* Who made it may have been killed before its manifest was durable, and this life goes on from it. */
+static void sync_newest(const struct keeping *keeping, struct fault *fault)
+{
+	size_t newest = keeping->count;
+
+	while (newest && !keeping->list[newest - 1].committed)
+		newest--;
+	if (newest)
+		io_sync_folder(catalogue_path(keeping->folder, keeping->list[newest - 1].number, keeping->list[newest - 1].life).text, fault);
+}
+
 void retention_tidy(struct store *store)
 {
 	struct keeping keeping = {0};
 	struct fault fault = FAULT_NONE;
 
-	if (open_keeping(&keeping, store, 0, &fault))
+	if (open_keeping(&keeping, store, 0, &fault)) {
+		sync_newest(&keeping, &fault);
 		for (size_t i = 0; i < keeping.count; i++)
 			tidy_one(&keeping, i, &fault);
+	}
 	if (fault.code)
 		log_say(LOG_NOTICE, "leavings of an earlier run could not be removed: %s", fault.text);
 	close_keeping(&keeping);

@@ -51,7 +51,7 @@ static void every_row_can_read_its_own_default_and_has_words(void)
 	size_t count;
 	const struct settings_row *rows = settings_table(&count);
 
-	CU_ASSERT_EQUAL(count, 19);
+	CU_ASSERT_EQUAL(count, 21);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
 		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
@@ -110,6 +110,28 @@ static void memory_is_a_size_a_share_or_what_is_free(void)
 		CU_ASSERT_EQUAL(settings.memory, cases[i].bytes);
 		CU_ASSERT_EQUAL(settings.memory_percent, cases[i].percent);
 	}
+}
+
+static void an_owner_is_a_name_and_a_start_may_tell_after_which_life(void)
+{
+	static const char *const wrong[] = { "SEAMARK_OWNER=a b", "SEAMARK_OWNER=\"", "SEAMARK_START=run after", "SEAMARK_START=run after x", "SEAMARK_START=run before 3",
+		"SEAMARK_START= after 3", "SEAMARK_START=run after 4294967296" };
+	char longest[200] = "SEAMARK_OWNER=";
+
+	CU_ASSERT_EQUAL(load("SEAMARK_OWNER=slurm-big.cluster-4711", "SEAMARK_START=run-n1-77-1763760000 after 12"), 0);
+	CU_ASSERT_STRING_EQUAL(settings.owner, "slurm-big.cluster-4711");
+	CU_ASSERT_STRING_EQUAL(settings.start, "run-n1-77-1763760000");
+	CU_ASSERT_TRUE(settings.start_fenced);
+	CU_ASSERT_EQUAL(settings.start_after, 12);
+	CU_ASSERT_EQUAL(load("SEAMARK_OWNER=none", "SEAMARK_START=run-n1-77-1763760000"), 0);
+	CU_ASSERT_STRING_EQUAL(settings.owner, "");
+	CU_ASSERT_FALSE(settings.start_fenced);
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+		CU_ASSERT_EQUAL(load(wrong[i], NULL), SEAMARK_E_SETTING);
+	memset(longest + 14, 'x', SETTINGS_NAME_MAX);
+	CU_ASSERT_EQUAL(load(longest, NULL), 0);
+	longest[14 + SETTINGS_NAME_MAX] = 'x';
+	CU_ASSERT_EQUAL(load(longest, NULL), SEAMARK_E_SETTING);
 }
 
 static void values_that_can_be_are_taken(void)
@@ -347,6 +369,7 @@ int main(void)
 		{ "every row can read its own default and has words", every_row_can_read_its_own_default_and_has_words },
 		{ "an interval is steps or a time", an_interval_is_steps_or_a_time },
 		{ "an interval may be chosen by what is known of failures", an_interval_may_be_chosen_by_what_is_known_of_failures },
+		{ "an owner is a name, and a start may tell after which life", an_owner_is_a_name_and_a_start_may_tell_after_which_life },
 		{ "values that can be are taken", values_that_can_be_are_taken },
 		{ "memory is a size, a share, or what is free", memory_is_a_size_a_share_or_what_is_free },
 		{ "signals go by name or number", signals_go_by_name_or_number },
