@@ -217,6 +217,8 @@ static int run_on(const struct run_options *options)
 	int status;
 
 	run_take_signals(options);
+	if (run_forget_stop(options->folder))
+		run_say("an earlier start was ended before it had left: its '%s/stop' is removed", options->folder);
 	run_listen();
 	tell_start(options, &newest);
 	run_limit_begin(options, &newest);

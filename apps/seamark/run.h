@@ -48,6 +48,8 @@ struct run_newest run_newest(const char *folder);
 bool run_ask_to_stop(const char *folder);
 bool run_is_asked_to_stop(const char *folder);
 void run_take_stop_back(const char *folder);
+/* At the start: one that another start has made, which was ended before it was answered, is not for this one. true: it was removed. */
+bool run_forget_stop(const char *folder);
 /* How long the history is now; and whether a life has been written into it since that has left because somebody, whoever it was, had asked for it. */
 int64_t run_history_size(const char *folder);
 bool run_has_left(const char *folder, int64_t since);
@@ -61,6 +63,8 @@ void run_own(void);
 /* Before it is started again: then it must still be ours. */
 void run_own_next(const char *folder);
 uint32_t run_newest_life(const char *folder);
+const char *run_start_name(void);
+bool run_is_start_name(const char *name);
 /* Whether another start has begun a life after that one; by: which. */
 bool run_is_superseded(const char *folder, uint32_t after, struct command_text *by);
 

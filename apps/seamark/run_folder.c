@@ -58,9 +58,27 @@ struct run_newest run_newest(const char *folder)
 
 bool run_ask_to_stop(const char *folder)
 {
+	const char *name = run_start_name();
 	int fd = open(stop_file(folder).text, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
 
-	return fd >= 0 && !close(fd);
+	/* Who asks, for a start that finds it there when this one has gone. */
+	if (fd >= 0 && write(fd, name, strlen(name)) < 0)
+		close(fd);
+	else if (fd >= 0)
+		return !close(fd);
+	return false;
+}
+
+bool run_forget_stop(const char *folder)
+{
+	char name[128] = "";
+	int fd = open(stop_file(folder).text, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	ssize_t size = fd >= 0 ? read(fd, name, sizeof name - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	/* A person's is empty. */
+	return size > 0 && run_is_start_name(name) && strcmp(name, run_start_name()) && !unlink(stop_file(folder).text);
 }
 
 bool run_is_asked_to_stop(const char *folder)

@@ -47,6 +47,16 @@ void run_own(void)
 	setenv("SEAMARK_START", own.text, 1);
 }
 
+const char *run_start_name(void)
+{
+	return own.text;
+}
+
+bool run_is_start_name(const char *name)
+{
+	return !strncmp(name, "run-", 4);
+}
+
 /* What cannot be read now counts as no life. */
 static struct seamark_files_life newest_life(const char *folder)
 {

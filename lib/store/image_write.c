@@ -412,10 +412,7 @@ static int is_in_place(const struct image_writer *writer, struct fault *fault)
 {
 	int fd = io_open(writer->path.text, O_RDONLY);
 
-	if (fd < 0)
-		return fault_errno(fault, "'%s' was removed while it was written", writer->path.text);
-	close(fd);
-	return 0;
+	return fd < 0 || io_close(fd) ? fault_errno(fault, "'%s' was removed while it was written", writer->path.text) : 0;
 }
 
 static int close_file(struct image_writer *writer, struct fault *fault)

@@ -50,7 +50,7 @@ set_scene() {
 	case $1 in
 	void) with="LD_PRELOAD=$shim DISK_FAILS=fsync:1 DISK_FOR=1" ;;
 	unnamed) with="LD_PRELOAD=$shim DISK_FAILS=name:1 DISK_FOR=1" ;;
-	unsynced) with="LD_PRELOAD=$shim DISK_FAILS=folder:1 DISK_FOR=1" ;;
+	unsynced) with="LD_PRELOAD=$shim DISK_FAILS=folder:2 DISK_FOR=1" ;; # the first is that of the checkpoint it goes on from
 	leavings)
 		mv "$last/manifest.json" "$last/manifest.json.tmp"
 		# So long that it is made shorter.
