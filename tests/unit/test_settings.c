@@ -51,7 +51,7 @@ static void every_row_can_read_its_own_default_and_has_words(void)
 	size_t count;
 	const struct settings_row *rows = settings_table(&count);
 
-	CU_ASSERT_EQUAL(count, 21);
+	CU_ASSERT_EQUAL(count, 22);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
 		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
