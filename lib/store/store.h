@@ -117,7 +117,7 @@ bool store_is_newest_life(struct store *store);
 /* Every rank, before its writer's thread is started: that is to look for newer lives, rank 0 about once a second, the others more seldom. Called from that thread when there is one, and once more, late,
  * if the process is still there some seconds later. */
 void store_watch_lives(struct store *store, void (*on_superseded)(const char *by, bool late));
-/* Whether it has found one. A load. */
+/* Whether it has found one, and told. A load. */
 bool store_is_superseded(const struct store *store);
 /* Rank 0 only: the file `stop` was answered, and is removed in the background, unless a newer life has begun. */
 void store_clear_stop(struct store *store);

@@ -105,6 +105,7 @@ static void look_for_lives(struct store *store, int64_t now_ns)
 			run_file_say(&newest, by, sizeof by);
 		watch->superseded_ns = now_ns;
 		watch->on_superseded(by, false);
+		atomic_store(&watch->told, true);
 	}
 	if (watch->superseded_ns && !watch->told_late && now_ns - watch->superseded_ns > GRACE_NS) {
 		watch->told_late = true;
@@ -119,7 +120,7 @@ void store_watch_lives(struct store *store, void (*on_superseded)(const char *by
 
 bool store_is_superseded(const struct store *store)
 {
-	return atomic_load_explicit(&store->superseded, memory_order_relaxed);
+	return atomic_load_explicit(&store->watch.told, memory_order_relaxed);
 }
 
 /* --- when ---------------------------------------------------------------------------------------------------------- */

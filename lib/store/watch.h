@@ -15,6 +15,7 @@ struct watch {
 	atomic_bool clear_stop;
 	void (*on_superseded)(const char *by, bool late); /* null: nobody looks for other lives */
 	int64_t superseded_ns;      /* since when that is known; 0: it is not so */
+	atomic_bool told;           /* ... to whoever asked to be told */
 	bool told_late;
 };
 

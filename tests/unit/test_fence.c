@@ -501,6 +501,7 @@ static void it_is_noticed_in_seconds_and_once_more_when_nothing_follows(void)
 		fixture_sleep_ms(10);
 	CU_ASSERT_EQUAL(atomic_load(&noticed), 2);
 	CU_ASSERT_PTR_NOT_NULL(strstr(noticed_by, "life 2 (process "));
+	fixture_sleep_ms(100);
 	CU_ASSERT_TRUE(store_is_superseded(old));
 	CU_ASSERT_TRUE(store_is_superseded(rank));
 	for (int i = 0; i < 2000 && atomic_load(&noticed_late) < 2; i++)
