@@ -196,6 +196,18 @@ static int find_place(const struct run_options *options, struct account *account
 	return life->launch.status;
 }
 
+/* Where to begin, which the user chose for the job, is not where a job that was queued again goes on, once it has a checkpoint of its own. */
+static void forget_restart(const struct run_options *options, struct account *account, const struct run_newest *newest)
+{
+	const char *count = getenv("SLURM_RESTART_COUNT"), *restart = getenv("SEAMARK_RESTART");
+
+	if (!restart || !count || !atoi(count) || !run_is_of_owner(options->folder, newest, getenv("SEAMARK_OWNER")))
+		return;
+	run_say("SEAMARK_RESTART=%s was for the first start of this job, which has had checkpoints since", restart);
+	unsetenv("SEAMARK_RESTART");
+	account->restart_kept = false;
+}
+
 /* The command, and where it begins. */
 static void tell_start(const struct run_options *options, const struct run_newest *newest)
 {
@@ -220,6 +232,7 @@ static int run_on(const struct run_options *options)
 	if (run_forget_stop(options->folder))
 		run_say("an earlier start was ended before it had left: its '%s/stop' is removed", options->folder);
 	run_listen();
+	forget_restart(options, &account, &newest);
 	tell_start(options, &newest);
 	run_limit_begin(options, &newest);
 	/* A launcher may wait long for a host that is not there. */

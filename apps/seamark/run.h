@@ -39,7 +39,7 @@ struct run_newest {
 	int64_t taken_ns;      /* when it was asked for, since 1970 */
 	double held_s;
 	double commit_s;       /* from then until it was there */
-	uint32_t ranks;
+	uint32_t ranks, life;
 };
 
 /* What cannot be read now counts as not there. */
@@ -53,6 +53,8 @@ bool run_forget_stop(const char *folder);
 /* How long the history is now; and whether a life has been written into it since that has left because somebody, whoever it was, had asked for it. */
 int64_t run_history_size(const char *folder);
 bool run_has_left(const char *folder, int64_t since);
+/* Whether a checkpoint was taken by a life of this owner, as the history tells. */
+bool run_is_of_owner(const char *folder, const struct run_newest *newest, const char *owner);
 /* The program, which wrote to the history in lives before, has not begun another one since it had that size. */
 bool run_has_not_begun(const char *folder, int64_t since);
 

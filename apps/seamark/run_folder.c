@@ -51,7 +51,7 @@ struct run_newest run_newest(const char *folder)
 		return newest;
 	for (size_t i = seamark_files_count(files); i-- && !newest.number;)
 		if (!seamark_files_entry_at(files, i, &entry) && !entry.status)
-			newest = (struct run_newest){ entry.number, entry.step, entry.taken_ns, entry.held_s, commit_s(&entry), entry.ranks };
+			newest = (struct run_newest){ entry.number, entry.step, entry.taken_ns, entry.held_s, commit_s(&entry), entry.ranks, entry.life };
 	seamark_files_close(files);
 	return newest;
 }
@@ -156,6 +156,33 @@ static int last_said(const char *folder, int64_t since)
 bool run_has_left(const char *folder, int64_t since)
 {
 	return last_said(folder, since) == 1;
+}
+
+/* Whether a line tells of the beginning of a life of this owner. */
+static bool has_begun(const char *line, size_t length, const char *owner, uint32_t life)
+{
+	json_t *object = json_loadb(line, length, 0, NULL);
+	const char *event = json_string_value(json_object_get(object, "event")), *whose = json_string_value(json_object_get(object, "owner"));
+	bool has = event && whose && !strcmp(event, "begin") && !strcmp(whose, owner) && json_integer_value(json_object_get(object, "life")) == life;
+
+	json_decref(object);
+	return has;
+}
+
+bool run_is_of_owner(const char *folder, const struct run_newest *newest, const char *owner)
+{
+	FILE *file = newest->number && run_history_size(folder) <= HISTORY_MOST ? fopen(history_file(folder).text, "re") : NULL;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+	bool is = false;
+
+	while (file && !is && (length = getline(&line, &room, file)) > 0)
+		is = has_begun(line, (size_t)length, owner, newest->life);
+	free(line);
+	if (file)
+		fclose(file);
+	return is;
 }
 
 bool run_has_not_begun(const char *folder, int64_t since)

@@ -119,9 +119,9 @@ static json_t *host(void)
 
 void history_begin(struct store *store, uint64_t from, int64_t step)
 {
-	add(store, json_pack("{s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "event", "begin", "life", (json_int_t)store->life, "time", now(), "run",
-			     history_run(store->run), "host", host(), "process", (json_int_t)getpid(), "ranks", (json_int_t)store->ranks,
-			     "from", (json_int_t)from, "step", (json_int_t)step));
+	add(store, json_pack("{s:s, s:I, s:o, s:o, s:o, s:I, s:s, s:I, s:I, s:I}", "event", "begin", "life", (json_int_t)store->life, "time", now(), "run",
+			     history_run(store->run), "host", host(), "process", (json_int_t)getpid(), "owner", store->owner,
+			     "ranks", (json_int_t)store->ranks, "from", (json_int_t)from, "step", (json_int_t)step));
 }
 
 static double number(double value)

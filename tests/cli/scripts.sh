@@ -61,8 +61,11 @@ done
 
 # Node-local disks: what root can try.
 if [ "$(id -u)" -eq 0 ]; then
+	# Not below a home, which others may not enter.
+	here=$(mktemp -d /tmp/seamark-scripts.XXXXXX)
+	trap 'rm -rf "$here"' EXIT
+	cd "$here"
 	export SEAMARK_LOCAL="$here/local" SLURM_JOB_ID=17 SLURM_JOB_UID=65534
-	rm -rf local kept
 	mkdir -m 777 kept
 	mkdir -p local/3 local/5
 	touch -d '30 days ago' local/3

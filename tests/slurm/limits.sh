@@ -45,6 +45,7 @@ lab_up 2
 cat >heat.job <<END
 #!/bin/sh
 export SEAMARK_DIR="$PWD/heat.d"
+export SEAMARK_RESTART=none # for the first start alone, or it would never end
 exec "$command" run --steps $steps $time -- srun -n 4 "$heat" $arguments --pause-ms 6 --dump "$PWD/heat.raw"
 END
 # shellcheck disable=SC2086
@@ -55,7 +56,7 @@ if [ -z "$real" ]; then
 	cat >queens.job <<-END
 	#!/bin/sh
 	export SEAMARK_DIR="$PWD/queens.d" SEAMARK_EVERY=400ms
-	exec "$command" run --time 6s --margin 0.5 -- mpirun -n 2 "$queens" 15
+	exec "$command" run --time 8s --margin 0.5 -- mpirun -n 2 "$queens" 16
 	END
 	submit -N 1 -n 2 --time=30 queens.job
 	queens_job=$job
@@ -78,9 +79,9 @@ same heat.raw
 lives_of_heat=$count
 
 if [ -z "$real" ]; then
-	until_state 120 "$queens_job" COMPLETED FAILED TIMEOUT CANCELLED
+	until_state 240 "$queens_job" COMPLETED FAILED TIMEOUT CANCELLED
 	[ "$state" = COMPLETED ] || fail "queens is $state"
-	grep -q 'queens: 15 queens: 2279184 solutions in .*: right' "out.$queens_job" || fail "queens has counted wrong"
+	grep -q 'queens: 16 queens: 14772512 solutions in .*: right' "out.$queens_job" || fail "queens has counted wrong"
 	grep -q 'is queued again' "out.$queens_job" || fail "queens was not queued again"
 	until_state 60 "$changed_job" COMPLETED FAILED TIMEOUT CANCELLED
 	[ "$state" = COMPLETED ] || fail "the job with the other limit is $state"
