@@ -92,22 +92,35 @@ static bool is_listed(uint64_t number, uint32_t life)
 
 /* --- the old life ---------------------------------------------------------------------------------------------------- */
 
-static void go_on_from_newest(struct fixture *fixture)
+/* Or from the oldest that there is, as a person may choose: one that the old life may be about to retire. The newest is told. */
+static uint64_t go_on_from(struct fixture *fixture, bool oldest)
 {
 	struct fault fault = FAULT_NONE;
+	uint64_t newest = 0, number = UINT64_MAX;
 
-	if (store_newest(fixture->stores[0], UINT64_MAX, &found, &fault) || !world_comes_back(&found, &fault) || world_go_on_from(fixture, &found, &fault))
+	for (int code = 0; !code && (!newest || oldest); number = found.number) {
+		code = store_newest(fixture->stores[0], number, &found, &fault);
+		newest = newest ? newest : found.number;
+		if (code)
+			break;
+	}
+	fault = FAULT_NONE;
+	if (store_newest(fixture->stores[0], number + 1, &found, &fault) || !world_comes_back(&found, &fault) || world_go_on_from(fixture, &found, &fault))
 		complain("there is nothing to go on from", fault.text);
+	return newest;
 }
 
-static void live_as_the_old_one(void)
+/* whole: each of its checkpoints holds all its bytes, so that the one before goes, and is not only held. */
+static void live_as_the_old_one(bool whole)
 {
 	struct fixture first;
 	struct fault fault = FAULT_NONE;
 
 	if (world_open(&first, folder, &fault))
 		fixture_stop("the old life", &fault);
-	go_on_from_newest(&first);
+	for (uint32_t rank = 0; whole && rank < WORLD_RANKS; rank++)
+		store_set_full_every(first.stores[rank], 1);
+	go_on_from(&first, false);
 	if (!world_take(&first, KEEP, &fault))
 		fixture_stop("its first checkpoint", &fault);
 	world_wait_for_retention(&first);
@@ -125,7 +138,7 @@ static void live_as_the_old_one(void)
 	say(&(struct word){ .kind = OVER });
 }
 
-static pid_t begin_old_one(void)
+static pid_t begin_old_one(bool whole)
 {
 	int up[2], down[2];
 	pid_t child;
@@ -137,7 +150,7 @@ static pid_t begin_old_one(void)
 		close(down[1]);
 		told = up[1];
 		asked = down[0];
-		live_as_the_old_one();
+		live_as_the_old_one(whole);
 		_exit(0);
 	}
 	close(up[1]);
@@ -192,7 +205,7 @@ static void hear_the_rest(uint32_t life, uint64_t newest)
 		complain("the old life did not come to its end", "");
 }
 
-static bool try_at(bool dies, char *stood)
+static bool try_at(bool dies, bool oldest, char *stood)
 {
 	struct word word = { .kind = OVER };
 	struct fixture second;
@@ -202,7 +215,7 @@ static bool try_at(bool dies, char *stood)
 	pid_t child;
 
 	prepare();
-	child = begin_old_one();
+	child = begin_old_one(oldest);
 	while (hear(&word) && word.kind != STANDS && word.kind != OVER)
 		;
 	snprintf(stood, sizeof word.call, "%s", word.call);
@@ -210,8 +223,7 @@ static bool try_at(bool dies, char *stood)
 		stop_there = is_there("stop") || is_there(".stop-2");
 		if (world_open(&second, folder, &fault))
 			fixture_stop("the successor", &fault);
-		go_on_from_newest(&second);
-		newest = found.number;
+		newest = go_on_from(&second, oldest);
 		number = second.next;
 		if (!world_take(&second, KEEP, &fault))
 			complain("the successor cannot commit", fault.text);
@@ -246,12 +258,12 @@ static bool try_at(bool dies, char *stood)
 	return word.kind == STANDS;
 }
 
-static void what_an_old_life_was_about_to_do(bool dies)
+static void what_an_old_life_was_about_to_do(bool dies, bool oldest)
 {
 	char stood[sizeof ((struct word *)NULL)->call];
 	unsigned before = wrong;
 
-	for (at = 1; try_at(dies, stood); at++) {
+	for (at = 1; try_at(dies, oldest, stood); at++) {
 		if (wrong != before)
 			printf("\n  (it stood at %s)", stood);
 		before = wrong;
@@ -264,13 +276,20 @@ static void what_an_old_life_was_about_to_do(bool dies)
 static void an_old_life_that_thaws_harms_nothing(void)
 {
 	wrong = 0;
-	what_an_old_life_was_about_to_do(false);
+	what_an_old_life_was_about_to_do(false, false);
 }
 
 static void an_old_life_that_dies_there_has_harmed_nothing(void)
 {
 	wrong = 0;
-	what_an_old_life_was_about_to_do(true);
+	what_an_old_life_was_about_to_do(true, false);
+}
+
+static void what_it_was_about_to_retire_stays(void)
+{
+	wrong = 0;
+	what_an_old_life_was_about_to_do(false, true);
+	what_an_old_life_was_about_to_do(true, true);
 }
 
 /* --- its ranks, that still write --------------------------------------------------------------------------------------- */
@@ -553,6 +572,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{ "an old life that thaws harms nothing", an_old_life_that_thaws_harms_nothing },
 		{ "an old life that dies there has harmed nothing", an_old_life_that_dies_there_has_harmed_nothing },
+		{ "what it was about to retire stays", what_it_was_about_to_retire_stays },
 		{ "a folder that its ranks make again is of no use, and goes", a_folder_that_its_ranks_make_again_is_of_no_use_and_goes },
 		{ "a folder that goes between two writes makes no checkpoint", a_folder_that_goes_between_two_writes_makes_no_checkpoint },
 		{ "a folder that goes while a rank writes fails its image", a_folder_that_goes_while_a_rank_writes_fails_its_image },
