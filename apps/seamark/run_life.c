@@ -20,14 +20,16 @@ static struct command_text progress_text(const struct run_options *options, cons
 {
 	const struct run_newest *newest = &life->newest, *first = &life->first;
 	struct command_text text = { "" }, left = { "" };
+	int length;
 
 	if (!options->steps || newest->step < 0 || newest->step > options->steps)
 		return text;
 	if (newest->step > first->step)
 		left = run_time_text((double)(newest->taken_ns - first->taken_ns) / 1e9 / (double)(newest->step - first->step) *
 				     (double)(options->steps - newest->step));
-	snprintf(text.text, sizeof text.text, ", %.0f %% of %" PRId64 " steps%s%s%s", 100 * (double)newest->step / (double)options->steps, options->steps,
-		 left.text[0] ? ", about " : "", left.text, left.text[0] ? " left" : "");
+	length = snprintf(text.text, sizeof text.text, ", %.0f %% of %" PRId64 " steps", 100 * (double)newest->step / (double)options->steps, options->steps);
+	if (left.text[0])
+		snprintf(text.text + length, sizeof text.text - (size_t)length, ", about %.20s left", left.text);
 	return text;
 }
 

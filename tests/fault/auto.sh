@@ -8,7 +8,7 @@ test=auto
 seed_from "${1-}"
 heat="$TEST_BUILD/apps/heat"
 export SEAMARK_DIR="$PWD/checkpoints"
-steps=1200
+steps=3500
 
 # live NAME=VALUE...: a life in the background.
 live() {

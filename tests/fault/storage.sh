@@ -90,7 +90,8 @@ go_on() {
 	[ "${from_there:-0}" -eq "$newest" ] || complain "the restart is from checkpoint ${from_there:-0}, but $newest is the newest"
 	is_right
 	verify
-	rest=$(find "$SEAMARK_DIR" -name '*.tmp' -o -name 'whole-*' -o -name '.life-*')
+	# A life's own claim stays until the next begins.
+	rest=$(find "$SEAMARK_DIR" -name '*.tmp' -o -name 'whole-*' -o -name '.life-*' | grep -v "/\.life-$(sed -n 's/.*"life": \([0-9]*\).*/\1/p' "$SEAMARK_DIR/run.json")\$")
 	[ -z "$rest" ] || complain "'$rest' is left over"
 	for folder in "$SEAMARK_DIR"/*.L*; do
 		[ ! -d "$folder" ] || [ -e "$folder/manifest.json" ] || [ -e "$folder/manifest.held" ] || complain "'$folder' is left of what was void"

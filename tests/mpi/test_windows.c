@@ -66,12 +66,17 @@ static int is_right(int ranks, const int64_t *steps, const int64_t *all, int rin
 	return right;
 }
 
+/* WINDOWS_SLOW_US: so long each step takes at least, that orders come in time. */
+static useconds_t slow_us;
+
 /* Nobody comes at the same time twice. */
 static void dawdle(int64_t step, int place)
 {
 	uint64_t draw = mixed((uint64_t)rank << 40 ^ (uint64_t)step << 4 ^ (uint64_t)place);
 	if (draw % 4 == 0)
 		usleep((useconds_t)(draw >> 8) % 500);
+	if (slow_us)
+		usleep(slow_us);
 }
 
 static void add_all(int64_t step, int ring)
@@ -336,6 +341,7 @@ static int run(int argc, char **argv)
 {
 	const struct kind *kind = kind_of(argv[1]);
 	int64_t steps = argc > 2 ? atoll(argv[2]) : 100, die = argc > 3 ? atoll(argv[3]) : NOBODY;
+	slow_us = getenv("WINDOWS_SLOW_US") ? (useconds_t)atoi(getenv("WINDOWS_SLOW_US")) : 0;
 	MPI_Init(&argc, &argv);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &size);

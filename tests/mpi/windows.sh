@@ -26,9 +26,10 @@ look() {
 	echo "$kind on $ranks ranks: $count checkpoints"
 }
 
-# again LIFE...: the same life again, until a checkpoint was made: whether the ranks' cuts fit together in so short a life is a matter of chance.
+# again LIFE...: the same life again, and slower, until a checkpoint was made: whether the ranks' cuts fit together in so short a life is a matter of chance.
 again() {
-	for _ in 1 2 3 4 5 6 7 8; do
+	for slow in 0 100 200 400 800 1600 3200 6400; do
+		export WINDOWS_SLOW_US=$slow
 		"$@"
 		look
 		[ "$count" -gt 0 ] && return
@@ -36,8 +37,9 @@ again() {
 	fail "no checkpoint was made in eight lives"
 }
 
+# die_at THIRD: of the steps
 die_at() {
-	run "$1" && fail "nobody died"
+	run $((steps * $1 / 3)) && fail "nobody died"
 }
 
 end_well() {
@@ -47,7 +49,7 @@ end_well() {
 case $what in
 restart)
 	for die in 2 3; do
-		again die_at $((steps * (die - 1) / 3))
+		again die_at $((die - 1))
 	done
 	end_well
 	grep -q '^restored at step' log || fail "it was not restored"

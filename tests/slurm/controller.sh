@@ -42,7 +42,7 @@ done
 until_line 30 "out.$job" 1 'cannot be queued again now'
 lab start-controller
 until_line 60 "out.$job" 1 "job $job is queued again"
-until_state 60 "$job" COMPLETED FAILED CANCELLED NODE_FAIL
+until_state 180 "$job" COMPLETED FAILED CANCELLED NODE_FAIL
 [ "$state" = COMPLETED ] || fail "the job is $state"
 same field.raw
 [ "$(grep -c 'fresh start' "out.$job")" -eq 1 ] || fail "it began anew"

@@ -54,6 +54,12 @@ down() {
 back() {
 	lab start-node "$1"
 	until_idle
+	# Slurm's daemons may still talk to the node that has gone.
+	for _ in 1 2 3 4 5; do
+		on_head timeout 30 srun -w "n$1" -N 1 -n 1 true 2>/dev/null && return
+		until_idle
+	done
+	fail "nothing can be started on n$1"
 }
 
 until_idle() {
