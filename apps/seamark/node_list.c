@@ -229,7 +229,8 @@ bool node_list_cut(struct node_list *list, size_t ranks)
 	return false;
 }
 
-char *node_list_names(const struct node_list *list)
+/* Of each node its name, or its slots. */
+static char *joined(const struct node_list *list, bool names)
 {
 	char *text = NULL;
 	size_t length;
@@ -238,25 +239,22 @@ char *node_list_names(const struct node_list *list)
 	if (!file)
 		return NULL;
 	for (size_t i = 0; i < list->count; i++)
-		fprintf(file, "%s%s", i ? "," : "", list->nodes[i].name);
+		if (names)
+			fprintf(file, "%s%s", i ? "," : "", list->nodes[i].name);
+		else
+			fprintf(file, "%s%d", i ? "," : "", list->nodes[i].slots);
 	if (!fclose(file))
 		return text;
 	free(text);
 	return NULL;
 }
 
+char *node_list_names(const struct node_list *list)
+{
+	return joined(list, true);
+}
+
 char *node_list_counts(const struct node_list *list)
 {
-	char *text = NULL;
-	size_t length;
-	FILE *file = open_memstream(&text, &length);
-
-	if (!file)
-		return NULL;
-	for (size_t i = 0; i < list->count; i++)
-		fprintf(file, "%s%d", i ? "," : "", list->nodes[i].slots);
-	if (!fclose(file))
-		return text;
-	free(text);
-	return NULL;
+	return joined(list, false);
 }

@@ -28,6 +28,7 @@ struct account {
 	unsigned fruitless;     /* lives in a row without a checkpoint */
 	bool restart_kept;      /* SEAMARK_RESTART is still the user's */
 	bool out_of_time;       /* it stopped for that alone */
+	bool launch_failed;     /* the launcher has said so of the last life, whatever its status */
 	unsigned in_vain;       /* starts in a row at which the program has not even begun */
 	bool node_lost;         /* the last life ended with a node, which is no failure of the program */
 };
@@ -50,9 +51,9 @@ static bool is_in_time(const struct run_life *life)
 }
 
 /* In a Slurm job 0 does not say it all: mpirun was seen to end so when its daemons were ended with a node, and srun when it could not start all tasks. */
-static bool is_done(const struct run_options *options, const struct run_life *life)
+static bool is_done(const struct run_options *options, const struct account *account, const struct run_life *life)
 {
-	if (life->launch.status)
+	if (life->launch.status || account->launch_failed)
 		return false;
 	if (life->wants != WANTS_NOTHING)
 		return true;
@@ -70,7 +71,7 @@ static int verdict(const struct run_options *options, struct account *account, c
 	int status = life->launch.status;
 	struct command_text took = run_time_text(run_now_s() - account->began_s), lost;
 
-	lost = run_lost();
+	lost = run_lost(&account->launch_failed);
 	if (status && (status == EXIT_SUPERSEDED || life->superseded_s)) {
 		run_say("another start goes on with this run: this one is over after %s, and is not started again", took.text);
 		return EXIT_SUPERSEDED;
@@ -80,7 +81,7 @@ static int verdict(const struct run_options *options, struct account *account, c
 		run_say("stopped at %s after %s; the same command goes on from there", run_checkpoint_text(&life->newest).text, took.text);
 		return EXIT_STOPPED;
 	}
-	if (is_done(options, life)) {
+	if (is_done(options, account, life)) {
 		account->out_of_time = false;
 		run_say("done after %s, with %u restart%s", took.text, account->restarts, account->restarts == 1 ? "" : "s");
 		return EXIT_FINE;
@@ -104,7 +105,7 @@ static int verdict(const struct run_options *options, struct account *account, c
 	status = status ? status : EXIT_LOST;
 	account->node_lost = !(run_limit_is_in_job() && run_limit_why(0) == RUN_JOB_ENDS) && run_nodes_look_again();
 	/* Slurm may be in trouble for some starts, where a job's first life has left something. */
-	account->in_vain = run_limit_is_in_job() && run_has_not_begun(options->folder, life->history) ? account->in_vain + 1 : 0;
+	account->in_vain = run_limit_is_in_job() && (account->launch_failed || run_has_not_begun(options->folder, life->history)) ? account->in_vain + 1 : 0;
 	if (!has_progressed(life) && account->last_status == status && !account->node_lost && (!account->in_vain || account->in_vain > IN_VAIN_MOST)) {
 		run_say("the same failure twice, with no new checkpoint between: this is a mistake of the program or of what it was given, and another start would not help");
 		return status;

@@ -113,8 +113,9 @@ void run_listen(void);
 void run_speak_into(void);
 /* Waits until all that was said is passed on. */
 void run_hear_all(void);
-/* The first rank that a launcher said was lost, "rank 3 on n2", since this was last asked; empty: it did not say so. */
-struct command_text run_lost(void);
+/* The first rank that a launcher said was lost, "rank 3 on n2", since this was last asked; empty: it did not say so. *failed: srun has said since then that it could not start tasks, with which
+ * it may end with 0. */
+struct command_text run_lost(bool *failed);
 
 /* --- a life ---------------------------------------------------------------------------------------------------------- */
 

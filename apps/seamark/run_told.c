@@ -18,6 +18,7 @@ static atomic_bool passing_on;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct command_text lost; /* the first since it was last asked for */
+static bool launch_failed;       /* since then, too */
 
 /* --- the words of launchers ------------------------------------------------------------------------------------------------- */
 
@@ -52,10 +53,21 @@ static bool is_of_mpirun(const char *line, struct command_text *text)
 	return true;
 }
 
+/* srun was seen to end with 0 after these. */
+static bool is_failed_launch(const char *line)
+{
+	return !strncmp(line, "srun: error: ", 13) && (strstr(line, "launch failed") || strstr(line, "Task launch for ") || strstr(line, "Timed out waiting for job step"));
+}
+
 static void look_at(const char *line)
 {
 	struct command_text text;
 
+	if (is_failed_launch(line)) {
+		pthread_mutex_lock(&lock);
+		launch_failed = true;
+		pthread_mutex_unlock(&lock);
+	}
 	if (!is_of_srun(line, &text) && !is_of_mpirun(line, &text))
 		return;
 	pthread_mutex_lock(&lock);
@@ -144,14 +156,16 @@ void run_hear_all(void)
 			return;
 }
 
-struct command_text run_lost(void)
+struct command_text run_lost(bool *failed)
 {
 	struct command_text text;
 
 	run_hear_all();
 	pthread_mutex_lock(&lock);
 	text = lost;
+	*failed = launch_failed;
 	lost.text[0] = 0;
+	launch_failed = false;
 	pthread_mutex_unlock(&lock);
 	return text;
 }

@@ -146,7 +146,8 @@ begin_host() {
 	space_of "$1$2" || give_up "$1$2 has ended"
 	inside=$process
 	at_head ip link delete "$1$2" 2>/dev/null # of a life before
-	{ at_head ip link add "$1$2" type veth peer name "p$2" && at_head ip link set "p$2" netns "$inside" &&
+	# A host that comes back has the address of its card that the others remember.
+	{ at_head ip link add "$1$2" type veth peer name "p$2" address "$(printf '02:00:00:00:%02x:%02x' $(($2 / 256)) $(($2 % 256)))" && at_head ip link set "p$2" netns "$inside" &&
 		at_head ip link set "$1$2" master wire up && nsenter -t "$inside" -n ip link set "p$2" name eth0 &&
 		nsenter -t "$inside" -n ip address add "$net.$2/24" dev eth0 && nsenter -t "$inside" -n ip link set eth0 up; } ||
 		give_up "$1$2 gets no network"

@@ -27,12 +27,16 @@ try() {
 	how=$1
 	shift
 	export SEAMARK_DIR="$PWD/$how" SEAMARK_KEEP=all
-	for restart in newest 1; do
+	for restart in newest first; do
 		rm -f field.raw
+		if [ $restart = first ]; then
+			# The first attempt may have been void.
+			restart=$(find "$SEAMARK_DIR" -name manifest.json | sed -n 's|.*/0*\([0-9]*\)\.L[0-9]*/manifest.json|\1|p' | sort -n | head -n 1)
+			[ -n "$restart" ] || { echo "WRONG $how: no checkpoint"; return; }
+		fi
 		SEAMARK_RESTART=$restart $way "$@" || { echo "WRONG $how from $restart: status $?"; return; }
 		[ "$(basename "$1")" = queens ] || cmp undisturbed.raw field.raw || { echo "WRONG $how from $restart: another result"; return; }
 	done
-	[ -e "$SEAMARK_DIR/0000001.L01/manifest.json" ] || { echo "WRONG $how: no checkpoint"; return; }
 	echo "RIGHT $how"
 }
 
@@ -40,7 +44,7 @@ while [ $# -gt 0 ]; do
 	for launcher in srun mpirun; do
 		way=$(way "$launcher" "$1" "$2")
 		SEAMARK_EVERY="30 steps" try "$launcher-$1x$2" "$heat" --size 120 --steps 90 --every 0 --dump field.raw
-		[ $# -gt 2 ] || SEAMARK_EVERY=50ms try "queens-$launcher-$1x$2" "$queens" 14
+		[ $# -gt 2 ] || SEAMARK_EVERY=50ms try "queens-$launcher-$1x$2" "$queens" 15
 	done
 	shift 2
 done
@@ -51,5 +55,5 @@ until_state 110 "$job" COMPLETED FAILED NODE_FAIL CANCELLED
 ! grep '^WRONG' "out.$job" || fail "see above"
 right=$(grep -c '^RIGHT' "out.$job")
 [ "$right" -eq $(($# + 2)) ] || fail "$right of $(($# + 2)) are right"
-[ "$(grep -c 'restored from checkpoint 1' "out.$job")" -eq "$right" ] || fail "not all restarts are from checkpoint 1"
+[ "$(grep -c 'restored from checkpoint' "out.$job")" -eq "$right" ] || fail "not all were restored once"
 echo "$test: $(grep '^RIGHT' "out.$job" | cut -d ' ' -f 2 | xargs)"
