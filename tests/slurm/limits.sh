@@ -56,7 +56,7 @@ if [ -z "$real" ]; then
 	cat >queens.job <<-END
 	#!/bin/sh
 	export SEAMARK_DIR="$PWD/queens.d" SEAMARK_EVERY=400ms
-	exec "$command" run --time 8s --margin 0.5 -- mpirun -n 2 "$queens" 16
+	exec "$command" run --time 10s --margin 0.5 -- mpirun -n 2 "$queens" 17
 	END
 	submit -N 1 -n 2 --time=30 queens.job
 	queens_job=$job
@@ -81,7 +81,7 @@ lives_of_heat=$count
 if [ -z "$real" ]; then
 	until_state 240 "$queens_job" COMPLETED FAILED TIMEOUT CANCELLED
 	[ "$state" = COMPLETED ] || fail "queens is $state"
-	grep -q 'queens: 16 queens: 14772512 solutions in .*: right' "out.$queens_job" || fail "queens has counted wrong"
+	grep -q 'queens: 17 queens: 95815104 solutions in .*: right' "out.$queens_job" || fail "queens has counted wrong"
 	grep -q 'is queued again' "out.$queens_job" || fail "queens was not queued again"
 	until_state 60 "$changed_job" COMPLETED FAILED TIMEOUT CANCELLED
 	[ "$state" = COMPLETED ] || fail "the job with the other limit is $state"
