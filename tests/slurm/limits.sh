@@ -7,7 +7,7 @@ test=limits
 . "$(dirname "$0")/lab.sh"
 real=${1-}
 interval=120
-steps=1600 lives=4 time="--time 7s --margin 0.5" limit="--time=30" patience=180
+steps=2600 lives=4 time="--time 7s --margin 0.5" limit="--time=30" patience=180
 [ -z "$real" ] || { steps=24000 lives=3 time="--margin 4" limit="--time=1" patience=600; }
 arguments="--size 240 --steps $steps --every 0"
 export SEAMARK_EVERY="$interval steps"
