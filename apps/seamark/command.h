@@ -58,6 +58,9 @@ struct command_usage {
  * the usage was wrong and that was said). */
 bool command_parse(const struct command_usage *usage, int *argc, char ***argv, int *status);
 
+/* A whole number from 0 to `most`, in digits alone. false: it is none, and that is the caller's to say. */
+bool command_whole(const char *text, int64_t most, int64_t *number);
+
 /* The word that somebody may have meant. */
 struct command_guess {
 	const char *given;

@@ -245,13 +245,7 @@ static bool tolerance_of(const char *text, const char *option, struct diff_toler
 
 static bool rank_of(const char *text, int64_t *rank)
 {
-	char *end;
-
-	if (!text)
-		return true;
-	errno = 0;
-	*rank = strtoll(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && !*end && !errno && *rank < UINT32_MAX)
+	if (!text || command_whole(text, UINT32_MAX - INT64_C(1), rank))
 		return true;
 	command_complain("'%s' is no rank", text);
 	return false;

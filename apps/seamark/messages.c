@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* seamark messages: what was in flight at a checkpoint's cut, message by message or summed up. */
-#include <errno.h>
 #include <inttypes.h>
 #include <search.h>
 #include <stdlib.h>
@@ -309,13 +308,7 @@ static int look_into(struct look *look, const struct seamark_files_entry *entry)
 
 static bool number_of(const char *text, const char *option, int64_t *number)
 {
-	char *end;
-
-	if (!text)
-		return true;
-	errno = 0;
-	*number = strtoll(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && !*end && !errno && *number <= INT32_MAX)
+	if (!text || command_whole(text, INT32_MAX, number))
 		return true;
 	command_complain("--%s takes a number from 0 to %d, not '%s'", option, INT32_MAX, text);
 	return false;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -133,4 +135,13 @@ bool command_parse(const struct command_usage *usage, int *argc, char ***argv, i
 		return false;
 	}
 	return true;
+}
+
+bool command_whole(const char *text, int64_t most, int64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoll(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && !*end && !errno && *number <= most;
 }

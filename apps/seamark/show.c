@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -186,16 +185,13 @@ static int show_ranks(const seamark_files_checkpoint *checkpoint, uint32_t from,
 
 static bool parse_rank(const char *text, uint32_t ranks, uint32_t *from, uint32_t *to)
 {
-	char *end;
-	unsigned long rank;
+	int64_t rank;
 
 	*from = 0;
 	*to = ranks;
 	if (!text)
 		return true;
-	errno = 0;
-	rank = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || errno || rank >= ranks) {
+	if (!command_whole(text, (int64_t)ranks - 1, &rank)) {
 		command_complain("'%s' is no rank: the checkpoint has ranks 0 to %" PRIu32, text, ranks - 1);
 		return false;
 	}
