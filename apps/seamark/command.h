@@ -28,6 +28,7 @@ int command_export(int argc, char **argv);
 int command_keep(int argc, char **argv);
 int command_compact(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_plan(int argc, char **argv);
 int command_settings(int argc, char **argv);
 int command_slurm_script(int argc, char **argv);
 
@@ -89,6 +90,9 @@ struct command_text {
 };
 /* "4.0 MiB in checkpoints 11, 12 and 3 more"; nothing for one that needs no other. */
 struct command_text command_elsewhere(const struct seamark_files_entry *entry);
+
+/* A file for people, "-" for standard output, whole under its name, or not at all; one that is there is replaced. false: it could not be, and that was said. */
+bool command_write_file(const char *path, const char *text, size_t size);
 
 struct command_text command_size(uint64_t bytes);     /* "1.5 GiB" */
 struct command_text command_time(int64_t since_1970_ns); /* local time */

@@ -19,6 +19,27 @@ void history_end(struct store *store, bool stopped);
 
 /* What the lives below a number tell: those of this run, or, for null, of any. SEAMARK_E_NOT_FOUND: there is no history. */
 int history_past(const char *folder, const uint8_t run[16], uint32_t below, struct store_past *past, struct fault *fault);
+/* What a line says; of what it does not say, and of what makes no sense: 0 and empty texts. */
+struct history_event {
+	enum { HISTORY_BEGIN, HISTORY_COMMIT, HISTORY_END, HISTORY_BEFORE } kind;
+	uint32_t life;
+	int64_t time_ns;
+	char run[33];          /* of a begin, and of a line for those that were left out */
+	/* a begin */
+	char host[65];
+	uint64_t process, ranks, from;
+	int64_t step;          /* of a commit too; -1: none */
+	/* a commit */
+	uint64_t number, bytes;
+	double held_s, cost_s, durable_s;
+	bool stop;             /* of an end: it had been asked to leave */
+	/* in place of lines that were left out */
+	uint64_t lives, failures;
+	double lived_s;
+};
+/* Line by line, in the order of writing; the event lives during the call. SEAMARK_E_NOT_FOUND: there is no history. */
+int history_read(const char *folder, void (*told)(void *context, const struct history_event *event), void *context, struct fault *fault);
+
 /* The same file with its old lines summed up, which the caller frees. Null: no memory. */
 char *history_shorter(const char *text, size_t size, const uint8_t run[16]);
 /* A line; null: no memory. */

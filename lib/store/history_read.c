@@ -169,6 +169,29 @@ static double get_number(const struct event *event, const char *name)
 	return isfinite(value) && value < LONGEST_S ? value : 0;
 }
 
+/* Digits and nothing else; of anything more: 0. */
+static uint64_t get_whole(const struct event *event, const char *name)
+{
+	const struct member *member = find(event, name);
+	uint64_t value = 0;
+
+	for (size_t i = 0; member && i < member->value_size; i++) {
+		unsigned digit = (unsigned char)member->value[i] - '0';
+
+		if (member->is_text || digit > 9 || __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value))
+			return 0;
+	}
+	return value;
+}
+
+static int64_t get_step(const struct event *event)
+{
+	const struct member *member = find(event, "step");
+	uint64_t step = get_whole(event, "step");
+
+	return !member || member->value[0] == '-' || step > INT64_MAX ? -1 : (int64_t)step;
+}
+
 /* --- the lives ------------------------------------------------------------------------------------------------------------- */
 
 static bool is_of_run(const struct reading *reading, const struct event *event)
@@ -355,6 +378,75 @@ int history_past(const char *folder, const uint8_t run[16], uint32_t below, stru
 		sum_up(&reading, below, past);
 	close_reading(&reading);
 	return code;
+}
+
+/* --- line by line ---------------------------------------------------------------------------------------------------------- */
+
+/* false: it is none that counts. */
+static bool make_event(const struct event *line, struct history_event *event)
+{
+	static const char *const kinds[] = { "begin", "commit", "end", "before" };
+	char kind[TEXT_MOST], time[TEXT_MOST];
+	uint64_t life = get_whole(line, "life");
+	size_t i = 0;
+
+	memset(event, 0, sizeof *event);
+	get_text(line, "event", kind);
+	while (i < sizeof kinds / sizeof kinds[0] && strcmp(kind, kinds[i]))
+		i++;
+	if (i == sizeof kinds / sizeof kinds[0])
+		return false;
+	event->kind = i;
+	if (get_text(line, "run", time) && strlen(time) < sizeof event->run)
+		strcpy(event->run, time);
+	if (event->kind == HISTORY_BEFORE)
+		return true;
+	event->life = (uint32_t)life;
+	return life && life < UINT32_MAX && get_text(line, "time", time) && moment_read(time, &event->time_ns);
+}
+
+static void fill_event(const struct event *line, struct history_event *event)
+{
+	char text[TEXT_MOST];
+
+	if (get_text(line, "host", text))
+		strcpy(event->host, text);
+	event->process = get_whole(line, "process");
+	event->ranks = get_whole(line, "ranks");
+	event->from = get_whole(line, "from");
+	event->step = get_step(line);
+	event->number = get_whole(line, "number");
+	event->bytes = get_whole(line, "bytes");
+	event->held_s = get_number(line, "held_s");
+	event->cost_s = get_number(line, "cost_s");
+	event->durable_s = get_number(line, "durable_s");
+	event->stop = is_true(line, "stop") || (event->kind == HISTORY_END && get_text(line, "how", text) && !strcmp(text, "stopped"));
+	event->lives = get_whole(line, "lives");
+	event->failures = get_whole(line, "failures");
+	event->lived_s = get_number(line, "lived_s");
+}
+
+int history_read(const char *folder, void (*told)(void *context, const struct history_event *event), void *context, struct fault *fault)
+{
+	struct io_path path = io_path("%s/" HISTORY_NAME, folder);
+	const char *at, *end, *feed;
+	size_t size;
+	char *text;
+	int code = io_read_file(path.text, HISTORY_LARGEST, &text, &size, fault);
+
+	if (code)
+		return code;
+	for (at = text, end = text + size; (feed = memchr(at, '\n', (size_t)(end - at))); at = feed + 1) {
+		struct history_event event;
+		struct event line;
+
+		if (feed - at > HISTORY_LINE || !read_members(&line, at, feed) || !make_event(&line, &event))
+			continue;
+		fill_event(&line, &event);
+		told(context, &event);
+	}
+	free(text);
+	return 0;
 }
 
 /* --- a shorter one --------------------------------------------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ expect seamark verify --dir seamark 2 = 2
 expect seamark show --d = --dir
 expect seamark export --f = --force --format
 expect seamark export --format h = hdf5
+expect seamark plan sea = seamark
 expect seamark messages --by c = channel communicator
 expect seamark show --x =
 # Every command that the help names has a help of its own, and all its options are completed.

@@ -230,6 +230,63 @@ static void any_part_of_it_can_be_read(void)
 	}
 }
 
+struct counted {
+	unsigned begins, commits, ends, befores, stops;
+	struct history_event last;
+};
+
+static void count_event(void *context, const struct history_event *event)
+{
+	struct counted *counted = context;
+
+	counted->begins += event->kind == HISTORY_BEGIN;
+	counted->commits += event->kind == HISTORY_COMMIT;
+	counted->ends += event->kind == HISTORY_END;
+	counted->befores += event->kind == HISTORY_BEFORE;
+	counted->stops += event->stop;
+	counted->last = *event;
+}
+
+static struct counted counted_of(const char *text)
+{
+	struct counted counted = { .begins = 0 };
+	struct fault fault = FAULT_NONE;
+
+	write_file(text, strlen(text));
+	CU_ASSERT_EQUAL(history_read(folder, count_event, &counted, &fault), 0);
+	return counted;
+}
+
+/* The file as lives have written it, and numbers at their limits. */
+static void lines_are_told_one_by_one(void)
+{
+	struct store_past past;
+	struct counted counted = { .begins = 0 };
+	struct fault fault = FAULT_NONE;
+
+	CU_ASSERT_EQUAL(history_read(folder, count_event, &counted, &fault), SEAMARK_E_NOT_FOUND);
+	live(&past, 2, ENDS);
+	live(&past, 1, ASKED_AND_KILLED);
+	live(&past, 0, STOPS);
+	CU_ASSERT_EQUAL(history_read(folder, count_event, &counted, NULL), 0);
+	CU_ASSERT_TRUE(counted.begins == 3 && counted.commits == 3 && counted.ends == 2 && counted.stops == 2 && counted.befores == 0);
+	counted = counted_of(BEGIN(1, "00:00:00") "{\"event\": \"commit\", \"life\": 1, \"time\": \"2026-01-01T00:00:00.000000001Z\", \"number\": 18446744073709551615, \"step\": -1, "
+			     "\"held_s\": 0.25, \"cost_s\": 5e-1, \"durable_s\": 3.5, \"bytes\": 20000000000000, \"stop\": true}\n{\"event\": \"commit\", \"life\": 1, \"time\": \"2026-01");
+	CU_ASSERT_TRUE(counted.begins == 1 && counted.commits == 1 && counted.last.life == 1 && counted.last.step == -1 && counted.last.stop);
+	CU_ASSERT_TRUE(counted.last.number == UINT64_MAX && counted.last.bytes == UINT64_C(20000000000000));
+	CU_ASSERT_TRUE(counted.last.held_s == 0.25 && counted.last.cost_s == 0.5 && counted.last.durable_s == 3.5);
+	counted = counted_of("{\"event\": \"before\", \"run\": \"" OWN "\", \"lives\": 7, \"failures\": 3, \"lived_s\": 1e6}\n"
+			     "{\"event\": \"begin\", \"life\": 4294967295, \"time\": \"2026-01-01T00:00:00.000000001Z\"}\n"
+			     "{\"event\": \"begin\", \"life\": -1, \"time\": \"2026-01-01T00:00:00.000000001Z\"}\n{\"event\": \"begin\", \"life\": 1}\n{\"event\": \"later\", \"life\": 1}\n"
+			     "{\"event\": \"begin\", \"life\": 18446744073709551617, \"time\": \"2026-01-01T00:00:00.000000001Z\"}\n");
+	CU_ASSERT_TRUE(counted.befores == 1 && counted.begins == 0 && counted.last.lives == 7 && counted.last.failures == 3 && counted.last.lived_s == 1e6);
+	CU_ASSERT_STRING_EQUAL(counted.last.run, OWN);
+	counted = counted_of("{\"event\": \"begin\", \"life\": 2, \"time\": \"2026-01-01T00:00:00.000000001Z\", \"run\": \"" OWN "0\", \"host\": \"n1\", \"process\": 12, "
+			     "\"ranks\": 1024, \"from\": 99999999999999999999, \"step\": 12345678901234}\n");
+	CU_ASSERT_TRUE(counted.begins == 1 && !counted.last.run[0] && !strcmp(counted.last.host, "n1") && counted.last.process == 12 && counted.last.ranks == 1024);
+	CU_ASSERT_TRUE(counted.last.from == 0 && counted.last.step == INT64_C(12345678901234));
+}
+
 /* --- how it stays small -------------------------------------------------------------------------------------------------------- */
 
 static char *random_history(uint64_t seed, size_t *size)
@@ -337,6 +394,7 @@ int main(void)
 		{ "a life without an end was a failure", a_life_without_an_end_was_a_failure },
 		{ "what makes no sense is passed over", what_makes_no_sense_is_passed_over },
 		{ "any part of it can be read", any_part_of_it_can_be_read },
+		{ "lines are told one by one", lines_are_told_one_by_one },
 		{ "a shorter one says the same", a_shorter_one_says_the_same },
 		{ "a long one is made shorter by the life that finds it", a_long_one_is_made_shorter_by_the_life_that_finds_it },
 		{ "what is too large is left alone", what_is_too_large_is_left_alone },

@@ -28,6 +28,9 @@ _seamark() {
 	*)
 		if [[ $word == -* ]]; then
 			words=$("$seamark" "${COMP_WORDS[1]}" -h 2>/dev/null | sed -n 's/^  \(-., \)\{0,1\}\(--[a-z][a-z-]*\).*/\2/p' | sort -u)
+		elif [[ ${COMP_WORDS[1]} == @(plan|report) ]]; then
+			mapfile -t COMPREPLY < <(compgen -d -- "$word")
+			return
 		else
 			words=$("$seamark" list "${folder[@]}" 2>/dev/null | sed -n 's/^ *\([0-9][0-9]*\) .*/\1/p')
 		fi ;;

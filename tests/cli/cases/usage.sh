@@ -12,6 +12,7 @@ run diff -h
 run export -h
 run keep -h
 run compact -h
+run plan -h
 run doctor -h
 run slurm-script -h
 run settings -h
