@@ -117,3 +117,6 @@ module=$(dirname "$(find "$prefix" -name seamark.py)")
 [ "$(PYTHONPATH=$module PYTHONDONTWRITEBYTECODE=1 python3 -c 'import seamark; print(seamark.version())')" = "$(PKG_CONFIG_PATH=$pc pkg-config --modversion seamark)" ] ||
 	fail "the installed module does not find the library"
 "$prefix/bin/seamark" doctor --mpi -- "$MPIEXEC" -n 1 >doctor.txt || { cat doctor.txt; fail "the installed command does not try out the MPI library"; }
+for page in seamark.1 seamark-list.1 seamark_protect.3; do
+	[ -n "$(find "$prefix" -path "*/man/man?/$page")" ] || fail "the manual page $page is not installed"
+done

@@ -48,9 +48,11 @@ struct command_option {
 #define COMMAND_JSON(json) { "json", NULL, "as JSON", NULL, json }
 #define COMMAND_OPTIONS_END { NULL, NULL, NULL, NULL, NULL }
 
+/* What -h prints, `-h --json` gives to programs, and the manual page seamark-NAME is made of, together with the file manual/NAME.txt, where there is more
+ * to say. */
 struct command_usage {
-	const char *synopsis;   /* after "seamark " */
-	const char *description;
+	const char *synopsis;   /* after "seamark "; several lines: "\n       seamark " between them */
+	const char *description; /* paragraphs; the last is "Exit status: ..." */
 	const struct command_option *options; /* ends with a name that is null */
 	int least, most;        /* operands */
 };
@@ -58,6 +60,9 @@ struct command_usage {
 /* Parses, and leaves the operands at argv[0 .. *operands - 1]. false: the command is to end with *status (help was printed, or
  * the usage was wrong and that was said). */
 bool command_parse(const struct command_usage *usage, int *argc, char ***argv, int *status);
+
+/* Whether it is a program that asks for help: by --json. */
+bool command_help_is_json(int argc, char **argv);
 
 /* A whole number from 0 to `most`, in digits alone. false: it is none, and that is the caller's to say. */
 bool command_whole(const char *text, int64_t most, int64_t *number);

@@ -26,8 +26,17 @@ static void help(FILE *to)
 	fputs("usage: seamark COMMAND [OPTIONS]\n\nLooks after checkpoints.\n\n", to);
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		fprintf(to, "  %-12s  %s\n", commands[i].name, commands[i].summary);
-	fputs("\n  -h, --help     this text; after a command, its options\n  --version      the version\n\n"
+	fputs("\n  -h, --help     this text; after a command, its options; with --json for programs\n  --version      the version\n\n"
 	      "Exit status: 0 fine, 1 problems were found, 2 wrong usage, 3 something could not be read or written.\n", to);
+}
+
+static int help_json(void)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "name", commands[i].name, "summary", commands[i].summary));
+	return command_print_json(json_pack("{s:s, s:o}", "version", seamark_version(), "commands", list));
 }
 
 /* Whether a word was found that may have been meant. */
@@ -48,6 +57,8 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(name, "-h") || !strcmp(name, "--help")) {
+		if (command_help_is_json(argc, argv))
+			return help_json();
 		help(stdout);
 		return EXIT_FINE;
 	}

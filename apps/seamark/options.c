@@ -33,7 +33,7 @@ static struct heading heading_of(const struct command_option *option)
 	return heading;
 }
 
-static void help(const struct command_usage *usage)
+static void help_lines(const struct command_usage *usage)
 {
 	int width = 18;
 
@@ -44,6 +44,47 @@ static void help(const struct command_usage *usage)
 	for (const struct command_option *option = usage->options; option->name; option++)
 		printf("  %-*s %s\n", width, heading_of(option).text, option->help);
 	printf("  %-*s %s\n", width, "-h, --help", "this text");
+}
+
+/* The description without its last paragraph, which is `Exit status: ...`, and that. */
+static json_t *help_texts(const struct command_usage *usage)
+{
+	const char *exit_status = strstr(usage->description, "\n\nExit status: ");
+	size_t length = exit_status ? (size_t)(exit_status - usage->description) : strlen(usage->description);
+
+	return json_pack("{s:s, s:s%, s:s}", "synopsis", usage->synopsis, "description", usage->description, length, "exit_status",
+			 exit_status ? exit_status + strlen("\n\nExit status: ") : "");
+}
+
+/* What the manual pages are made of. */
+static int help_json(const struct command_usage *usage)
+{
+	json_t *document = help_texts(usage), *list = json_array();
+
+	for (const struct command_option *option = usage->options; option->name; option++) {
+		char letter[] = { letter_of(option), 0 };
+
+		json_array_append_new(list, json_pack("{s:s?, s:s, s:s?, s:s}", "letter", letter[0] ? letter : NULL, "name", name_of(option), "value",
+						      option->value, "help", option->help));
+	}
+	json_object_set_new(document, "options", list);
+	return command_print_json(document);
+}
+
+bool command_help_is_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--json"))
+			return true;
+	return false;
+}
+
+static int help(const struct command_usage *usage, int argc, char **argv)
+{
+	if (command_help_is_json(argc, argv))
+		return help_json(usage);
+	help_lines(usage);
+	return EXIT_FINE;
 }
 
 static int wrong(const struct command_usage *usage, const char *why, const char *what)
@@ -114,8 +155,7 @@ bool command_parse(const struct command_usage *usage, int *argc, char ***argv, i
 		const struct command_option *option = option_of(usage, found);
 
 		if (found == HELP) {
-			help(usage);
-			*status = EXIT_FINE;
+			*status = help(usage, *argc, *argv);
 			return false;
 		}
 		if (!option) {

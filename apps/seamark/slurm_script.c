@@ -325,7 +325,8 @@ int command_slurm_script(int argc, char **argv)
 	};
 	const struct command_usage usage = { "slurm-script [OPTIONS] -- LAUNCHER ARGUMENTS... PROGRAM ARGUMENTS...",
 		"Writes a batch script for Slurm that runs the program, restarts it from its checkpoints, and goes on over time limits and lost\n"
-		"nodes until it is done. The launcher is srun or mpirun. What has a $ in it is filled in by the job: 'input-$SLURM_ARRAY_TASK_ID'.", table, 1, INT_MAX };
+		"nodes until it is done. The launcher is srun or mpirun. What has a $ in it is filled in by the job: 'input-$SLURM_ARRAY_TASK_ID'.\n\n"
+		"Exit status: 0, 2 wrong usage, 3 the script could not be written.", table, 1, INT_MAX };
 	int status;
 
 	remember_command(&script, argc, argv);
