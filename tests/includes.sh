@@ -13,11 +13,11 @@ check() {
 			sed "s|^|$file |"
 	done) | awk '
 	function room_of(path) { return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : "" }
-	function is_pure(path) { return path ~ /^snapshot\// || path ~ /^channel\/(shadow|position|mailbox|audit|epochs)\.[ch]$/ }
+	function is_pure(path) { return path ~ /^(snapshot|trace)\// || path ~ /^channel\/(shadow|position|mailbox|audit|epochs)\.[ch]$/ }
 	function may(room, what, other) {
 		if (other == room || other == "base") return 1
 		if (room == "channel") return what == "snapshot/ledger.h"
-		if (room == "session") return other ~ /^(snapshot|channel|state|store|topology)$/
+		if (room == "session") return other ~ /^(snapshot|channel|state|store|topology|trace)$/
 		if (room == "interpose") return other == "session" || other == "channel" || what == "snapshot/ledger.h"
 		if (room == "api") return other == "session"
 		return 0
@@ -28,7 +28,7 @@ check() {
 		if (room == "") {
 			if (what == "mpi.h") complain("the public headers need no MPI")
 			if (substr($2, 1, 1) == "\"" && what != "seamark.h") complain("the public headers stand alone")
-		} else if (room !~ /^(base|snapshot|channel|state|store|topology|session|interpose|api|fortran)$/) {
+		} else if (room !~ /^(base|snapshot|channel|state|store|topology|trace|session|interpose|api|fortran)$/) {
 			complain("there is no such room")
 		} else if (substr($2, 1, 1) == "\"") {
 			if (what == "seamark.h" || what == "seamark_files.h") next
@@ -87,6 +87,10 @@ self() {
 	broken snapshot/step.c '<stdio.h>'
 	broken snapshot/step.c '  "step.h"'
 	broken store/image.c '"../base/fault.h"'
+	broken trace/ring.c '"store/io.h"'
+	broken trace/ring.c '<time.h>'
+	broken store/image.c '"trace/format.h"'
+	sound session/session.c '"trace/format.h"'
 	broken cellar/x.c '<stdio.h>'
 	broken seamark.h '<mpi.h>'
 	broken seamark_files.h '"store/store.h"'

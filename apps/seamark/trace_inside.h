@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the model share.
+ *   trace_read.c   the folder and its files
+ *   trace_model.c  from files to a model
+ *   trace_match.c  messages and markers: their two ends
+ *   trace_clock.c  what comes after what; clocks
+ *   trace_order.c  one causal order */
+#ifndef TRACE_INSIDE_H
+#define TRACE_INSIDE_H
+
+#include "trace_model.h"
+
+static const struct trace_model_end trace_no_end = { -1, 0 };
+
+static inline struct trace_model_event *trace_event_at(const struct trace_model *model, struct trace_model_end end)
+{
+	return &model->of[end.rank].events[end.index];
+}
+
+/* Reads the files of a snapshot's trace: files[rank] of those that can be used, problems of the others. */
+int trace_read_files(struct trace_model *model, const char *folder, uint64_t number, struct fault *fault);
+
+/* Where each event's positions are counted from: puts them to what they are at the cut. false: no memory. */
+bool trace_place_positions(struct trace_model *model);
+/* Finds both ends. false: no memory. */
+bool trace_match_messages(struct trace_model *model);
+bool trace_match_markers(struct trace_model *model);
+/* Where the messages stand to the cut, when all events have their times. false: no memory. */
+bool trace_judge_messages(struct trace_model *model);
+
+/* Offsets of the clocks, corrected times, the order. false: no memory. */
+bool trace_correct_clocks(struct trace_model *model);
+bool trace_put_in_order(struct trace_model *model);
+/* What an event comes after, beside the one before it on its rank: the sending of a message, marker or order. rank -1: nothing. */
+struct trace_model_end trace_cause(const struct trace_model *model, struct trace_model_end of);
+
+#endif
