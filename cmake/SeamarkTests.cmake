@@ -39,6 +39,22 @@ function(seamark_test name)
 	endif()
 endfunction()
 
+# seamark_python(VARIABLE MODULE...): the first interpreter that has the modules, Debian's or one of the user's own; if none has, the test says what is missing.
+function(seamark_python variable)
+	list(JOIN ARGN ", " modules)
+	find_program(SEAMARK_PYTHON_IN_PATH python3)
+	find_program(SEAMARK_PYTHON_OF_SYSTEM python3 PATHS /usr/bin /usr/local/bin NO_DEFAULT_PATH)
+	mark_as_advanced(SEAMARK_PYTHON_IN_PATH SEAMARK_PYTHON_OF_SYSTEM)
+	set(${variable} python3 PARENT_SCOPE)
+	foreach(candidate IN ITEMS ${SEAMARK_PYTHON_IN_PATH} ${SEAMARK_PYTHON_OF_SYSTEM})
+		execute_process(COMMAND ${candidate} -c "import ${modules}" RESULT_VARIABLE result OUTPUT_QUIET ERROR_QUIET)
+		if(result EQUAL 0)
+			set(${variable} ${candidate} PARENT_SCOPE)
+			return()
+		endif()
+	endforeach()
+endfunction()
+
 # seamark_mpi_test(NAME RANKS n COMMAND command... [PRELOAD] and as seamark_test): the command on n ranks. PRELOAD: libseamark.so is
 # preloaded into the ranks, for programs that are not linked with it. ENVIRONMENT reaches mpirun and the ranks. On up to 4 ranks it is also run with MPICH if not SERIAL,
 # which is slow when ranks share a core.

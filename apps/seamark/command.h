@@ -61,8 +61,8 @@ struct command_usage {
  * the usage was wrong and that was said). */
 bool command_parse(const struct command_usage *usage, int *argc, char ***argv, int *status);
 
-/* Whether it is a program that asks for help: by --json. */
-bool command_help_is_json(int argc, char **argv);
+/* Whether --json is among the arguments. */
+bool command_is_json(int argc, char **argv);
 
 /* A whole number from 0 to `most`, in digits alone. false: it is none, and that is the caller's to say. */
 bool command_whole(const char *text, int64_t most, int64_t *number);
@@ -83,6 +83,10 @@ const char *command_guess(const struct command_guess *guess);
 void command_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A line to standard error, beginning with "seamark: ". */
 void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* With --json whatever is said on standard error is also a member `said`, and a command that fails without a document of its own prints one with that and its
+ * status: one document in any case. The first is called by command_parse(), the second by main. */
+void command_for_programs(void);
+int command_end(int status);
 /* Prints the document and frees it. EXIT_FINE, or EXIT_CANNOT_READ if it could not be made or written. */
 int command_print_json(json_t *document);
 /* A text from a file, that need not be UTF-8. */

@@ -2,6 +2,7 @@
 /* seamark diff: where the protected state of two checkpoints differs, rank by rank and region by region. */
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,12 @@ static struct place place_of(const struct seamark_files_region *region, uint64_t
 	return place;
 }
 
+/* JSON has no word for what is infinite. */
+static json_t *number_json(long double value)
+{
+	return isfinite((double)value) ? json_real((double)value) : json_null();
+}
+
 static json_t *found_json(const struct diff_found *found, const struct seamark_files_region *region, const struct place *place, uint32_t rank)
 {
 	json_t *first = json_pack("{s:I, s:s, s:s, s:b}", "element", (json_int_t)found->first, "a", found->a, "b", found->b, "ghost", place->ghost);
@@ -66,9 +73,9 @@ static json_t *found_json(const struct diff_found *found, const struct seamark_f
 	for (uint32_t i = 0; i < region->dimensions && !place->ghost; i++)
 		json_array_append_new(index, json_integer((json_int_t)place->index[i]));
 	json_object_set_new(first, "index", index);
-	return json_pack("{s:I, s:o, s:s, s:I, s:I, s:I, s:f, s:f, s:o}", "rank", (json_int_t)rank, "region", command_json_text(region->name), "type",
+	return json_pack("{s:I, s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "rank", (json_int_t)rank, "region", command_json_text(region->name), "type",
 			 shape_type_name(region->type), "elements", (json_int_t)found->elements, "differ", (json_int_t)found->differ, "not_numbers",
-			 (json_int_t)found->not_numbers, "absolute", (double)found->absolute, "relative", (double)found->relative, "first", first);
+			 (json_int_t)found->not_numbers, "absolute", number_json(found->absolute), "relative", number_json(found->relative), "first", first);
 }
 
 static void tell_found(struct diff *diff, uint32_t rank, const struct seamark_files_region *region, const struct diff_found *found)

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(name, "-h") || !strcmp(name, "--help")) {
-		if (command_help_is_json(argc, argv))
+		if (command_is_json(argc, argv))
 			return help_json();
 		help(stdout);
 		return EXIT_FINE;
@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (!strcmp(name, commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return command_end(commands[i].run(argc - 1, argv + 1));
 	if (argc > 1 && guess_at(name))
 		return EXIT_USAGE;
 	if (argc > 1)

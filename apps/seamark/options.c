@@ -71,7 +71,7 @@ static int help_json(const struct command_usage *usage)
 	return command_print_json(document);
 }
 
-bool command_help_is_json(int argc, char **argv)
+bool command_is_json(int argc, char **argv)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (!strcmp(argv[i], "--json"))
@@ -81,7 +81,7 @@ bool command_help_is_json(int argc, char **argv)
 
 static int help(const struct command_usage *usage, int argc, char **argv)
 {
-	if (command_help_is_json(argc, argv))
+	if (command_is_json(argc, argv))
 		return help_json(usage);
 	help_lines(usage);
 	return EXIT_FINE;
@@ -143,12 +143,24 @@ static const struct command_option *option_of(const struct command_usage *usage,
 	return option->name ? option : NULL;
 }
 
+/* Whether a command that can print JSON is asked to: known before anything is said of the other options. */
+static bool is_for_programs(const struct command_usage *usage, int argc, char **argv)
+{
+	const struct command_option *option = usage->options;
+
+	while (option->name && strcmp(option->name, "json") != 0)
+		option++;
+	return option->name && command_is_json(argc, argv);
+}
+
 bool command_parse(const struct command_usage *usage, int *argc, char ***argv, int *status)
 {
 	struct option table[OPTIONS_MOST + 2] = {0};
 	char letters[2 * OPTIONS_MOST + 3];
 	int found;
 
+	if (is_for_programs(usage, *argc, *argv))
+		command_for_programs();
 	fill_table(usage, table, letters);
 	opterr = 0;
 	while ((found = getopt_long(*argc, *argv, letters, table, NULL)) != -1) {

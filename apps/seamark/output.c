@@ -7,6 +7,10 @@
 
 #include "command.h"
 
+/* What was said on standard error, for the document; null: nobody asked for one. */
+static json_t *said;
+static bool printed;
+
 /* Neither control characters, nor those of the second set (U+0080 to U+009F), nor anything that is no UTF-8 reaches a terminal. */
 static void tame(char *text)
 {
@@ -20,46 +24,84 @@ static void tame(char *text)
 	json_decref(is_utf8);
 }
 
-static void put_line(FILE *to, const char *before, const char *format, va_list list)
+static char *line_of(const char *format, va_list list)
 {
 	char *text;
 
 	if (vasprintf(&text, format, list) < 0)
-		return;
+		return NULL;
 	tame(text);
-	fprintf(to, "%s%s\n", before, text);
-	free(text);
+	return text;
 }
 
 void command_print(const char *format, ...)
 {
 	va_list list;
+	char *line;
 
 	va_start(list, format);
-	put_line(stdout, "", format, list);
+	line = line_of(format, list);
 	va_end(list);
+	if (line)
+		puts(line);
+	free(line);
 }
 
 void command_complain(const char *format, ...)
 {
 	va_list list;
+	char *line;
 
 	/* In the order in which things were said, also where both go to one file. */
 	fflush(stdout);
 	va_start(list, format);
-	put_line(stderr, "seamark: ", format, list);
+	line = line_of(format, list);
 	va_end(list);
+	if (line)
+		fprintf(stderr, "seamark: %s\n", line);
+	if (line && said)
+		json_array_append_new(said, command_json_text(line));
+	free(line);
 }
 
-int command_print_json(json_t *document)
+/* --- JSON ---------------------------------------------------------------------------------------------------------- */
+
+void command_for_programs(void)
+{
+	if (!said)
+		said = json_array();
+}
+
+static int print_json(json_t *document)
 {
 	int failed = !document || json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) ||
 		     putchar('\n') < 0 || fflush(stdout);
 
 	json_decref(document);
+	printed = true;
 	if (failed)
 		command_complain("cannot print JSON");
 	return failed ? EXIT_CANNOT_READ : EXIT_FINE;
+}
+
+int command_print_json(json_t *document)
+{
+	if (document && json_array_size(said)) {
+		json_object_set_new(document, "said", json_copy(said));
+		json_array_clear(said);
+	}
+	return print_json(document);
+}
+
+int command_end(int status)
+{
+	json_t *document = said && !printed && status != EXIT_FINE ? json_pack("{s:i, s:O}", "status", status, "said", said) : NULL;
+
+	if (document)
+		print_json(document);
+	json_decref(said);
+	said = NULL;
+	return status;
 }
 
 json_t *command_json_text(const char *text)

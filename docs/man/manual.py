@@ -12,6 +12,7 @@ import textwrap
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 import header  # noqa: E402
+import schema  # noqa: E402
 from roff import Page, escape  # noqa: E402
 
 EXIT_STATUS = (
@@ -71,9 +72,9 @@ def put_options(page, options):
     page.item("\\fB\\-h\\fR, \\fB\\-\\-help\\fR", ["a short help; with --json for programs"])
 
 
-def put_members(page, schema, within=""):
+def put_members(page, part, within=""):
     """What a schema says of an object's members."""
-    for name, member in schema.get("properties", {}).items():
+    for name, member in part.get("properties", {}).items():
         items = member.get("items", {})
         if member.get("description"):
             page.item("\\fI%s\\fR" % escape(within + name), [member["description"]])
@@ -84,14 +85,12 @@ def put_members(page, schema, within=""):
 
 def put_json(page, name):
     page.section("json")
-    schema = text_of("docs", "schema", name + ".json")
-    if not schema:
-        page.paragraphs("With --json the same is printed as JSON. Members may be added in later versions, none will change its meaning.")
-        return
-    schema = json.loads(schema)
-    page.paragraphs("With --json the same is printed as one JSON object, as docs/schema/%s.json describes. Members may be added in later versions, none will change its meaning."
-                    % name)
-    put_members(page, schema)
+    path = os.path.join(SOURCE, "docs", "schema", name + ".json")
+    page.paragraphs("With --json the same is printed as one object of JSON%s. Members may be added in later versions, none will change its meaning. A command that fails before it has a "
+                    "result prints an object with the members `status`, what it ends with, and `said`, a list of what was said on standard error."
+                    % (", as docs/schema/%s.json describes" % name if os.path.exists(path) else ""))
+    if os.path.exists(path):
+        put_members(page, schema.load(path))
 
 
 def put_exit_status(page, text):
