@@ -50,7 +50,13 @@ static bool is_in_time(const struct run_life *life)
 	return life->wants != WANTS_TO_QUIT && run_limit_is_over(run_limit_why(LONGEST_QUESTION_S));
 }
 
-/* In a Slurm job 0 does not say it all: mpirun was seen to end so when its daemons were ended with a node, and srun when it could not start all tasks. */
+/* It was to be ended at a checkpoint, and had come to its end before. */
+static bool has_come_first(const struct run_options *options, const struct run_life *life)
+{
+	return life->just_committed && !life->launch.status && run_has_finalized(options->folder, life->history);
+}
+
+/* In a Slurm job 0 does not say it all: mpirun was seen to end so when its daemons were ended with a node, and srun when it could not start all tasks. A program that has told its own end has ended. */
 static bool is_done(const struct run_options *options, const struct account *account, const struct run_life *life)
 {
 	if (life->launch.status || account->launch_failed)
@@ -58,7 +64,7 @@ static bool is_done(const struct run_options *options, const struct account *acc
 	if (life->wants != WANTS_NOTHING)
 		return true;
 	if (run_nodes_were_lost())
-		return false;
+		return run_has_finalized(options->folder, life->history);
 	if (!run_limit_is_in_job() || getenv("SEAMARK_OFF") || !run_has_not_begun(options->folder, life->history))
 		return true;
 	run_say("the launcher says that all is done, but the program has not even begun");
@@ -77,7 +83,7 @@ static int verdict(const struct run_options *options, struct account *account, c
 		return EXIT_SUPERSEDED;
 	}
 	account->out_of_time = is_in_time(life);
-	if ((life->wants == WANTS_TO_LEAVE && life->committed) || life->left) {
+	if (((life->wants == WANTS_TO_LEAVE && life->committed) || life->left) && !has_come_first(options, life)) {
 		run_say("stopped at %s after %s; the same command goes on from there", run_checkpoint_text(&life->newest).text, took.text);
 		return EXIT_STOPPED;
 	}

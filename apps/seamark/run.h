@@ -53,8 +53,12 @@ bool run_forget_stop(const char *folder);
 /* How long the history is now; and whether a life has been written into it since that has left because somebody, whoever it was, had asked for it. */
 int64_t run_history_size(const char *folder);
 bool run_has_left(const char *folder, int64_t since);
+/* ... or one that has come to its end: all of its ranks were in MPI_Finalize, and nobody had asked it to leave. */
+bool run_has_finalized(const char *folder, int64_t since);
 /* Whether a checkpoint was taken by a life of this owner, as the history tells. */
 bool run_is_of_owner(const char *folder, const struct run_newest *newest, const char *owner);
+/* Notes there that this life, which has not said so itself, was ended at its last checkpoint: nothing is lost by that, and it is no failure to who learns how often the run fails. */
+void run_note_end(const char *folder, uint32_t life, int64_t since);
 /* The program, which wrote to the history in lives before, has not begun another one since it had that size. */
 bool run_has_not_begun(const char *folder, int64_t since);
 
@@ -128,6 +132,7 @@ struct run_life {
 	enum { WANTED_BY_TERM, WANTED_BY_LIMIT } why; /* LIMIT: the time is over, or nearly so as --leave-on says */
 	double until_s;                   /* ... until then in good time */
 	bool committed;                   /* ... and the checkpoint for it is */
+	bool just_committed;              /* ... before anybody asked: it is ended at that one */
 	bool ordered;                     /* the launcher was told to end */
 	uint32_t life_before;             /* the newest at its start */
 	double superseded_s;              /* when another start was seen to have taken its place; 0: none has */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/moment.h"
 #include "run.h"
 #include "seamark_files.h"
 
@@ -110,31 +113,31 @@ int64_t run_history_size(const char *folder)
 	return stat(history_file(folder).text, &about) ? 0 : about.st_size;
 }
 
-/* A line that is whole: what it says of how a life goes. -1: nothing. */
-static int has_left(const char *line, size_t length)
+enum said { SAID_NOT_TO_BE_READ, SAID_NOTHING, SAID_BEGUN, SAID_STOPPED, SAID_FINALIZED };
+
+/* A line that is whole: what it says of how a life goes. */
+static enum said says(const char *line, size_t length)
 {
 	json_t *object = json_loadb(line, length, 0, NULL);
 	const char *event = json_string_value(json_object_get(object, "event")), *how = json_string_value(json_object_get(object, "how"));
-	int left = -1;
+	enum said said = SAID_NOTHING;
 
 	if (event && !strcmp(event, "begin"))
-		left = 0;
-	else if (event && !strcmp(event, "end"))
-		left = how && !strcmp(how, "stopped");
+		said = SAID_BEGUN;
+	else if (event && how && !strcmp(event, "end"))
+		said = !strcmp(how, "stopped") ? SAID_STOPPED : !strcmp(how, "finalized") ? SAID_FINALIZED : SAID_NOTHING;
 	json_decref(object);
-	return left;
+	return said;
 }
 
-enum { SAID_NOTHING = -1, SAID_NOT_TO_BE_READ = -2 };
-
 /* What its last line that says something says, of those since then. */
-static int last_said(const char *folder, int64_t since)
+static enum said last_said(const char *folder, int64_t since)
 {
 	FILE *file = fopen(history_file(folder).text, "re");
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t length;
-	int last = SAID_NOTHING;
+	enum said last = SAID_NOTHING;
 
 	if (!file)
 		return SAID_NOT_TO_BE_READ;
@@ -144,9 +147,9 @@ static int last_said(const char *folder, int64_t since)
 		return SAID_NOT_TO_BE_READ;
 	}
 	while ((length = getline(&line, &room, file)) > 0) {
-		int said = line[length - 1] == '\n' ? has_left(line, (size_t)length) : SAID_NOTHING;
+		enum said said = line[length - 1] == '\n' ? says(line, (size_t)length) : SAID_NOTHING;
 
-		last = said < 0 ? last : said;
+		last = said == SAID_NOTHING ? last : said;
 	}
 	free(line);
 	fclose(file);
@@ -155,7 +158,39 @@ static int last_said(const char *folder, int64_t since)
 
 bool run_has_left(const char *folder, int64_t since)
 {
-	return last_said(folder, since) == 1;
+	return last_said(folder, since) == SAID_STOPPED;
+}
+
+bool run_has_finalized(const char *folder, int64_t since)
+{
+	return last_said(folder, since) == SAID_FINALIZED;
+}
+
+/* One write, at the end of the file, behind whatever the last writer did not come to the end of. */
+static void append_line(int fd, const char *line)
+{
+	struct stat about;
+	char text[256], last = '\n';
+	int length;
+
+	if (fstat(fd, &about) || !S_ISREG(about.st_mode) || about.st_size > HISTORY_MOST || (about.st_size && pread(fd, &last, 1, about.st_size - 1) != 1))
+		return;
+	length = snprintf(text, sizeof text, "%s%s\n", last == '\n' ? "" : "\n", line);
+	if (write(fd, text, (size_t)length) != length)
+		run_say("the run's history cannot be written: this end will count as a failure in it: %s", strerror(errno));
+}
+
+void run_note_end(const char *folder, uint32_t life, int64_t since)
+{
+	/* It may have come to its own end. */
+	int fd = last_said(folder, since) != SAID_BEGUN ? -1 : open(history_file(folder).text, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char line[200];
+
+	if (fd < 0)
+		return;
+	snprintf(line, sizeof line, "{\"event\": \"end\", \"life\": %" PRIu32 ", \"time\": \"%s\", \"how\": \"ended\"}", life, moment_text(moment_now_ns()).text);
+	append_line(fd, line);
+	close(fd);
 }
 
 /* Whether a line tells of the beginning of a life of this owner. */

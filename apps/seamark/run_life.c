@@ -119,7 +119,7 @@ static void begin_to_leave_in_time(const struct run_options *options, struct run
 	if (life->newest.number > life->before.number && run_limit_has_just_committed(&life->newest)) {
 		run_say("%s was committed just now, and no other is taken: the program is ended", run_checkpoint_text(&life->newest).text);
 		life->wants = WANTS_TO_LEAVE;
-		life->committed = true;
+		life->committed = life->just_committed = true;
 		order_to_end(life, SIGTERM);
 	} else {
 		ask_for_the_last(options, life, fmin(options->commit_s, fmax(left_s - run_limit_margin_s(), 1)));
@@ -208,6 +208,8 @@ bool run_live(const struct run_options *options, struct run_life *life)
 		life->committed = true;
 	if (life->wants == WANTS_TO_LEAVE)
 		take_stop_back(options, life);
+	if (life->just_committed && !life->superseded_s)
+		run_note_end(options->folder, life->newest.life, life->history);
 	life->left = !life->launch.status && life->wants == WANTS_NOTHING && life->newest.number && run_has_left(options->folder, life->history);
 	return true;
 }

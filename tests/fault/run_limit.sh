@@ -21,7 +21,7 @@ cat >commands/squeue <<'END'
 echo queue >>"$PLAYED/asked"
 . "$(dirname "$0")/trouble"
 . "$(dirname "$0")/moment"
-echo "4711|RUNNING|$end|1:00:00|n1|None"
+echo "4711|RUNNING|$end|1:00:00|$(cat "$PLAYED/nodes")|None"
 END
 cat >commands/scontrol <<'END'
 #!/bin/sh
@@ -55,6 +55,7 @@ play() {
 	echo None >"$PLAYED/reason"
 	echo None >"$PLAYED/preempted"
 	echo 1 >"$PLAYED/requeue"
+	echo n1 >"$PLAYED/nodes"
 	: >"$PLAYED/asked"
 }
 
@@ -70,19 +71,29 @@ in_s() {
 	echo $(($(date +%s) + $1))
 }
 
+# A start had no time for a last checkpoint, and what follows is right but not what is looked for: the machine is busy. The next one gets more time, and more to do in it.
+grow() {
+	grep -q 'no checkpoint was committed in time\|it is not queued again: no checkpoint was made' err || return 1
+	span=$((span + 4)) pause=$((10 * span * span / 16))
+	[ "$span" -le 40 ] || fail "no start makes a checkpoint in time"
+}
+
 # Three starts at least, one job.
-end=$(in_s 4)
+span=4
+end=$(in_s $span)
 play "$end"
 begin "limit" --margin 0.5
 starts=1
 while wait "$supervisor"; status=$?; [ "$status" -eq 75 ]; do
 	says 'the time of job 4711 ends in'
 	says 'asked to leave'
-	says 'job 4711 is queued again'
-	requeued
-	[ "$(date +%s)" -le $((end + 1)) ] || fail "it left too late"
-	starts=$((starts + 1))
-	end=$(in_s 4)
+	if ! grow; then
+		says 'job 4711 is queued again'
+		requeued
+		[ "$(date +%s)" -le $((end + 1)) ] || fail "it left too late"
+		starts=$((starts + 1)) span=4 pause=10
+	fi
+	end=$(in_s $span)
 	play "$end"
 	go_on --margin 0.5
 done
@@ -92,7 +103,8 @@ supervisor=
 not_requeued
 same
 
-play "$(in_s 9)"
+pause=20
+play "$(in_s 12)"
 begin "a limit that is changed" --margin 0.5
 until_line 1 'the time of job 4711 ends in'
 in_s 3600 >"$PLAYED/end"
@@ -100,6 +112,7 @@ until_line 1 'was changed: it ends in 60 min'
 ends 0
 not_requeued
 same
+pause=10
 
 play NONE
 echo garbles >"$PLAYED/trouble"
@@ -110,25 +123,45 @@ ends 0
 [ "$(grep -c 'cannot be had' err)" -eq 1 ] || fail "it is not said once"
 same
 
-play NONE
-echo hangs >"$PLAYED/trouble"
-SLURM_JOB_END_TIME=$(in_s 5)
-export SLURM_JOB_END_TIME
-begin "a controller that hangs, and the environment that knows" --margin 0.5 --no-requeue
-ends 75
+# in_time STATUS COMMAND CASE OPTIONS...: a start that is stopped at a checkpoint in a short time. The command is run before it.
+in_time() {
+	wanted=$1 before=$2
+	shift 2
+	span=5
+	while :; do
+		play "$(in_s $span)"
+		$before
+		begin "$@" --margin 0.5
+		wait "$supervisor"
+		status=$?
+		supervisor=
+		! grow || continue
+		[ "$status" -eq "$wanted" ] || fail "status $status, not $wanted"
+		says 'stopped at checkpoint'
+		pause=10
+		return
+	done
+}
+
+only_the_environment_knows() {
+	SLURM_JOB_END_TIME=$(cat "$PLAYED/end")
+	export SLURM_JOB_END_TIME
+	echo NONE >"$PLAYED/end"
+	echo hangs >"$PLAYED/trouble"
+}
+
+refuse() {
+	touch "$PLAYED/refuses"
+}
+
+in_time 75 only_the_environment_knows "a controller that hangs, and the environment that knows" --no-requeue
 unset SLURM_JOB_END_TIME
 not_requeued
-says 'stopped at checkpoint'
 
-play "$(in_s 5)"
-begin "the site's status" --margin 0.5 --requeue-exit 85
-ends 85
+in_time 85 : "the site's status" --requeue-exit 85
 not_requeued
 
-play "$(in_s 5)"
-touch "$PLAYED/refuses"
-begin "a refusal" --margin 0.5
-ends 75
+in_time 75 refuse "a refusal"
 says 'cannot be queued again: Requested operation is presently disabled'
 
 play NONE
@@ -175,6 +208,40 @@ date +%Y-%m-%dT%H:%M:%S >"$PLAYED/preempted"
 kill_rank 1
 ends 75
 requeued
+
+# A launcher that ends with 0 while one of its nodes is lost, as mpirun may: the program has come to its end by then, or it has not.
+cat >commands/launcher <<'END'
+#!/bin/sh
+unset SLURM_JOB_ID SLURM_JOB_NODELIST SLURM_NODELIST SLURM_TASKS_PER_NODE SLURM_JOB_NUM_NODES SLURM_NNODES SLURM_NTASKS SLURM_NPROCS
+if [ "$1" = breaks ] && [ ! -e "$PLAYED/broken" ]; then
+	shift
+	"$@" &
+	until ls "$SEAMARK_DIR"/*/manifest.json >"$PLAYED/broken" 2>/dev/null; do sleep 0.05; done
+	kill -KILL "$!"
+else
+	[ "$1" != breaks ] || shift
+	"$@" || exit
+fi
+echo n1 >"$PLAYED/nodes"
+END
+printf '#!/bin/sh\nexit 1\n' >commands/srun
+chmod +x commands/launcher commands/srun
+export SLURM_JOB_NODELIST='n[1-2]' SLURM_TASKS_PER_NODE='3(x2)'
+with=$launch
+for what in ends breaks; do
+	play NONE
+	echo 'n[1-2]' >"$PLAYED/nodes"
+	launch="launcher $what $with"
+	[ "$what" = breaks ] || launch="launcher $with"
+	begin "a node is lost, and the program $what"
+	ends 0
+	says 'node n2 is lost'
+	case $what in ends) says 'done after .*, with 0 restarts' ;; breaks) says 'done after .*, with 1 restart' ;; esac
+	not_requeued
+	same
+done
+launch=$with
+unset SLURM_JOB_NODELIST SLURM_TASKS_PER_NODE
 
 # Nothing was won, and nothing would be by the next start.
 play "$(in_s 4)"

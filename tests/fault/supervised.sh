@@ -4,7 +4,7 @@
 set -u
 command="$TEST_BUILD/apps/seamark" heat="$TEST_BUILD/apps/heat"
 launch="$MPIEXEC -n 3"
-arguments="--size 240 --steps ${steps:-700} --every 0" pause=3
+arguments="--size ${size:-240} --steps ${steps:-700} --every 0" pause=3
 export SEAMARK_DIR="$PWD/checkpoints" SEAMARK_EVERY=70ms
 supervisor=
 trap '[ -z "$supervisor" ] || kill -KILL "$supervisor" 2>/dev/null' EXIT
