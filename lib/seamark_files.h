@@ -52,6 +52,10 @@ extern "C" {
 /** What the last failure in this thread was, in words. Never null; valid until the next call here in this thread. */
 SEAMARK_PUBLIC const char *seamark_files_error(void);
 
+/** How many bytes of checkpoints this process has read so far, as they are stored, in all its threads: while a long call is under way, another thread can show how far it is.
+ * It only grows. */
+SEAMARK_PUBLIC uint64_t seamark_files_bytes_read(void);
+
 /* --- a folder of checkpoints ------------------------------------------------------------------------------------- */
 
 /** A folder (SEAMARK_DIR) as it was when it was opened. */

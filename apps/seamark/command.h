@@ -4,6 +4,7 @@
 #define COMMAND_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -79,7 +80,9 @@ const char *command_guess(const struct command_guess *guess);
 
 /* --- output -------------------------------------------------------------------------------------------------------- */
 
-/* A line to standard output, without control characters whatever a file's names hold. */
+/* The caller frees it; null: no memory. Without control characters, as all that is printed. */
+char *command_line(const char *format, va_list list) __attribute__((format(printf, 1, 0)));
+/* A line to standard output, broken between words where a terminal ends, without control characters whatever a file's names hold. */
 void command_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A line to standard error, beginning with "seamark: ". */
 void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

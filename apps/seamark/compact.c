@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "command.h"
+#include "terminal.h"
 
 static int compact(const struct seamark_files_entry *entry, int json)
 {
@@ -12,7 +13,9 @@ static int compact(const struct seamark_files_entry *entry, int json)
 		command_complain("%s", entry->problem);
 		return code == SEAMARK_E_DAMAGED ? EXIT_PROBLEMS : EXIT_CANNOT_READ;
 	}
+	progress_begin("compacting", entry->bytes + entry->referred_bytes);
 	code = seamark_files_compact(entry->path, &done);
+	progress_end();
 	if (code) {
 		command_complain("%s", seamark_files_error());
 		return code == SEAMARK_E_DAMAGED || code == SEAMARK_E_RUN ? EXIT_PROBLEMS : EXIT_CANNOT_READ;

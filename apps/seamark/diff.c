@@ -8,6 +8,7 @@
 
 #include "base/shape.h"
 #include "diff.h"
+#include "terminal.h"
 
 struct diff {
 	struct seamark_files_entry a, b;
@@ -196,9 +197,13 @@ static int diff_all(struct diff *diff)
 		command_complain("there is no rank %" PRIu32 ": they have ranks 0 to %" PRIu32, from, diff->a.ranks - 1);
 		return EXIT_USAGE;
 	}
+	/* Of a part of them nobody knows how much it is. */
+	progress_begin("comparing", diff->region || diff->rank >= 0 ? 0 :
+		       diff->a.bytes + diff->a.referred_bytes + diff->b.bytes + diff->b.referred_bytes);
 	for (uint32_t rank = from; rank < to; rank++)
 		if (diff_rank(diff, rank))
 			status = EXIT_CANNOT_READ;
+	progress_end();
 	if (!status && diff->region && !diff->compared && !diff->differences) {
 		command_complain("no rank has a region '%s'", diff->region);
 		return EXIT_CANNOT_READ;

@@ -9,8 +9,10 @@
 
 #include "base/settings.h"
 #include "doctor.h"
+#include "terminal.h"
 
 static const char *const levels[] = { "fine", "note", "problem" };
+static const enum terminal_colour colours[] = { TERMINAL_GOOD, TERMINAL_DOUBTFUL, TERMINAL_BAD };
 
 void doctor_say(struct doctor *doctor, const char *check, enum doctor_level level, const char *format, ...)
 {
@@ -26,7 +28,7 @@ void doctor_say(struct doctor *doctor, const char *check, enum doctor_level leve
 		json_array_append_new(doctor->findings, json_pack("{s:s, s:s, s:o}", "check", check, "level", levels[level], "text",
 				      command_json_text(text ? text : "")));
 	else
-		command_print("%-9s %-8s %s", check, levels[level], text ? text : "");
+		terminal_print_filled(19, colours[level], levels[level], "%-9s %-8s %s", check, levels[level], text ? text : "");
 	free(text);
 }
 

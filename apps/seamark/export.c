@@ -10,6 +10,7 @@
 
 #include "base/shape.h"
 #include "export.h"
+#include "terminal.h"
 
 static const struct export_format *const formats[] = { &export_hdf5, &export_npy, &export_vtk, &export_raw };
 
@@ -185,8 +186,10 @@ static int export(struct export_target *target, const struct export_format *form
 		status = make_folder(target, format, &made);
 	if (!status)
 		status = format->prepare(target);
+	progress_begin("exporting", target->only ? 0 : target->plan->entry->bytes + target->plan->entry->referred_bytes);
 	if (!status)
 		status = export_copy(target);
+	progress_end();
 	if (!status)
 		status = export_files_publish(&target->files);
 	if (!status)

@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "command.h"
+#include "terminal.h"
 
-static void print_entry(const struct seamark_files_entry *entry)
+static const struct terminal_column columns[] = {
+	{ "number", 8, 0 }, { "life", 5, 2 }, { "step", 12, 0 }, { "taken", -19, 5 }, { "ranks", 7, 3 }, { "size", 10, 0 }, { "in flight", 18, 4 }, { "held", 12, 1 },
+};
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
+
+static void print_entry(const struct terminal_table *table, const struct seamark_files_entry *entry)
 {
-	struct command_text elsewhere = command_elsewhere(entry);
-	char flight[96];
+	struct command_text elsewhere = command_elsewhere(entry), step = command_step(entry->step), taken = command_time(entry->taken_ns),
+			    size = command_size(entry->bytes), flown = command_size(entry->message_bytes);
+	char number[24], life[12], ranks[12], flight[96], held[32], tail[96];
 
-	if (entry->status) {
-		command_print("%8" PRIu64 " %5" PRIu32 "  %s", entry->number, entry->life, entry->problem);
-		return;
-	}
-	snprintf(flight, sizeof flight, "%" PRIu64 " (%s)", entry->messages, command_size(entry->message_bytes).text);
-	command_print("%8" PRIu64 " %5" PRIu32 " %12s  %s %7" PRIu32 " %10s %18s %10.6f s%s%s%s", entry->number, entry->life,
-		      command_step(entry->step).text, command_time(entry->taken_ns).text, entry->ranks, command_size(entry->bytes).text, flight,
-		      entry->held_s, entry->pinned ? "  kept" : "", elsewhere.text[0] ? "  and " : "", elsewhere.text);
+	snprintf(number, sizeof number, "%" PRIu64, entry->number);
+	snprintf(life, sizeof life, "%" PRIu32, entry->life);
+	snprintf(ranks, sizeof ranks, "%" PRIu32, entry->ranks);
+	snprintf(flight, sizeof flight, "%" PRIu64 " (%s)", entry->messages, flown.text);
+	snprintf(held, sizeof held, "%.6f s", entry->held_s);
+	snprintf(tail, sizeof tail, "%s%s%s", entry->pinned ? "  kept" : "", elsewhere.text[0] ? "  and " : "", elsewhere.text);
+	if (entry->status)
+		terminal_print_filled(16, TERMINAL_BAD, entry->problem, "%8s %5s  %s", number, life, entry->problem);
+	else
+		terminal_table_row(table, (const char *[COLUMNS]){ number, life, step.text, taken.text, ranks, size.text, flight, held }, tail);
 }
 
 static int list_json(const seamark_files *files)
@@ -32,14 +42,18 @@ static int list_json(const seamark_files *files)
 static int list_lines(const seamark_files *files, const char *folder)
 {
 	struct seamark_files_entry entry;
+	struct terminal_table table;
+	size_t tail = 0;
 
 	if (!seamark_files_count(files)) {
 		command_complain("there is no checkpoint in '%s'", folder);
 		return EXIT_FINE;
 	}
-	command_print("%8s %5s %12s  %-19s %7s %10s %18s %12s", "number", "life", "step", "taken", "ranks", "size", "in flight", "held");
 	for (size_t i = 0; !seamark_files_entry_at(files, i, &entry); i++)
-		print_entry(&entry);
+		tail = entry.pinned ? strlen("  kept") : tail;
+	terminal_table_begin(&table, columns, COLUMNS, tail);
+	for (size_t i = 0; !seamark_files_entry_at(files, i, &entry); i++)
+		print_entry(&table, &entry);
 	return EXIT_FINE;
 }
 

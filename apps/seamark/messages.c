@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "command.h"
 #include "payload.h"
+#include "terminal.h"
 
 enum by { BY_NOTHING, BY_CHANNEL, BY_RANK, BY_TAG, BY_COMMUNICATOR };
 static const char *const by_names[] = { "nothing", "channel", "rank", "tag", "communicator" };
@@ -28,6 +29,7 @@ struct look {
 	const struct payload_way *payload;
 	uint64_t most;                    /* bytes of a payload; 0: all */
 	json_t *list;                     /* null: lines */
+	struct terminal_table table;      /* ... of messages */
 	/* What was found. */
 	uint64_t messages, bytes;
 	void *found;                      /* tree of sums */
@@ -127,40 +129,55 @@ static json_t *sum_json(const struct look *look, const struct sum *sum)
 	return object;
 }
 
-static void print_sum_head(enum by by)
+static const struct terminal_column channel_columns[] = { { "from", 8, 0 }, { "to", 8, 0 }, { "messages", 10, 0 }, { "size", 10, 1 } };
+static const struct terminal_column rank_columns[] = { { "rank", 8, 0 }, { "to it", 10, 0 }, { "size", 10, 2 }, { "from it", 12, 0 }, { "size", 10, 1 } };
+static const struct terminal_column tag_columns[] = { { "messages", 10, 0 }, { "size", 10, 0 }, { "tag", -10, 0 } };
+static const struct terminal_column communicator_columns[] = { { "messages", 10, 0 }, { "size", 10, 0 }, { "communicator", -12, 0 } };
+
+static void begin_sums(enum by by, struct terminal_table *table)
 {
 	if (by == BY_CHANNEL)
-		command_print("%8s %8s %10s %10s", "from", "to", "messages", "size");
+		terminal_table_begin(table, channel_columns, 4, 0);
 	else if (by == BY_RANK)
-		command_print("%8s %10s %10s %12s %10s", "rank", "to it", "size", "from it", "size");
+		terminal_table_begin(table, rank_columns, 5, 0);
 	else
-		command_print("%10s %10s  %s", "messages", "size", by_names[by]);
+		terminal_table_begin(table, by == BY_TAG ? tag_columns : communicator_columns, 3, 0);
 }
 
-static void print_sum(enum by by, const struct sum *sum)
+static struct command_text number_text(uint64_t number)
 {
+	struct command_text text;
+
+	snprintf(text.text, sizeof text.text, "%" PRIu64, number);
+	return text;
+}
+
+static void print_sum(enum by by, const struct terminal_table *table, const struct sum *sum)
+{
+	struct command_text first = number_text(sum->key[0]), second = number_text(sum->key[1]), messages = number_text(sum->messages),
+			    size = command_size(sum->bytes), out = number_text(sum->messages_out), size_out = command_size(sum->bytes_out);
+
 	if (by == BY_CHANNEL)
-		command_print("%8" PRIu64 " %8" PRIu64 " %10" PRIu64 " %10s", sum->key[0], sum->key[1], sum->messages, command_size(sum->bytes).text);
+		terminal_table_row(table, (const char *[]){ first.text, second.text, messages.text, size.text }, "");
 	else if (by == BY_RANK)
-		command_print("%8" PRIu64 " %10" PRIu64 " %10s %12" PRIu64 " %10s", sum->key[0], sum->messages, command_size(sum->bytes).text,
-			      sum->messages_out, command_size(sum->bytes_out).text);
-	else if (by == BY_TAG)
-		command_print("%10" PRIu64 " %10s  %" PRIu64, sum->messages, command_size(sum->bytes).text, sum->key[0]);
+		terminal_table_row(table, (const char *[]){ first.text, messages.text, size.text, out.text, size_out.text }, "");
 	else
-		command_print("%10" PRIu64 " %10s  %s", sum->messages, command_size(sum->bytes).text, sum->communicator);
+		terminal_table_row(table, (const char *[]){ messages.text, size.text, by == BY_TAG ? first.text : sum->communicator }, "");
 }
 
 static void tell_sums(const struct look *look)
 {
+	struct terminal_table table;
+
 	if (look->count)
 		qsort(look->sums, look->count, sizeof *look->sums, in_order);
 	if (!look->list && look->count)
-		print_sum_head(look->by);
+		begin_sums(look->by, &table);
 	for (size_t i = 0; i < look->count; i++)
 		if (look->list)
 			json_array_append_new(look->list, sum_json(look, look->sums[i]));
 		else
-			print_sum(look->by, look->sums[i]);
+			print_sum(look->by, &table, look->sums[i]);
 }
 
 static void leave(void *sum)
@@ -198,17 +215,31 @@ static json_t *payload_json(const struct seamark_files_message *message)
 	return value;
 }
 
-static void tell(const struct look *look, const struct seamark_files_message *message, uint32_t to)
+static const struct terminal_column message_columns[] = {
+	{ "to", 8, 0 }, { "from", 8, 0 }, { "tag", 10, 0 }, { "position", 12, 1 }, { "size", 10, 0 }, { "communicator", -12, 2 },
+};
+enum { MESSAGE_COLUMNS = sizeof message_columns / sizeof message_columns[0] };
+
+static void tell_line(struct look *look, const struct seamark_files_message *message, uint32_t to)
+{
+	struct command_text receiver = number_text(to), sender = number_text(message->source_world), tag = number_text(message->tag),
+			    size = command_size(message->bytes);
+	char position[24];
+
+	snprintf(position, sizeof position, "%" PRId64, message->position);
+	if (look->messages == 1)
+		terminal_table_begin(&look->table, message_columns, MESSAGE_COLUMNS, 0);
+	terminal_table_row(&look->table, (const char *[MESSAGE_COLUMNS]){ receiver.text, sender.text, tag.text, position, size.text, message->communicator }, "");
+	if (look->payload)
+		payload_print(look->payload, message->data, message->bytes, look->most, "             ");
+}
+
+static void tell(struct look *look, const struct seamark_files_message *message, uint32_t to)
 {
 	json_t *object;
 
 	if (!look->list) {
-		if (look->messages == 1)
-			command_print("%8s %8s %10s %12s %10s  %s", "to", "from", "tag", "position", "size", "communicator");
-		command_print("%8" PRIu32 " %8" PRIu32 " %10" PRIu32 " %12" PRId64 " %10s  %s", to, message->source_world, message->tag,
-			      message->position, command_size(message->bytes).text, message->communicator);
-		if (look->payload)
-			payload_print(look->payload, message->data, message->bytes, look->most, "             ");
+		tell_line(look, message, to);
 		return;
 	}
 	object = json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "to", (json_int_t)to, "from", (json_int_t)message->source_world,

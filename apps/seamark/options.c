@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "terminal.h"
 
 enum { OPTIONS_MOST = 32, HELP = 'h', FIRST = 256 };
 
@@ -33,16 +34,48 @@ static struct heading heading_of(const struct command_option *option)
 	return heading;
 }
 
+/* A paragraph whose lines do not fit is filled anew; of a list each line is. */
+static void print_paragraph(char *text, size_t width)
+{
+	bool list = strstr(text, "\n ") != NULL, fits = true;
+	char *rest = text;
+
+	for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n')
+		fits = fits && strcspn(at, "\n") <= width;
+	for (char *at = text; !fits && !list && *at; at++)
+		*at = *at == '\n' ? ' ' : *at;
+	for (char *line; (line = strsep(&rest, "\n"));)
+		terminal_print_filled(list ? 9 : 0, TERMINAL_PLAIN, NULL, "%s", line);
+	putchar('\n');
+}
+
+static void print_paragraphs(const char *text)
+{
+	size_t width = terminal_width() ? terminal_width() : SIZE_MAX;
+
+	while (*text) {
+		const char *end = strstr(text, "\n\n");
+		char *paragraph = strndup(text, end ? (size_t)(end - text) : strlen(text));
+
+		text += paragraph ? strlen(paragraph) : strlen(text);
+		text += strspn(text, "\n");
+		if (paragraph)
+			print_paragraph(paragraph, width);
+		free(paragraph);
+	}
+}
+
 static void help_lines(const struct command_usage *usage)
 {
 	int width = 18;
 
-	printf("usage: seamark %s\n\n%s\n\n", usage->synopsis, usage->description);
+	printf("usage: seamark %s\n\n", usage->synopsis);
+	print_paragraphs(usage->description);
 	for (const struct command_option *option = usage->options; option->name; option++)
 		if ((int)strlen(heading_of(option).text) > width)
 			width = (int)strlen(heading_of(option).text);
 	for (const struct command_option *option = usage->options; option->name; option++)
-		printf("  %-*s %s\n", width, heading_of(option).text, option->help);
+		terminal_print_filled((size_t)width + 3, TERMINAL_PLAIN, NULL, "  %-*s %s", width, heading_of(option).text, option->help);
 	printf("  %-*s %s\n", width, "-h, --help", "this text");
 }
 

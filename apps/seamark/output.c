@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "command.h"
+#include "terminal.h"
 
 /* What was said on standard error, for the document; null: nobody asked for one. */
 static json_t *said;
@@ -24,7 +25,7 @@ static void tame(char *text)
 	json_decref(is_utf8);
 }
 
-static char *line_of(const char *format, va_list list)
+char *command_line(const char *format, va_list list)
 {
 	char *text;
 
@@ -40,10 +41,10 @@ void command_print(const char *format, ...)
 	char *line;
 
 	va_start(list, format);
-	line = line_of(format, list);
+	line = command_line(format, list);
 	va_end(list);
 	if (line)
-		puts(line);
+		terminal_put(line, 4, TERMINAL_PLAIN, NULL);
 	free(line);
 }
 
@@ -55,10 +56,12 @@ void command_complain(const char *format, ...)
 	/* In the order in which things were said, also where both go to one file. */
 	fflush(stdout);
 	va_start(list, format);
-	line = line_of(format, list);
+	line = command_line(format, list);
 	va_end(list);
+	progress_pause();
 	if (line)
 		fprintf(stderr, "seamark: %s\n", line);
+	progress_resume();
 	if (line && said)
 		json_array_append_new(said, command_json_text(line));
 	free(line);

@@ -6,11 +6,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/values.h"
 #include "past.h"
+#include "terminal.h"
 
 /* The intervals of the table: so many times half, and twice, the best. */
 enum { STEPS = 3 };
@@ -108,22 +107,31 @@ static void print_term(const char *name, double seconds, const char *from)
 	command_print("%-38s %10s  (%s)", name, plan_time(seconds).text, from);
 }
 
-static void print_row(const struct plan *plan, double interval_s, const char *note)
+static const struct terminal_column table_columns[] = {
+	{ "a cut every", 12, 0 }, { "checkpoints", 14, 2 }, { "computed again", 14, 3 }, { "restarts", 14, 1 }, { "lost", 14, 0 },
+};
+enum { TABLE_COLUMNS = sizeof table_columns / sizeof table_columns[0] };
+
+static void print_row(const struct terminal_table *table, const struct plan *plan, double interval_s, const char *note)
 {
 	struct plan_waste waste = plan_waste(plan, interval_s);
+	struct command_text every = plan_time(interval_s), checkpoints = plan_share(waste.checkpoints), again = plan_share(waste.again),
+			    restarts = plan_share(waste.restarts), all = plan_share(waste.all);
 
-	command_print("%12s %14s %14s %14s %14s%s", plan_time(interval_s).text, plan_share(waste.checkpoints).text, plan_share(waste.again).text,
-		      plan_share(waste.restarts).text, plan_share(waste.all).text, note);
+	terminal_table_row(table, (const char *[TABLE_COLUMNS]){ every.text, checkpoints.text, again.text, restarts.text, all.text }, note);
 }
 
 static void print_table(const struct plan *plan)
 {
-	command_print("%12s %14s %14s %14s %14s", "a cut every", "checkpoints", "computed again", "restarts", "lost");
+	static const char note[] = "  the best";
+	struct terminal_table table;
+
+	terminal_table_begin(&table, table_columns, TABLE_COLUMNS, strlen(note));
 	for (int i = -STEPS; i <= STEPS; i++) {
 		double interval_s = plan->best_s * pow(2, i);
 
 		if (interval_s >= plan->from_s * 0.999999)
-			print_row(plan, interval_s, i ? "" : "  the best");
+			print_row(&table, plan, interval_s, i ? "" : note);
 	}
 }
 
@@ -159,13 +167,6 @@ static struct command_text setting_of(double seconds)
 	return text;
 }
 
-static int columns(void)
-{
-	struct winsize size;
-
-	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col - 1 : 80;
-}
-
 static int print_plan(const struct asked *asked, const struct plan *plan)
 {
 	const struct interval_terms *terms = &plan->terms;
@@ -181,7 +182,7 @@ static int print_plan(const struct asked *asked, const struct plan *plan)
 	command_print("%s", "");
 	print_table(plan);
 	command_print("%s", "");
-	plan_draw_text(plan, columns());
+	plan_draw_text(plan, terminal_width() ? (int)terminal_width() - 1 : 80);
 	print_lost(&asked->sums, plan);
 	return EXIT_FINE;
 }

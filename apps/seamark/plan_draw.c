@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "terminal.h"
 
 struct plan_waste plan_waste(const struct plan *plan, double interval_s)
 {
@@ -103,7 +104,7 @@ static void put_axis(const struct plan *plan, int width)
 
 void plan_draw_text(const struct plan *plan, int columns)
 {
-	int width = columns - MARGIN < 40 ? 40 : columns - MARGIN > WIDEST ? WIDEST : columns - MARGIN;
+	int width = columns - MARGIN < 24 ? 24 : columns - MARGIN > WIDEST ? WIDEST : columns - MARGIN;
 	double top = highest(plan);
 	char line[WIDEST + 1];
 
@@ -119,7 +120,7 @@ void plan_draw_text(const struct plan *plan, int columns)
 		command_print("%*s|%s", MARGIN - 1, row == ROWS ? plan_share(top).text : row == ROWS / 2 ? plan_share(top / 2).text : "", line);
 	}
 	put_axis(plan, width);
-	command_print("%*s# checkpoints   . computed again   (restarts, %s at each interval, are not drawn)", MARGIN, "",
+	terminal_print_filled(MARGIN, TERMINAL_PLAIN, NULL, "%*s# checkpoints   . computed again   (restarts, %s at each interval, are not drawn)", MARGIN, "",
 		      plan_share(plan_waste(plan, plan->best_s).restarts).text);
 }
 

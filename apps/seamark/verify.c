@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "command.h"
+#include "terminal.h"
 
 /* One checkpoint's problems on their way to one of the two outputs. */
 struct telling {
@@ -27,12 +29,12 @@ static void print_verdict(const struct seamark_files_entry *entry, int code, con
 	struct command_text elsewhere = command_elsewhere(entry);
 
 	if (!code)
-		command_print("checkpoint %" PRIu64 " is whole: %" PRIu64 " images (%s%s%s), %" PRIu64 " streams balanced, %" PRIu64
+		terminal_print_filled(4, TERMINAL_GOOD, "whole", "checkpoint %" PRIu64 " is whole: %" PRIu64 " images (%s%s%s), %" PRIu64 " streams balanced, %" PRIu64
 			      " messages in flight%s", entry->number, proof->images, command_size(proof->bytes).text,
 			      elsewhere.text[0] ? ", and " : "", elsewhere.text, proof->streams, proof->messages,
 			      proof->abandoned ? ", some abandoned" : "");
 	else if (code == SEAMARK_E_DAMAGED)
-		command_print("checkpoint %" PRIu64 " has %" PRIu64 " problem%s", entry->number, proof->problems, proof->problems == 1 ? "" : "s");
+		terminal_print(TERMINAL_BAD, "problem", "checkpoint %" PRIu64 " has %" PRIu64 " problem%s", entry->number, proof->problems, proof->problems == 1 ? "" : "s");
 }
 
 static json_t *verdict_json(const struct seamark_files_entry *entry, int code, const struct seamark_files_proof *proof, json_t *problems)
@@ -51,6 +53,14 @@ static int exit_status(int code)
 	return code == SEAMARK_E_DAMAGED || code == SEAMARK_E_RUN ? EXIT_PROBLEMS : EXIT_CANNOT_READ;
 }
 
+static void progress_of(const struct seamark_files_entry *entry)
+{
+	char what[48];
+
+	snprintf(what, sizeof what, "checkpoint %" PRIu64, entry->number);
+	progress_begin(what, entry->bytes + entry->referred_bytes);
+}
+
 /* Verifies one; results: null for lines. */
 static int verify(const struct seamark_files_entry *entry, json_t *results)
 {
@@ -60,7 +70,9 @@ static int verify(const struct seamark_files_entry *entry, json_t *results)
 	int code = entry->status ? entry->status : seamark_files_checkpoint_open(&checkpoint, entry->path);
 
 	if (!code) {
+		progress_of(entry);
 		code = seamark_files_verify(checkpoint, told, &telling, &proof);
+		progress_end();
 		seamark_files_checkpoint_close(checkpoint);
 	}
 	if (code && !proof.problems) {

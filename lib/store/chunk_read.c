@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/chunk_read.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* Smaller reads are left to the page cache, which reads ahead. */
 enum { DIRECT_LEAST = 128 << 10 };
+
+static _Atomic uint64_t bytes_read;
+
+void chunk_count_read(uint64_t bytes)
+{
+	atomic_fetch_add_explicit(&bytes_read, bytes, memory_order_relaxed);
+}
+
+uint64_t chunk_bytes_read(void)
+{
+	return atomic_load_explicit(&bytes_read, memory_order_relaxed);
+}
 
 void chunk_reader_close(struct chunk_reader *reader)
 {
@@ -194,6 +207,11 @@ int chunk_read(struct chunk_reader *reader, const struct format_chunk *chunk, ui
 	if (code)
 		return code;
 	if (chunk->codec != FORMAT_PLAIN)
-		return read_coded(reader, chunk, &source, to, fault);
-	return chunk->stored < FORMAT_SMALL ? read_small(reader, chunk, &source, to, fault) : read_plain(reader, chunk, &source, to, fault);
+		code = read_coded(reader, chunk, &source, to, fault);
+	else if (chunk->stored < FORMAT_SMALL)
+		code = read_small(reader, chunk, &source, to, fault);
+	else
+		code = read_plain(reader, chunk, &source, to, fault);
+	chunk_count_read(chunk->stored);
+	return code;
 }

@@ -20,5 +20,8 @@ struct chunk_reader {
 void chunk_reader_close(struct chunk_reader *reader);
 /* A chunk's content; to: null, if it is only to be checked. */
 int chunk_read(struct chunk_reader *reader, const struct format_chunk *chunk, uint8_t *to, struct fault *fault);
+/* Stored bytes of chunks that were read in this process, by all threads: how far a long piece of work is. */
+uint64_t chunk_bytes_read(void);
+void chunk_count_read(uint64_t bytes);
 
 #endif

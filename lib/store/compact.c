@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/chunk_read.h"
 #include "store/compact.h"
 
 #include <errno.h>
@@ -91,6 +92,7 @@ static int copy_chunk(struct group *group, struct store_image *image, const stru
 			code = read_bytes(group, fd, path, chunk->offset + done, room, size, fault);
 		if (!code)
 			XXH3_64bits_update(checksum, room, size);
+		chunk_count_read(size);
 	}
 	if (!code && XXH3_64bits_digest(checksum) != chunk->checksum)
 		code = fault_set(fault, SEAMARK_E_DAMAGED, "'%s' is damaged: the checksum of a chunk that checkpoint %" PRIu64 " needs is wrong", path,

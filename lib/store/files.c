@@ -11,6 +11,7 @@
 
 #include "base/settings.h"
 #include "store/catalogue.h"
+#include "store/chunk_read.h"
 #include "store/compact.h"
 #include "store/image_read.h"
 #include "store/internal.h"
@@ -40,6 +41,11 @@ static _Thread_local struct fault last_fault;
 const char *seamark_files_error(void)
 {
 	return last_fault.code ? last_fault.text : fault_text(0);
+}
+
+uint64_t seamark_files_bytes_read(void)
+{
+	return chunk_bytes_read();
 }
 
 /* Each call tells its own failure. */
