@@ -17,8 +17,8 @@ check() {
 	function may(room, what, other) {
 		if (other == room || other == "base") return 1
 		if (room == "channel") return what == "snapshot/ledger.h"
-		if (room == "session") return other ~ /^(snapshot|channel|state|store|topology|trace)$/
-		if (room == "interpose") return other == "session" || other == "channel" || what == "snapshot/ledger.h"
+		if (room == "session") return other ~ /^(snapshot|channel|look|state|store|topology|trace)$/
+		if (room == "interpose") return other == "session" || other == "channel" || other == "look" || what == "snapshot/ledger.h"
 		if (room == "api") return other == "session"
 		return 0
 	}
@@ -28,7 +28,7 @@ check() {
 		if (room == "") {
 			if (what == "mpi.h") complain("the public headers need no MPI")
 			if (substr($2, 1, 1) == "\"" && what != "seamark.h") complain("the public headers stand alone")
-		} else if (room !~ /^(base|snapshot|channel|state|store|topology|trace|session|interpose|api|fortran)$/) {
+		} else if (room !~ /^(base|snapshot|channel|look|state|store|topology|trace|session|interpose|api|fortran)$/) {
 			complain("there is no such room")
 		} else if (substr($2, 1, 1) == "\"") {
 			if (what == "seamark.h" || what == "seamark_files.h") next
@@ -79,6 +79,8 @@ self() {
 	broken interpose/send.c '"snapshot/snapshot.h"'
 	broken interpose/send.c '"store/store.h"'
 	broken api/api.c '"state/state.h"'
+	broken look/look.c '"snapshot/ledger.h"'
+	broken look/look.c '<mpi.h>'
 	broken state/state.c '<mpi.h>'
 	broken channel/mailbox.h '<mpi.h>'
 	broken channel/position.c '"channel/recorder.h"'

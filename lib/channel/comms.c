@@ -349,3 +349,8 @@ void comms_on_named(void (*named)(int index, uint64_t key), void (*unnamed)(int 
 	comms_table.on_named = named;
 	comms_table.on_unnamed = unnamed;
 }
+
+struct comms_where comms_where(void)
+{
+	return (struct comms_where){&comms_table.places, &comms_table.room, sizeof(struct place), offsetof(struct place, name), offsetof(struct place, label)};
+}

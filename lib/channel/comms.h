@@ -95,6 +95,9 @@ struct comms_old { const char *name; const char *label; uint32_t kind; uint64_t 
 int comms_restore(const struct comms_old *old, size_t count, struct fault *fault);
 /* named: told when an index was given a name, whose hash, as in the ledger, is key. unnamed: its name may become another's. Set once, by the session. */
 void comms_on_named(void (*named)(int index, uint64_t key), void (*unnamed)(int index));
+/* Where names and labels lie in memory, for whoever looks from outside: the address of the pointer to an array by index, and of its size_t of items. */
+struct comms_where { const void *places; const void *room; size_t stride, name, label; };
+struct comms_where comms_where(void);
 /* The hash of a name. */
 uint64_t comms_key(const char *name);
 

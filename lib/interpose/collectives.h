@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The collectives: COLLECTIVE(name, (parameters), (arguments)); NONBLOCKING likewise, whose last parameter is the request; and MEETING(name, items, type,
- * (parameters), (arguments)), which nobody leaves before everybody is in it, if items of that type are exchanged. The including file defines all three;
+/* The collectives: COLLECTIVE(name, (parameters), (arguments)); ROOTED(name, root, (parameters), (arguments)); NONBLOCKING as the first, whose last parameter is the request; and MEETING(name, items, type,
+ * (parameters), (arguments)), which nobody leaves before everybody is in it, if items of that type are exchanged. The including file defines all four;
  * each communicator is called comm. No include guard: it is a table. */
 MEETING(Barrier, 1, MPI_BYTE, (MPI_Comm comm), (comm))
-COLLECTIVE(Bcast, (void *buffer, int count, MPI_Datatype datatype, int root, MPI_Comm comm), (buffer, count, datatype,
+ROOTED(Bcast, root, (void *buffer, int count, MPI_Datatype datatype, int root, MPI_Comm comm), (buffer, count, datatype,
 	root, comm))
-COLLECTIVE(Gather, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
+ROOTED(Gather, root, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
 	MPI_Datatype recvtype, int root, MPI_Comm comm), (sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype, root,
 	comm))
-COLLECTIVE(Gatherv, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, const int recvcounts[],
+ROOTED(Gatherv, root, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, const int recvcounts[],
 	const int displs[], MPI_Datatype recvtype, int root, MPI_Comm comm), (sendbuf, sendcount, sendtype, recvbuf,
 	recvcounts, displs, recvtype, root, comm))
-COLLECTIVE(Scatter, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
+ROOTED(Scatter, root, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
 	MPI_Datatype recvtype, int root, MPI_Comm comm), (sendbuf, sendcount, sendtype, recvbuf, recvcount, recvtype, root,
 	comm))
-COLLECTIVE(Scatterv, (const void *sendbuf, const int sendcounts[], const int displs[], MPI_Datatype sendtype, void
+ROOTED(Scatterv, root, (const void *sendbuf, const int sendcounts[], const int displs[], MPI_Datatype sendtype, void
 	*recvbuf, int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm), (sendbuf, sendcounts, displs, sendtype,
 	recvbuf, recvcount, recvtype, root, comm))
 MEETING(Allgather, recvcount, recvtype, (const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf, int recvcount,
@@ -30,7 +30,7 @@ COLLECTIVE(Alltoallv, (const void *sendbuf, const int sendcounts[], const int sd
 COLLECTIVE(Alltoallw, (const void *sendbuf, const int sendcounts[], const int sdispls[], const MPI_Datatype
 	sendtypes[], void *recvbuf, const int recvcounts[], const int rdispls[], const MPI_Datatype recvtypes[], MPI_Comm
 	comm), (sendbuf, sendcounts, sdispls, sendtypes, recvbuf, recvcounts, rdispls, recvtypes, comm))
-COLLECTIVE(Reduce, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op, int root,
+ROOTED(Reduce, root, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op, int root,
 	MPI_Comm comm), (sendbuf, recvbuf, count, datatype, op, root, comm))
 MEETING(Allreduce, count, datatype, (const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype, MPI_Op op, MPI_Comm
 	comm), (sendbuf, recvbuf, count, datatype, op, comm))

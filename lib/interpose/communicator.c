@@ -20,14 +20,15 @@ static int made(const char *function, const struct comms_making *making, int err
 	{                                                                                                                      \
 		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name arguments;                                                                          \
+		int parents = LEDGER_NO_COMM;                                                                                  \
 		if ((way) == COMMS_BY_GROUP) {                                                                                 \
-			session_turn(SESSION_COMPLETES);                                                                                        \
+			session_turn(SESSION_COMPLETES);                                                                       \
 			session_close_safepoint();                                                                             \
 		} else {                                                                                                       \
-			begin_collective("MPI_" #name, parent, __builtin_return_address(0));                                   \
+			parents = begin_collective("MPI_" #name, parent, __builtin_return_address(0));                         \
 		}                                                                                                              \
 		struct comms_making making = comms_making(parent, way);                                                        \
-		session_outside();                                                                                             \
+		session_outside(look_inside(LOOK_##name, parents, -1));                                                        \
 		int error = PMPI_##name arguments;                                                                             \
 		session_back();                                                                                                \
 		return session_leave(made("MPI_" #name, &making, error, new));                                                 \
@@ -138,7 +139,7 @@ int MPI_Comm_idup(MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)
 		session_turn(SESSION_COMPLETES);                                                                                                \
 		session_close_safepoint();                                                                                     \
 		session_comm_freeing(*comm);                                                                                   \
-		session_outside();                                                                                             \
+		session_outside(look_inside(LOOK_##name, LEDGER_NO_COMM, -1));                                                 \
 		int error = PMPI_##name(comm);                                                                                 \
 		session_back();                                                                                                \
 		if (error == MPI_SUCCESS)                                                                                      \

@@ -45,7 +45,7 @@ int MPI_File_open(MPI_Comm comm, const char *filename, int amode, MPI_Info info,
 	if (unlikely(!session_enter()))
 		return PMPI_File_open(comm, filename, amode, info, fh);
 	begin_collective("MPI_File_open", comm, __builtin_return_address(0));
-	session_outside();
+	session_outside(look_inside(LOOK_File, LEDGER_NO_COMM, -1));
 	int error = PMPI_File_open(comm, filename, amode, info, fh);
 	session_back();
 	return session_leave(opened(error, comm, fh));
@@ -57,7 +57,7 @@ int MPI_File_close(MPI_File *fh)
 		return PMPI_File_close(fh);
 	begin_together(*fh);
 	struct epochs_window *file = file_of(*fh);
-	session_outside();
+	session_outside(look_inside(LOOK_File, LEDGER_NO_COMM, -1));
 	int error = PMPI_File_close(fh);
 	session_back();
 	if (file && error == MPI_SUCCESS)
@@ -71,7 +71,7 @@ int MPI_File_close(MPI_File *fh)
 		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name arguments;                                                                          \
 		begin_together(fh);                                                                                            \
-		session_outside();                                                                                             \
+		session_outside(look_inside(LOOK_File, LEDGER_NO_COMM, -1));                                                   \
 		int error = PMPI_##name arguments;                                                                             \
 		session_back();                                                                                                \
 		return session_leave(error);                                                                                   \
@@ -193,7 +193,8 @@ struct files_taken *interpose_take_files(int count, MPI_Request *requests)
 		int complete = 0, error, n = taken->count++;
 		taken->list[n].at = i;
 		while ((error = PMPI_Test(&requests[i], &complete, &taken->list[n].status)) == MPI_SUCCESS && !complete)
-			session_spin();
+			session_spin(LOOK_Waitall, SESSION_AWAITS_FILE, 0, 0);
+		session_waited();
 		taken->list[n].error = error;
 	}
 	return taken;

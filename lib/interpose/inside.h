@@ -99,6 +99,9 @@ static inline void set_posting(struct shadow_posting *posting, uint64_t key, uin
 	posting->spare = 0;
 }
 
+/* A turn of the waiting loop of a probe. */
+void interpose_spin_for(enum look_call call, int source, int tag, MPI_Comm comm);
+
 /* The mail that a receive or probe would get, or null. */
 struct mail *interpose_mail(int index, int source, int tag);
 
@@ -156,8 +159,8 @@ static inline int told_one(uint64_t handle, MPI_Status *status, int error)
 	return error;
 }
 
-/* Waits for one request; status is a real one. Errors are raised where MPI_Wait would (comm is MPI_COMM_NULL), or on comm. */
-int interpose_wait(MPI_Request *request, MPI_Status *status, MPI_Comm comm);
+/* Waits for one request, in `call`; status is a real one. Errors are raised where MPI_Wait would (comm is MPI_COMM_NULL), or on comm. */
+int interpose_wait(enum look_call call, MPI_Request *request, MPI_Status *status, MPI_Comm comm);
 
 /* MPICH raises the error of a truncated receive on MPI_COMM_WORLD when it comes out in a test, and on its communicator in MPI_Recv, which we make of
  * tests. Found out in MPI_Init; then such tests are made with errors returned, for some 20 ns, and the error is raised where it belongs. */
@@ -190,8 +193,8 @@ static inline void nothing_found(void)
 	session_close_safepoint();
 }
 
-/* A collective begins on a communicator: what comes after the turn. */
-static inline void count_collective(const char *function, MPI_Comm comm, const void *caller)
+/* A collective begins on a communicator: what comes after the turn. The communicator's index is returned. */
+static inline int count_collective(const char *function, MPI_Comm comm, const void *caller)
 {
 	session_close_safepoint();
 	int index = comms_index(comm);
@@ -199,12 +202,13 @@ static inline void count_collective(const char *function, MPI_Comm comm, const v
 		session.ledger.comms[index].begun++;
 	else
 		interpose_uncounted(function, comm, caller);
+	return index;
 }
 
-static inline void begin_collective(const char *function, MPI_Comm comm, const void *caller)
+static inline int begin_collective(const char *function, MPI_Comm comm, const void *caller)
 {
 	session_turn(SESSION_COMPLETES);
-	count_collective(function, comm, caller);
+	return count_collective(function, comm, caller);
 }
 
 /* A collective that nobody leaves before everybody is in it, if there are items of this type to exchange, is over. number: of the last epoch before it. */

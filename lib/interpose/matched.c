@@ -34,7 +34,8 @@ static int match_mail(struct mail *mail, MPI_Comm comm, MPI_Message *message, MP
 {
 	mail->taken = true;
 	while (!session_mail_arrived(mail))
-		session_spin();
+		session_spin(LOOK_Mprobe, SESSION_AWAITS_ARRIVAL, 0, 0);
+	session_waited();
 	mailbox_remove(&session.mailbox, mail);
 	MPI_Request sending;
 	int error = recorder_stand_in(message, &sending);
@@ -107,11 +108,12 @@ int MPI_Mprobe(int source, int tag, MPI_Comm comm, MPI_Message *message, MPI_Sta
 	const void *caller = __builtin_return_address(0);
 	int error, found = 0;
 	session_turn(SESSION_COMPLETES);
-	for (session.spins = 0;; session_spin()) {
+	for (session.spins = 0;; interpose_spin_for(LOOK_Mprobe, source, tag, comm)) {
 		error = look("MPI_Mprobe", caller, source, tag, comm, &found, message, status == MPI_STATUS_IGNORE ? &own : status);
 		if (found || error != MPI_SUCCESS)
 			break;
 	}
+	session_waited();
 	if (error != MPI_SUCCESS || source == MPI_PROC_NULL)
 		session_close_safepoint();
 	return session_leave(error);
@@ -197,6 +199,6 @@ int MPI_Mrecv(void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI
 	MPI_Comm comm = comms_handle((int)ledger_key_comm(matched->key));
 	int error = begin_receive(buf, count, type, message, &request);
 	if (error == MPI_SUCCESS)
-		error = interpose_wait(&request, status == MPI_STATUS_IGNORE ? &own : status, comm);
+		error = interpose_wait(LOOK_Mrecv, &request, status == MPI_STATUS_IGNORE ? &own : status, comm);
 	return session_leave(error);
 }

@@ -42,7 +42,7 @@ static int made(const char *function, int error, MPI_Comm comm, const MPI_Win *w
 		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name arguments;                                                                          \
 		begin_collective("MPI_" #name, comm, __builtin_return_address(0));                                             \
-		session_outside();                                                                                             \
+		session_outside(look_inside(LOOK_Window, LEDGER_NO_COMM, -1));                                                 \
 		int error = PMPI_##name arguments;                                                                             \
 		session_back();                                                                                                \
 		return session_leave(made("MPI_" #name, error, comm, win, shared));                                            \
@@ -76,7 +76,7 @@ static inline void operate(const char *function, MPI_Win win, int target, const 
 		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name arguments;                                                                          \
 		operate("MPI_" #name, win, target_rank, __builtin_return_address(0));                                          \
-		session_outside();                                                                                             \
+		session_outside(look_inside(LOOK_Window, LEDGER_NO_COMM, -1));                                                 \
 		int error = PMPI_##name arguments;                                                                             \
 		session_back();                                                                                                \
 		return session_leave(error);                                                                                   \
@@ -104,7 +104,7 @@ static struct epochs_window *begin_epoch(const char *function, MPI_Win win, cons
 		if (unlikely(!session_enter()))                                                                                \
 			return PMPI_##name arguments;                                                                          \
 		struct epochs_window *window = begin_epoch("MPI_" #name, win, __builtin_return_address(0));                    \
-		session_outside();                                                                                             \
+		session_outside(look_inside(LOOK_Window, LEDGER_NO_COMM, -1));                                                 \
 		int error = PMPI_##name arguments;                                                                             \
 		session_back();                                                                                                \
 		if (likely(window != NULL && error == MPI_SUCCESS))                                                            \
@@ -183,7 +183,7 @@ int MPI_Win_fence(int assert, MPI_Win win)
 	struct epochs_window *window = begin_epoch("MPI_Win_fence", win, __builtin_return_address(0));
 	const uint64_t number = session.epochs.number;
 	bool meets = window && epochs_fence(&session.epochs, window, assert & MPI_MODE_NOPRECEDE, assert & MPI_MODE_NOSUCCEED);
-	session_outside();
+	session_outside(look_inside(LOOK_Window, LEDGER_NO_COMM, -1));
 	int error = PMPI_Win_fence(assert, win);
 	session_back();
 	if (meets && error == MPI_SUCCESS)
@@ -196,7 +196,7 @@ int MPI_Win_free(MPI_Win *win)
 	if (unlikely(!session_enter()))
 		return PMPI_Win_free(win);
 	struct epochs_window *window = win ? begin_epoch("MPI_Win_free", *win, __builtin_return_address(0)) : NULL;
-	session_outside();
+	session_outside(look_inside(LOOK_Window, LEDGER_NO_COMM, -1));
 	int error = PMPI_Win_free(win);
 	session_back();
 	if (window && error == MPI_SUCCESS)

@@ -23,6 +23,14 @@ static int look(int source, int tag, MPI_Comm comm, int *flag, MPI_Status *statu
 	return error;
 }
 
+void interpose_spin_for(enum look_call call, int source, int tag, MPI_Comm comm)
+{
+	int index = comms_index(comm);
+	uint8_t flags = 0;
+	uint64_t key = index == LEDGER_NO_COMM ? 0 : pattern_of(index, source, tag, &flags);
+	session_spin(call, SESSION_AWAITS_MESSAGE, key, flags);
+}
+
 int MPI_Iprobe(int source, int tag, MPI_Comm comm, int *flag, MPI_Status *status)
 {
 	if (unlikely(!session_enter()))
@@ -44,12 +52,13 @@ int MPI_Probe(int source, int tag, MPI_Comm comm, MPI_Status *status)
 	MPI_Status own;
 	int error, found = 0;
 	session_turn(SESSION_COMPLETES);
-	for (session.spins = 0;; session_spin()) {
+	for (session.spins = 0;; interpose_spin_for(LOOK_Probe, source, tag, comm)) {
 		/* The message may be drained into the mailbox by a turn of this loop. */
 		error = look(source, tag, comm, &found, status == MPI_STATUS_IGNORE ? &own : status);
 		if (found || error != MPI_SUCCESS)
 			break;
 	}
+	session_waited();
 	if (error != MPI_SUCCESS || source == MPI_PROC_NULL)
 		session_close_safepoint();
 	return session_leave(error);

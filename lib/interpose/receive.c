@@ -27,7 +27,8 @@ static bool receive_mail(void *buffer, int count, MPI_Datatype type, int source,
 	/* While it is still arriving, other threads do not find it; a cut does. */
 	mail->taken = true;
 	while (!session_mail_arrived(mail))
-		session_spin();
+		session_spin(LOOK_Recv, SESSION_AWAITS_ARRIVAL, 0, 0);
+	session_waited();
 	mailbox_remove(&session.mailbox, mail);
 	*error = recorder_deliver(mail, buffer, count, type, status);
 	if (*error == MPI_SUCCESS || *error == MPI_ERR_TRUNCATE)
@@ -64,7 +65,8 @@ int interpose_deliver(struct mail *mail, void *buffer, int count, MPI_Datatype t
 	mail->taken = true;
 	/* The sender is on its way into MPI: its message was matched when it was drained. */
 	while (!session_mail_arrived(mail))
-		session_spin();
+		session_spin(LOOK_Recv, SESSION_AWAITS_ARRIVAL, 0, 0);
+	session_waited();
 	mailbox_remove(&session.mailbox, mail);
 	return interpose_deliver_taken(mail, buffer, count, type, comm, request);
 }
@@ -209,7 +211,7 @@ static out_of_line int receive_in_order(struct receiving *receiving, int complet
 	post(&receiving->posting, receiving->was);
 	if (complete || error != MPI_SUCCESS)
 		return told_one(handle_of(receiving->was), status, error);
-	return interpose_wait(&receiving->request, status, receiving->comm);
+	return interpose_wait(LOOK_Recv, &receiving->request, status, receiving->comm);
 }
 
 static out_of_line int recv_in_full(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm, MPI_Status *status,
@@ -237,7 +239,7 @@ static out_of_line int recv_in_full(void *buf, int count, MPI_Datatype datatype,
 	index = comms_index(comm);
 	if (index == LEDGER_NO_COMM) {
 		interpose_uncounted("MPI_Recv", comm, caller);
-		return session_leave(interpose_wait(&receiving.request, receiving.status, comm));
+		return session_leave(interpose_wait(LOOK_Recv, &receiving.request, receiving.status, comm));
 	}
 	uint64_t key = pattern_of(index, source, tag, &flags);
 	set_posting(&receiving.posting, key, flags, buf, count, datatype);
@@ -311,7 +313,7 @@ static void take_back(MPI_Request *request)
 {
 	MPI_Status status;
 	MPI_Cancel(request);
-	interpose_wait(request, &status, MPI_COMM_NULL);
+	interpose_wait(LOOK_Sendrecv, request, &status, MPI_COMM_NULL);
 }
 
 static int exchange(const char *function, const void *caller, const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest,
@@ -328,12 +330,12 @@ static int exchange(const char *function, const void *caller, const void *sendbu
 		take_back(&receive);
 		return error;
 	}
-	int send_error = interpose_wait(&send, &ignored, comm);
+	int send_error = interpose_wait(LOOK_Sendrecv, &send, &ignored, comm);
 	if (source == MPI_PROC_NULL) {
 		PMPI_Request_free(&receive);
 		error = PMPI_Recv(recvbuf, recvcount, recvtype, source, recvtag, comm, status); /* for its status */
 	} else {
-		error = interpose_wait(&receive, status == MPI_STATUS_IGNORE ? &own : status, comm);
+		error = interpose_wait(LOOK_Sendrecv, &receive, status == MPI_STATUS_IGNORE ? &own : status, comm);
 	}
 	return error == MPI_SUCCESS ? send_error : error;
 }

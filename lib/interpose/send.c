@@ -55,11 +55,11 @@ static out_of_line int refused(uint64_t key, int error)
 
 /* Where threads share MPI a message that was counted must have begun before another one is counted: else it could enter its stream behind that. So it is begun
  * without blocking, in the lock, and awaited outside. */
-static int await_send(MPI_Request *request, int error)
+static int await_send(enum look_send as, uint64_t key, MPI_Request *request, int error)
 {
 	if (error != MPI_SUCCESS)
 		return error;
-	session_outside();
+	session_outside_sending(as, key);
 	error = PMPI_Wait(request, MPI_STATUS_IGNORE);
 	session_back();
 	return error;
@@ -74,9 +74,15 @@ static int await_send(MPI_Request *request, int error)
 		MPI_Request request;                                                                                           \
 		uint64_t key = begin_send(SESSION_COMPLETES, dest, tag, comm);                                                 \
 		count_send(key);                                                                                               \
-		int error = session.mode == SESSION_ALONE                                                                      \
-				    ? PMPI_##name(buf, count, datatype, dest, tag, comm)                                       \
-				    : await_send(&request, PMPI_##iname(buf, count, datatype, dest, tag, comm, &request));     \
+		int error;                                                                                                     \
+		if (session.mode == SESSION_ALONE) {                                                                           \
+			look_sending(LOOK_AS_##name, key);                                                                     \
+			error = PMPI_##name(buf, count, datatype, dest, tag, comm);                                            \
+			look_sending(LOOK_AS_##name, 0);                                                                       \
+		} else {                                                                                                       \
+			error = PMPI_##iname(buf, count, datatype, dest, tag, comm, &request);                                 \
+			error = await_send(LOOK_AS_##name, key, &request, error);                                              \
+		}                                                                                                              \
 		if (error != MPI_SUCCESS || key == 0)                                                                          \
 			end_send("MPI_" #name, caller, key, dest, comm, error);                                                \
 		return session_leave(error);                                                                                   \
@@ -86,7 +92,9 @@ static int await_send(MPI_Request *request, int error)
 		uint64_t key;                                                                                                  \
 		if (unlikely(!hurry_send(SESSION_COMPLETES, dest, tag, comm, &key)))                                           \
 			return name##_in_full(buf, count, datatype, dest, tag, comm, __builtin_return_address(0));             \
+		look_sending(LOOK_AS_##name, key);                                                                             \
 		int error = PMPI_##name(buf, count, datatype, dest, tag, comm);                                                \
+		look_sending(LOOK_AS_##name, 0);                                                                               \
 		return likely(error == MPI_SUCCESS) ? error : refused(key, error);                                             \
 	}
 SEND(Send, Isend)
@@ -144,9 +152,15 @@ int MPI_Ssend(const void *buf, int count, MPI_Datatype datatype, int dest, int t
 	MPI_Request request;
 	uint64_t key = begin_send(SESSION_COMPLETES, dest, tag, comm);
 	int64_t position = key != 0 ? count_synchronous(key) : 0;
-	int error = likely(session.mode == SESSION_ALONE)
-			    ? PMPI_Ssend(buf, count, datatype, dest, tag, comm)
-			    : await_send(&request, PMPI_Issend(buf, count, datatype, dest, tag, comm, &request));
+	int error;
+	if (likely(session.mode == SESSION_ALONE)) {
+		look_sending(LOOK_AS_Ssend, key);
+		error = PMPI_Ssend(buf, count, datatype, dest, tag, comm);
+		look_sending(LOOK_AS_Ssend, 0);
+	} else {
+		error = PMPI_Issend(buf, count, datatype, dest, tag, comm, &request);
+		error = await_send(LOOK_AS_Ssend, key, &request, error);
+	}
 	if (unlikely(error != MPI_SUCCESS || key == 0)) {
 		uncount_synchronous(key);
 		end_send("MPI_Ssend", __builtin_return_address(0), key, dest, comm, error);

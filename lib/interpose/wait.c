@@ -103,15 +103,16 @@ void interpose_before_telling(uint64_t handle, int error)
 
 /* --- one ---------------------------------------------------------------------------------------------------------------------- */
 
-int interpose_wait(MPI_Request *request, MPI_Status *status, MPI_Comm comm)
+int interpose_wait(enum look_call call, MPI_Request *request, MPI_Status *status, MPI_Comm comm)
 {
 	const uint64_t handle = handle_of(*request);
 	int error, complete = 0;
-	for (session.spins = 0;; session_spin()) {
+	for (session.spins = 0;; session_spin(call, SESSION_AWAITS_REQUEST, handle, 1)) {
 		error = test_for(request, &complete, status, comm);
 		if (likely(complete || error != MPI_SUCCESS))
 			break;
 	}
+	session_waited();
 	if (unlikely(error != MPI_SUCCESS && !complete && handle_of(*request) == handle))
 		return error;
 	return told_one(handle, status, error);
@@ -122,7 +123,7 @@ static int wait_for(MPI_Request *request, MPI_Status *status)
 {
 	const MPI_Request was = *request;
 	const bool stood_in = unlikely(session.stand_ins != 0) && interpose_stand_in(request);
-	int error = interpose_wait(request, status, MPI_COMM_NULL);
+	int error = interpose_wait(LOOK_Wait, request, status, MPI_COMM_NULL);
 	if (unlikely(stood_in))
 		interpose_stand_down(request, was);
 	return error;
@@ -173,7 +174,7 @@ static out_of_line int go_on_waiting(const struct waiting *waiting, int error)
 {
 	MPI_Status own = {0}, *status = waiting->status == MPI_STATUS_IGNORE ? &own : waiting->status;
 	if (error == MPI_SUCCESS && !waiting->complete)
-		return interpose_wait(waiting->request, status, MPI_COMM_NULL);
+		return interpose_wait(LOOK_Wait, waiting->request, status, MPI_COMM_NULL);
 	if (!waiting->complete && handle_of(*waiting->request) == waiting->handle)
 		return error;
 	return told_one(waiting->handle, status, error);
@@ -499,7 +500,8 @@ static void await_all(int count, MPI_Request *requests)
 	session.spins = 0;
 	for (int i = 0; i < count; i++)
 		while (requests[i] != MPI_REQUEST_NULL && !is_complete(requests[i]))
-			session_spin();
+			session_spin(LOOK_Waitall, SESSION_AWAITS_REQUEST, handle_of(requests[i]), 1);
+	session_waited();
 }
 
 static out_of_line int waitall_in_full(int count, MPI_Request *requests, MPI_Status *statuses)
@@ -683,11 +685,13 @@ int MPI_Waitany(int count, MPI_Request requests[], int *index, MPI_Status *statu
 		status = &own;
 	session_turn(SESSION_COMPLETES);
 	session.spins = 0;
-	for (int found = 0;; session_spin()) {
+	for (int found = 0;; session_spin(LOOK_Waitany, SESSION_AWAITS_REQUESTS, (uint64_t)(uintptr_t)requests, count)) {
 		*index = MPI_UNDEFINED;
 		int error = PMPI_Testany(count, requests, index, &found, status);
-		if (likely(found || error != MPI_SUCCESS))
+		if (likely(found || error != MPI_SUCCESS)) {
+			session_waited();
 			return session_leave(told_any(&several, requests, *index, status, error));
+		}
 	}
 }
 
@@ -742,10 +746,12 @@ int MPI_Waitsome(int count, MPI_Request requests[], int *found, int indices[], M
 		return session_leave(PMPI_Waitsome(count, requests, found, indices, statuses));
 	session_turn(SESSION_COMPLETES);
 	session.spins = 0;
-	for (*found = 0;; session_spin()) {
+	for (*found = 0;; session_spin(LOOK_Waitsome, SESSION_AWAITS_REQUESTS, (uint64_t)(uintptr_t)requests, count)) {
 		MPI_Status *used = statuses_of(&several);
 		int error = PMPI_Testsome(count, requests, found, indices, used);
-		if (likely(*found != 0 || error != MPI_SUCCESS))
+		if (likely(*found != 0 || error != MPI_SUCCESS)) {
+			session_waited();
 			return session_leave(told_some(&several, requests, *found, indices, used, error));
+		}
 	}
 }

@@ -154,9 +154,10 @@ static bool wait_until(bool (*over)(void), double timeout_s)
 	session_poll();
 	while (!over() && (timeout_s < 0 || (double)(drive_now_ns() - began_ns) < timeout_s * 1e9)) {
 		session.countdown = 1;
-		session_spin();
+		session_spin(LOOK_Seamark, SESSION_AWAITS_ALL, 0, 0);
 		session_poll();
 	}
+	session_waited();
 	inside.drain_now = inside.finalizing;
 	return over();
 }
@@ -204,6 +205,7 @@ int session_safepoint(int64_t step)
 	if (code < 0)
 		return code;
 	session.open = false;
+	looking_safepoint(step);
 	state_prepare(inside.state);
 	session_poll();
 	session.open = step < 0;
@@ -305,6 +307,7 @@ int session_checkpoint(int64_t step, double timeout_s)
 		code = settle();
 	if (code < 0)
 		return code;
+	looking_safepoint(step);
 	state_prepare(inside.state);
 	session_poll();
 	session.open = step < 0;

@@ -406,14 +406,25 @@ void session_in_vain(void)
 		look(IN_VAIN);
 }
 
-void session_spin(void)
+/* A wait is noted for looks when it has seen its second poll: after some tens of microseconds, however long its turns take. */
+enum { POLLS_BEFORE_NOTE = 2 };
+
+void session_spin(enum look_call call, enum session_wait what, uint64_t which, int64_t many)
 {
+	static uint32_t polls;
+	const uint64_t before = session.last_look;
+	if (session.spins == 0)
+		polls = 0;
 	if (inside.snapshot)
 		look(IN_VAIN);
+	if (unlikely(session.last_look != before) && ++polls >= POLLS_BEFORE_NOTE)
+		looking_note(call, what, which, many);
+	if (unlikely(session.noted != 0))
+		looking_beat();
 	if (unlikely(session.mode == SESSION_THREADS))
 		session_let_others();
 	if (++session.spins >= SPINS_BEFORE_YIELD) {
-		session.spins = 0;
+		session.spins = 1;
 		sched_yield();
 	}
 }

@@ -9,6 +9,7 @@
  *   drain.c    late messages that the program does not ask for: in the buffers of its receives, and drained
  *   drill.c    snapshots without an image, whose counts and messages are checked
  *   onesided.c one-sided operations in a snapshot
+ *   looking.c  what looks from outside find
  *   image.c    from the capture and the record to the store
  *   files.c    the agreement on who shares a file
  *   restore.c  the agreement on a checkpoint, and its loading
@@ -49,6 +50,7 @@ struct inside {
 	bool finalizing;
 	bool spawned;                /* by another world, whose folder this is: it takes no checkpoints */
 	int rank, ranks;
+	int here;                    /* ranks on this node */
 	int world;                   /* ledger's index of MPI_COMM_WORLD */
 	uint64_t drill_seed;
 
@@ -170,6 +172,17 @@ void restore_take_back_mail(int comm);
 int restore_load_region(const char *name);
 /* Before the first safepoint: what the checkpoint has, the program must have taken. */
 int restore_settle(void);
+
+/* looking.c */
+void looking_open(uint64_t identity);
+void looking_close(void);
+/* In a waiting loop: its turn, and after many of them what it waits for, as in session_spin. */
+void looking_beat(void);
+void looking_note(enum look_call call, enum session_wait what, uint64_t which, int64_t many);
+void looking_safepoint(int64_t step);
+/* Under MPI_THREAD_MULTIPLE: this thread's slot, for a call that blocks in MPI; null: there was none. */
+struct look_slot *looking_slot(void);
+void looking_slot_free(void);
 
 /* calls.c */
 /* Whether a call has anything to do: 1 yes, 0 the library is off, or why it cannot be, which is told. */

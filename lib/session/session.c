@@ -40,6 +40,7 @@ struct start {
 	int failed;
 	int drilling;
 	int ranks_per_file;
+	int identity[2]; /* rank 0's draw */
 };
 
 /* Once, and it may be for ever: a rank whose program is not linked with Seamark never comes. Whoever waits longer than ranks differ in leaving PMPI_Init says so; of all
@@ -78,6 +79,7 @@ static void find_writer_core(void)
 	PMPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
 	PMPI_Comm_rank(node, &turn);
 	PMPI_Comm_size(node, &count);
+	inside.here = count;
 	char own[TEXT] = "";
 	if (topology_open(&inside.topology, &fault) == 0)
 		topology_own_binding(inside.topology, own, sizeof own, &fault);
@@ -234,6 +236,11 @@ void session_begin(int thread_level)
 	struct start start = {.off = inside.off, .failed = inside.settings_fault.code < 0,
 			      .drilling = inside.settings.drill_ns || inside.settings.drill_calls,
 			      .ranks_per_file = inside.settings.ranks_per_file};
+	if (inside.rank == 0) {
+		uint64_t drawn = mix64_pair((uint64_t)getpid(), (uint64_t)drive_now_ns());
+		start.identity[0] = (int)(drawn >> 33);
+		start.identity[1] = (int)(drawn & 0x7FFFFFFF);
+	}
 	agree_first(&start);
 	if (start.off || start.failed) {
 		stay_off(start.failed ? SEAMARK_E_SETTING : inside.off_code, &inside.settings_fault);
@@ -267,6 +274,8 @@ void session_begin(int thread_level)
 	session.drilling = start.drilling;
 	if (session.drilling)
 		drill_open();
+	looking_open((uint64_t)(unsigned)start.identity[0] << 32 | (unsigned)start.identity[1]);
+	look_here.threads = thread_level == MPI_THREAD_MULTIPLE;
 	session.mode = thread_level == MPI_THREAD_MULTIPLE ? SESSION_THREADS : SESSION_ALONE;
 	session.hurry = session.mode == SESSION_ALONE ? SESSION_HURRY | SESSION_HURRY_RECEIVING : SESSION_HURRY_NONE;
 }
@@ -310,8 +319,10 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 		}
 		if (entered && carrier_all_finished() && quiet)
 			break;
-		session_spin();
+		session_spin(LOOK_Finalize, SESSION_AWAITS_ALL, 0, 0);
 	}
+	session_waited();
+	looking_close();
 	crash_point("finish-complete");
 	session.mode = SESSION_OFF;
 	session.hurry = SESSION_HURRY_NONE;

@@ -15,6 +15,7 @@
 #include "channel/epochs.h"
 #include "channel/mailbox.h"
 #include "channel/position.h"
+#include "look/look.h"
 #include "snapshot/ledger.h"
 
 struct snapshot;
@@ -44,6 +45,7 @@ struct session {
 	uint32_t persistents; /* persistent requests */
 	uint32_t stand_ins;   /* of those, started and served from the mailbox */
 	uint32_t spins;     /* turns of a waiting loop without success: session_spin yields the core after a while */
+	uint32_t noted;     /* waiting loops that are noted for looks */
 	struct ledger ledger;
 	struct sequence sequence;
 	struct mailbox mailbox;
@@ -66,11 +68,13 @@ void session_finalizing(void);
 
 /* Every call of the application begins with session_enter, and ends with session_leave if that was true: false means that the call is none of our business.
  * Calls nest (an error handler may call MPI). Between session_outside and session_back a call blocks in MPI without the lock, having counted and begun
- * what it does. */
+ * what it does. What it is (look_inside) is noted there, for looks. */
 bool session_enter_slow(void);
 void session_leave_slow(void);
-void session_outside_slow(void);
+void session_outside_slow(uint64_t call);
 void session_back_slow(void);
+/* Likewise for a blocking send where threads share MPI. */
+void session_outside_sending(enum look_send as, uint64_t key);
 
 static inline bool session_enter(void)
 {
@@ -84,15 +88,19 @@ static inline int session_leave(int result)
 	return result;
 }
 
-static inline void session_outside(void)
+static inline void session_outside(uint64_t call)
 {
-	if (unlikely(session.mode != SESSION_ALONE))
-		session_outside_slow();
+	if (likely(session.mode == SESSION_ALONE))
+		look_store(&look_here.slots[0].inside, call);
+	else
+		session_outside_slow(call);
 }
 
 static inline void session_back(void)
 {
-	if (unlikely(session.mode != SESSION_ALONE))
+	if (likely(session.mode == SESSION_ALONE))
+		look_store(&look_here.slots[0].inside, 0);
+	else
 		session_back_slow();
 }
 
@@ -153,9 +161,25 @@ static inline void session_close_safepoint(void)
 	session.open = false;
 }
 
-/* A turn of a waiting loop (blocking receive, probe, wait) that found nothing: polls, lets other threads in and, after a while, yields the core. No shadow or
- * stream that was found before it may be used after it. */
-void session_spin(void);
+/* A turn of a waiting loop (blocking receive, probe, wait) that found nothing: polls, lets other threads in and, after a while, yields the core, and notes for looks
+ * what is awaited: in which call, and in `which` a request's handle, the address of an array of `many` requests one of which is enough, or the key of a message
+ * with `many` as its wildcards (of SHADOW_...). No shadow or stream that was found before it may be used after it. */
+enum session_wait {
+	SESSION_AWAITS_REQUEST,
+	SESSION_AWAITS_REQUESTS,
+	SESSION_AWAITS_MESSAGE,
+	SESSION_AWAITS_ARRIVAL, /* of data that is on its way */
+	SESSION_AWAITS_FILE,
+	SESSION_AWAITS_ALL      /* all ranks */
+};
+void session_spin(enum look_call call, enum session_wait what, uint64_t which, int64_t many);
+/* Ends every waiting loop. */
+void session_waited_slow(void);
+static inline void session_waited(void)
+{
+	if (unlikely(session.noted != 0))
+		session_waited_slow();
+}
 
 /* A receive has completed in MPI and the application is not told yet. In a snapshot, looks once more for orders and markers, and may cut in an open
  * safepoint. Call it before session_told, once per call that will tell something. */

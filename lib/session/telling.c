@@ -262,4 +262,5 @@ void telling_rebase(void)
 	mailbox_rebase(&session.mailbox, moved, NULL);
 	drill_rebase(moved);
 	snapshot_rebased(inside.snapshot);
+	look_here.base++;
 }

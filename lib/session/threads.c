@@ -37,7 +37,7 @@ static void notice(void)
 		first = pthread_self();
 	has_first = true;
 	if (unlikely(!session.several && !pthread_equal(first, pthread_self())))
-		session.several = true;
+		look_here.several = session.several = true;
 }
 
 bool session_enter_slow(void)
@@ -77,8 +77,20 @@ void session_leave_slow(void)
 		pthread_mutex_unlock(&mutex);
 }
 
-void session_outside_slow(void)
+void session_outside_slow(uint64_t call)
 {
+	struct look_slot *slot = looking_slot();
+	if (slot)
+		look_store(&slot->inside, call);
+	session.outside++;
+	session_leave_slow();
+}
+
+void session_outside_sending(enum look_send as, uint64_t key)
+{
+	struct look_slot *slot = looking_slot();
+	if (slot)
+		look_store(&slot->sending[as], key);
 	session.outside++;
 	session_leave_slow();
 }
@@ -87,6 +99,7 @@ void session_back_slow(void)
 {
 	session_enter_slow();
 	session.outside--;
+	looking_slot_free();
 }
 
 void session_let_others(void)

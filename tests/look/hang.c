@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* hang NAME: plain MPI programs that hang, each in its way, or that only look as if they did. They never end by themselves. Some traffic goes before, so that counts are
+ * not all zero. */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LARGE = 32 << 20 };
+
+static int rank, ranks;
+static char *large;
+static int one;
+
+static void exchange_before(void)
+{
+	int next = (rank + 1) % ranks, previous = (rank + ranks - 1) % ranks, got;
+
+	for (int i = 0; i < 5; i++)
+		MPI_Sendrecv(&rank, 1, MPI_INT, next, 1, &got, 1, MPI_INT, previous, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void receive(int source, int tag)
+{
+	MPI_Recv(&one, 1, MPI_INT, source, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
+static void compute(void)
+{
+	for (volatile int i = 0;; i++)
+		if (i == 1 << 30)
+			i = 0;
+}
+
+/* --- deadlocks ---------------------------------------------------------------------------------------------------------- */
+
+static void receives(void)
+{
+	receive((rank + 1) % ranks, 7);
+}
+
+static void sends(void)
+{
+	if (rank < 2)
+		MPI_Send(large, LARGE, MPI_CHAR, 1 - rank, 7, MPI_COMM_WORLD);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void ssends(void)
+{
+	MPI_Ssend(&one, 1, MPI_INT, (rank + 1) % ranks, 7, MPI_COMM_WORLD);
+}
+
+static void issends(void)
+{
+	MPI_Request request;
+
+	MPI_Issend(&one, 1, MPI_INT, (rank + 1) % ranks, 7, MPI_COMM_WORLD, &request);
+	MPI_Wait(&request, MPI_STATUS_IGNORE);
+}
+
+static void tag(void)
+{
+	if (rank == 0)
+		MPI_Send(&one, 1, MPI_INT, 1, 5, MPI_COMM_WORLD);
+	if (rank == 1)
+		receive(0, 6);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void missed(void)
+{
+	if (rank == 1)
+		receive(0, 7);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void different(void)
+{
+	int sum;
+
+	if (rank == 0)
+		MPI_Barrier(MPI_COMM_WORLD);
+	else
+		MPI_Allreduce(&one, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+	/* Small ones may pass for each other. */
+	receive((rank + 1) % ranks, 7);
+}
+
+static void root(void)
+{
+	if (rank == 0)
+		receive(1, 7);
+	MPI_Bcast(&one, 1, MPI_INT, 0, MPI_COMM_WORLD);
+}
+
+static void waits(void)
+{
+	MPI_Request requests[2];
+
+	if (rank == 0) {
+		MPI_Irecv(&one, 1, MPI_INT, 1, 7, MPI_COMM_WORLD, &requests[0]);
+		MPI_Isend(&one, 1, MPI_INT, 1, 8, MPI_COMM_WORLD, &requests[1]);
+		MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
+	}
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void waitany(void)
+{
+	MPI_Request requests[2];
+	int which, to[2];
+
+	if (rank == 0) {
+		MPI_Irecv(&to[0], 1, MPI_INT, 1, 7, MPI_COMM_WORLD, &requests[0]);
+		MPI_Irecv(&to[1], 1, MPI_INT, 2, 8, MPI_COMM_WORLD, &requests[1]);
+		MPI_Waitany(2, requests, &which, MPI_STATUS_IGNORE);
+	}
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void probe(void)
+{
+	if (rank == 2)
+		MPI_Probe(1, 7, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void any(void)
+{
+	receive(MPI_ANY_SOURCE, 7);
+}
+
+static void finalize(void)
+{
+	if (rank == 0)
+		receive(1, 7);
+	MPI_Finalize();
+}
+
+static void part(void)
+{
+	MPI_Comm comm;
+
+	MPI_Comm_split(MPI_COMM_WORLD, rank != 0, -rank, &comm);
+	MPI_Comm_set_name(comm, "workers");
+	if (rank != 0) {
+		int number;
+		MPI_Comm_rank(comm, &number);
+		MPI_Recv(&one, 1, MPI_INT, 1 - number, 7, comm, MPI_STATUS_IGNORE);
+	}
+	compute();
+}
+
+static void ibarrier(void)
+{
+	MPI_Request request;
+
+	if (rank == 1)
+		receive(0, 7);
+	MPI_Ibarrier(MPI_COMM_WORLD, &request);
+	MPI_Wait(&request, MPI_STATUS_IGNORE);
+}
+
+static void isends(void)
+{
+	MPI_Request request;
+
+	MPI_Isend(large, LARGE, MPI_CHAR, (rank + 1) % ranks, 7, MPI_COMM_WORLD, &request);
+	MPI_Wait(&request, MPI_STATUS_IGNORE);
+	MPI_Recv(large, LARGE, MPI_CHAR, (rank + ranks - 1) % ranks, 7, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
+/* --- none --------------------------------------------------------------------------------------------------------------- */
+
+static void quiet(void)
+{
+	if (rank == 1)
+		compute();
+	receive(1, 7);
+}
+
+/* The receive is not there yet, but its rank runs. */
+static void slow(void)
+{
+	if (rank == 0)
+		MPI_Send(large, LARGE, MPI_CHAR, 1, 7, MPI_COMM_WORLD);
+	if (rank == 1)
+		compute();
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void tests(void)
+{
+	MPI_Request request;
+	int flag = 0;
+
+	MPI_Irecv(&one, 1, MPI_INT, (rank + 1) % ranks, 7, MPI_COMM_WORLD, &request);
+	while (!flag)
+		MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
+}
+
+/* Tag 9 is never received. */
+static void leak(void)
+{
+	int next = (rank + 1) % ranks, previous = (rank + ranks - 1) % ranks, got;
+
+	for (;;) {
+		MPI_Sendrecv(&rank, 1, MPI_INT, next, 1, &got, 1, MPI_INT, previous, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+		if (rank == 0)
+			MPI_Send(&rank, 1, MPI_INT, 1, 9, MPI_COMM_WORLD);
+		usleep(2000);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} ways[] = {
+		{"receives", receives}, {"sends", sends}, {"ssends", ssends}, {"issends", issends}, {"tag", tag}, {"missed", missed}, {"different", different},
+		{"root", root}, {"waits", waits}, {"waitany", waitany}, {"probe", probe}, {"any", any}, {"finalize", finalize}, {"part", part},
+		{"ibarrier", ibarrier}, {"isends", isends}, {"quiet", quiet}, {"slow", slow}, {"tests", tests}, {"leak", leak},
+	};
+
+	MPI_Init(&argc, &argv);
+	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+	large = calloc(1, LARGE);
+	exchange_before();
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+		if (argc > 1 && !strcmp(argv[1], ways[i].name))
+			ways[i].run();
+	fprintf(stderr, "%s\n", argc > 1 ? "it did not hang" : "usage: hang NAME");
+	MPI_Abort(MPI_COMM_WORLD, 1);
+}
