@@ -156,6 +156,7 @@ struct finding {
 	char sentence[600];
 	struct explain_waits circle;      /* of ranks that wait for each other, in its order */
 	struct explain_waits stuck, gone, missing, running, slow;
+	int64_t first_step;
 };
 
 static struct explain_waits those(const struct explain_look *look, bool (*is)(const struct explain_rank *))
@@ -296,6 +297,7 @@ static void find_slowest(struct finding *finding)
 		low = step >= 0 && step < low ? step : low;
 		high = step > high ? step : high;
 	}
+	finding->first_step = high;
 	finding->slow = (struct explain_waits){ calloc((size_t)finding->look.ranks, sizeof(int)), 0 };
 	for (int i = 0; finding->slow.list && low < high && i < finding->look.ranks; i++)
 		if (finding->look.rank[i].step == low)
@@ -417,8 +419,8 @@ static void tell(const struct finding *finding, const struct explain_look *befor
 	else if (finding->verdict == SUSPECTED)
 		command_print("The nodes were not looked at in one moment: it is one if another look at each shows the same.");
 	if (finding->slow.count && finding->verdict < SUSPECTED)
-		command_print("%s %s behind the others in steps.", explain_ranks_text(finding->slow.list, finding->slow.count).text,
-			      finding->slow.count == 1 ? "is" : "are");
+		command_print("Behind in steps: %s, at step %" PRId64 "; the first is at %" PRId64 ".", explain_ranks_text(finding->slow.list, finding->slow.count).text,
+			      finding->look.rank[finding->slow.list[0]].step, finding->first_step);
 	if (before)
 		explain_leaks(before, &finding->look, NULL);
 }

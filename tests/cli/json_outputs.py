@@ -11,7 +11,9 @@ import jsonschema
 
 seamark, make_checkpoints, make_arrays, source = sys.argv[1:]
 sys.path.insert(0, os.path.join(source, "docs", "man"))
+sys.path.insert(0, os.path.join(source, "tests", "look"))
 sys.dont_write_bytecode = True
+import looks  # noqa: E402
 import schema  # noqa: E402
 
 folder = os.path.join(source, "docs", "schema")
@@ -81,6 +83,10 @@ CASES = """
 2 settings 1
 0 plan --cost 1min --mtbf 24h --dir empty/
 0 plan --dir history/
+1 explain looks/deadlock.json
+0 explain looks/before.json looks/after.json
+3 explain looks/nothing.json
+2 explain
 2 plan --cost soon --dir empty/
 3 plan --dir empty/
 """.strip().split("\n")
@@ -101,6 +107,14 @@ def prepare():
     os.remove("torn/0000002.L01/rank-00001.smk")
     with open("garbled/0000001.L01/manifest.json", "r+", encoding="utf-8") as file:
         file.write(" {")
+    os.mkdir("looks")
+    waits = [looks.rank(i, looks.call("MPI_Recv", looks.receive(1 - i)), step=i) for i in (0, 1)]
+    looks.write("looks/deadlock.json", looks.look(*waits))
+    for name, messages, taken in (("before", 20, 100), ("after", 40, 200)):
+        looks.write("looks/%s.json" % name, looks.look(
+            looks.rank(0, sent=[["world", 1, 9, messages], ["world", 1, 1, taken]]), looks.rank(1, taken=[["world", 0, 1, taken, taken]]),
+            taken="2026-01-31T01:02:%s.000Z" % {"before": "10", "after": "20"}[name]))
+    looks.write("looks/nothing.json", {})
     os.mkdir("empty")
     os.mkdir("history")
     with open("history/history", "w", encoding="utf-8") as file:
