@@ -14,27 +14,17 @@
 test=crash
 # shellcheck source-path=SCRIPTDIR source=kill.sh
 . "$(dirname "$0")/kill.sh"
+# shellcheck source-path=SCRIPTDIR source=conveyor.sh
+. "$(dirname "$0")/conveyor.sh"
 script=$0 shim=$1 how=${2:-each} wanted=${3:-2}
 seed_from "${4-}"
 
-conveyor="$TEST_BUILD/tests/fault/conveyor" command="$TEST_BUILD/apps/seamark"
 steps=200 keep=2 workers=${CRASH_WORKERS:-3}
 export SEAMARK_EVERY="15 steps" SEAMARK_DRAIN=2ms SEAMARK_KEEP=$keep SEAMARK_FULL_EVERY=4
 unset CRASH_LIST CRASH_LOG CRASH_AT CRASH_RANK CRASH_NTH CRASH_MEET
 LIFE_LIMIT=${LIFE_LIMIT:-60}
 
 scenarios="restart fresh void unnamed unsynced leavings damaged stop plain together"
-
-# The number of the newest checkpoint with a manifest, but for $damaged, into $newest; 0: none.
-find_newest() {
-	newest=0
-	for manifest in "$SEAMARK_DIR"/*.L*/manifest.json; do
-		[ -e "$manifest" ] || continue
-		number=${manifest#"$SEAMARK_DIR"/}
-		number=$(echo "${number%%.L*}" | sed 's/^0*//')
-		[ "$number" = "$damaged" ] || [ "$number" -le "$newest" ] || newest=$number
-	done
-}
 
 # The folder as it is before a scenario's life; what that life needs beside it into $with.
 set_scene() {
@@ -70,14 +60,6 @@ set_scene() {
 	esac
 	find_newest
 	before=$newest
-}
-
-# live ENVIRONMENT...: one life to its end; its status into $status.
-live() {
-	begin_life "$wanted" env "$@" "$conveyor" $steps result
-	wait "$life"
-	status=$?
-	out=life.$life_number.out
 }
 
 complain() {

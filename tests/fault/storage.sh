@@ -10,9 +10,10 @@
 test=storage
 # shellcheck source-path=SCRIPTDIR source=kill.sh
 . "$(dirname "$0")/kill.sh"
+# shellcheck source-path=SCRIPTDIR source=conveyor.sh
+. "$(dirname "$0")/conveyor.sh"
 lib=$1 what=${2:-short}
 shift
-conveyor="$TEST_BUILD/tests/fault/conveyor" command="$TEST_BUILD/apps/seamark"
 steps=${STORAGE_STEPS:-300} keep=2
 export SEAMARK_DIR="$PWD/run" SEAMARK_EVERY="10 steps" SEAMARK_DRAIN=2ms SEAMARK_KEEP=$keep SEAMARK_FULL_EVERY=3
 LIFE_LIMIT=90 seed=none trials=0
@@ -20,24 +21,6 @@ export CONVEYOR_PAUSE_US=2000
 
 complain() {
 	fail "$when $how, rank $rank, from call $from for $for, $ring io_uring: $*"
-}
-
-live() {
-	begin_life "$ranks" env "$@" "$conveyor" $steps result
-	wait "$life"
-	status=$?
-	out=life.$life_number.out
-}
-
-# The newest checkpoint with a manifest; 0: none.
-find_newest() {
-	newest=0
-	for manifest in "$SEAMARK_DIR"/*.L*/manifest.json; do
-		[ -e "$manifest" ] || continue
-		number=${manifest#"$SEAMARK_DIR"/}
-		number=$(echo "${number%%.L*}" | sed 's/^0*//')
-		[ "$number" -le "$newest" ] || newest=$number
-	done
 }
 
 is_right() {
@@ -210,9 +193,9 @@ hangs() {
 	done
 }
 
-ranks=2
+wanted=2
 case $what in
-short | all | hangs | held) ranks=${2:-2} ;;
+short | all | hangs | held) wanted=${2:-2} ;;
 esac
 when=first how=none rank=none from=0 for=0 ring=with
 SEAMARK_OFF=1

@@ -11,6 +11,7 @@
 #     until_state SECONDS JOB WORD...     until it is one of those words
 #     until_line SECONDS FILE N PATTERN   until so many lines of the file match
 #     undisturbed RANKS HEAT-ARGUMENTS... the field that heat must end with: undisturbed.raw; same FILE compares
+#     unborn FILE                   $unborn: of the lives in the log, how many MPI itself has ended in MPI_Init
 #     fail WORDS...                 tells what the daemons said, and ends the test
 set -u
 scripts="$TEST_SOURCE/slurm/cluster"
@@ -91,6 +92,15 @@ until_line() {
 		[ "$looks" -gt 0 ] || fail "no $3 lines '$4' in $2"
 		sleep 0.1
 	done
+}
+
+# Open MPI 4.1 under srun may get a first message before it can take one, and dies of it (docs/slurm.md): with the signal told, and before Seamark has said a word.
+unborn() {
+	unborn=$(awk '/ Process received signal / { signal = 1 }
+		/seamark: Seamark / { born = 1 }
+		/seamark run: it ended with status 139/ { count += signal && !born }
+		/seamark run: (restarting from|started)/ { signal = born = 0 }
+		END { print count + 0 }' "$1")
 }
 
 undisturbed() {

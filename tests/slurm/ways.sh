@@ -22,6 +22,18 @@ way() {
 	esac
 }
 
+# start COMMAND...: again if MPI itself has ended it (lab.sh).
+start() {
+	for _ in 1 2 3; do
+		$way "$@" >start.log 2>&1
+		status=$?
+		cat start.log
+		if [ $status -ne 139 ] || grep -q 'seamark: Seamark ' start.log || ! grep -q ' Process received signal ' start.log; then break; fi
+		echo "AGAIN $*"
+	done
+	return $status
+}
+
 # try HOW COMMAND...: with checkpoints, and again from the first.
 try() {
 	how=$1
@@ -34,7 +46,8 @@ try() {
 			restart=$(find "$SEAMARK_DIR" -name manifest.json | sed -n 's|.*/0*\([0-9]*\)\.L[0-9]*/manifest.json|\1|p' | sort -n | head -n 1)
 			[ -n "$restart" ] || { echo "WRONG $how: no checkpoint"; return; }
 		fi
-		SEAMARK_RESTART=$restart $way "$@" || { echo "WRONG $how from $restart: status $?"; return; }
+		export SEAMARK_RESTART=$restart
+		start "$@" || { echo "WRONG $how from $restart: status $?"; return; }
 		[ "$(basename "$1")" = queens ] || cmp undisturbed.raw field.raw || { echo "WRONG $how from $restart: another result"; return; }
 	done
 	echo "RIGHT $how"

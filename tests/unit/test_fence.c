@@ -5,190 +5,16 @@
  * begins, goes on from the newest checkpoint and takes one that refers to it. Then the old one goes on as if nothing had happened, or is killed where it stands. Locks are not believed. After that whatever is listed is
  * whole with all that it needs, what the successor has committed is there, the old one commits nothing more, and nobody has taken `stop` away who was not to. */
 #include <CUnit/Basic.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
 
 #include "seamark_files.h"
-#include "store/internal.h"
-#include "suites.h"
-#include "../fault/calls.h"
-#define URING_UNTOUCHED
-#include "../fault/uring.h"
-#include "test_world.h"
-
-enum { KEEP = 1 };
-
-static char folder[256];
-static atomic_bool armed;
-static atomic_int calls;
-static int at, told = -1, asked = -1;
-static unsigned wrong;
-static struct store_checkpoint found;
-
-static void complain(const char *what, const char *text)
-{
-	if (wrong++ < 20)
-		printf("\n  call %d: %s: %s", at, what, text);
-}
-
-/* What the old life's process says of itself. */
-struct word {
-	enum { STANDS = 1, COMMITTED, NOT_COMMITTED, OVER } kind;
-	uint64_t number;
-	char call[300];
-};
-
-static void say(const struct word *word)
-{
-	if (write(told, word, sizeof *word) != (ssize_t)sizeof *word)
-		_exit(3);
-}
-
-static long call_begin(const struct call *call)
-{
-	struct word word = { .kind = STANDS };
-	char byte;
-
-	if (!atomic_load(&armed) || atomic_fetch_add(&calls, 1) + 1 != at)
-		return 0;
-	atomic_store(&armed, false);
-	snprintf(word.call, sizeof word.call, "%s '%.200s'", call_names[call->kind], call->path);
-	say(&word);
-	if (syscall(SYS_read, asked, &byte, 1) != 1)
-		_exit(3);
-	return 0;
-}
-
-static void call_end(const struct call *call, long result)
-{
-	(void)call;
-	(void)result;
-}
-
-static bool uring_refused(void)
-{
-	return true;
-}
+#include "test_old_life.h"
 
 static bool is_there(const char *name)
 {
 	return !access(io_path("%s/%s", folder, name).text, F_OK);
 }
 
-static void put_file(const char *name)
-{
-	FILE *file = fopen(io_path("%s/%s", folder, name).text, "w");
-
-	if (!file || fclose(file))
-		fixture_stop(name, NULL);
-}
-
-static bool is_listed(uint64_t number, uint32_t life)
-{
-	return !access(io_path("%s/%07" PRIu64 ".L%02" PRIu32 "/manifest.json", folder, number, life).text, F_OK);
-}
-
-/* --- the old life ---------------------------------------------------------------------------------------------------- */
-
-/* Or from the oldest that there is, as a person may choose: one that the old life may be about to retire. The newest is told. */
-static uint64_t go_on_from(struct fixture *fixture, bool oldest)
-{
-	struct fault fault = FAULT_NONE;
-	uint64_t newest = 0, number = UINT64_MAX;
-
-	for (int code = 0; !code && (!newest || oldest); number = found.number) {
-		code = store_newest(fixture->stores[0], number, &found, &fault);
-		newest = newest ? newest : found.number;
-		if (code)
-			break;
-	}
-	fault = FAULT_NONE;
-	if (store_newest(fixture->stores[0], number + 1, &found, &fault) || !world_comes_back(&found, &fault) || world_go_on_from(fixture, &found, &fault))
-		complain("there is nothing to go on from", fault.text);
-	return newest;
-}
-
-/* whole: each of its checkpoints holds all its bytes, so that the one before goes, and is not only held. */
-static void live_as_the_old_one(bool whole)
-{
-	struct fixture first;
-	struct fault fault = FAULT_NONE;
-
-	if (world_open(&first, folder, &fault))
-		fixture_stop("the old life", &fault);
-	for (uint32_t rank = 0; whole && rank < WORLD_RANKS; rank++)
-		store_set_full_every(first.stores[rank], 1);
-	go_on_from(&first, false);
-	if (!world_take(&first, KEEP, &fault))
-		fixture_stop("its first checkpoint", &fault);
-	world_wait_for_retention(&first);
-	put_file("stop");
-	atomic_store(&armed, true);
-	for (int i = 0; i < 2; i++) {
-		bool took = world_take(&first, KEEP, &fault);
-
-		say(&(struct word){ .kind = took ? COMMITTED : NOT_COMMITTED, .number = first.next - 1 });
-		world_wait_for_retention(&first);
-	}
-	store_clear_stop(first.stores[0]);
-	world_close(&first);
-	atomic_store(&armed, false);
-	say(&(struct word){ .kind = OVER });
-}
-
-static pid_t begin_old_one(bool whole)
-{
-	int up[2], down[2];
-	pid_t child;
-
-	if (pipe(up) || pipe(down) || (child = fork()) < 0)
-		fixture_stop("fork", NULL);
-	if (!child) {
-		close(up[0]);
-		close(down[1]);
-		told = up[1];
-		asked = down[0];
-		live_as_the_old_one(whole);
-		_exit(0);
-	}
-	close(up[1]);
-	close(down[0]);
-	told = up[0];
-	asked = down[1];
-	return child;
-}
-
-static bool hear(struct word *word)
-{
-	return read(told, word, sizeof *word) == (ssize_t)sizeof *word;
-}
-
 /* --- both ------------------------------------------------------------------------------------------------------------ */
-
-static void prepare(void)
-{
-	struct fixture fixture;
-	struct fault fault = FAULT_NONE;
-
-	fixture_remove(folder);
-	if (world_open(&fixture, folder, &fault) || !world_take(&fixture, 0, &fault))
-		fixture_stop("first life", &fault);
-	world_close(&fixture);
-}
-
-static void check_folder(struct store *store)
-{
-	struct fault fault = FAULT_NONE;
-	uint64_t below = UINT64_MAX;
-
-	for (; !store_newest(store, below, &found, &fault); below = found.number)
-		if (!world_comes_back(&found, &fault) || !world_is_proven(&found))
-			complain("what is listed is not whole", fault.text);
-	if (fault.code != SEAMARK_E_NOT_FOUND)
-		complain("what is listed cannot be read", fault.text);
-}
 
 /* `newest`: what the successor went on from. */
 static void hear_the_rest(uint32_t life, uint64_t newest)
@@ -214,10 +40,7 @@ static bool try_at(bool dies, bool oldest, char *stood)
 	bool stop_there;
 	pid_t child;
 
-	prepare();
-	child = begin_old_one(oldest);
-	while (hear(&word) && word.kind != STANDS && word.kind != OVER)
-		;
+	child = begin_and_hear(oldest, &word);
 	snprintf(stood, sizeof word.call, "%s", word.call);
 	if (word.kind == STANDS) {
 		stop_there = is_there("stop") || is_there(".stop-2");
@@ -228,12 +51,12 @@ static bool try_at(bool dies, bool oldest, char *stood)
 		if (!world_take(&second, KEEP, &fault))
 			complain("the successor cannot commit", fault.text);
 		world_wait_for_retention(&second);
-		if (dies)
+		if (dies) {
 			kill(child, SIGKILL);
-		else if (write(asked, "", 1) != 1)
-			fixture_stop("write", NULL);
-		if (!dies)
+		} else {
+			let_go_on();
 			hear_the_rest(2, newest);
+		}
 		waitpid(child, NULL, 0);
 		if (stop_there && !is_there("stop"))
 			complain("the file stop is gone", word.call);
@@ -549,22 +372,6 @@ static void the_lock_follows_when_the_old_one_lets_go(void)
 	CU_ASSERT_EQUAL(begin_life(others, &fault), 0);
 	store_close(others);
 	calls_locks_lie = true;
-}
-
-static void begin(void)
-{
-	/* Not on a disk: none of this outlives a machine. */
-	if (!access("/dev/shm", W_OK))
-		setenv("TMPDIR", "/dev/shm", 1);
-	fixture_folder(folder);
-	snprintf(calls_root, sizeof calls_root, "%s", folder);
-	calls_locks_lie = true;
-	wrong = 0;
-}
-
-static void end(void)
-{
-	fixture_remove(folder);
 }
 
 int main(void)

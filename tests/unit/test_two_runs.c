@@ -3,28 +3,12 @@
  * its second checkpoint, the other begins and takes a checkpoint. One of them goes on and the other commits nothing more; what was
  * reported as committed stays, whole, and nothing else is listed. */
 #include <CUnit/Basic.h>
-#include <pthread.h>
 
-#include "suites.h"
-#include "../fault/calls.h"
-#define URING_UNTOUCHED
-#include "../fault/uring.h"
-#include "test_world.h"
+#include "test_lives.h"
 
-static char folder[256];
-static atomic_bool armed;
-static atomic_int calls;
-static int at;
 static struct fixture second;
 static bool second_began, second_took;
-static unsigned wrong, trials;
-static struct store_checkpoint found;
-
-static void complain(const char *what, const char *text)
-{
-	if (wrong++ < 20)
-		printf("\n  call %d: %s: %s", at, what, text);
-}
+static unsigned trials;
 
 /* With nothing changed of what the first one is writing. */
 static void let_the_second_begin(void)
@@ -58,37 +42,6 @@ static long call_begin(const struct call *call)
 	atomic_store(&armed, false);
 	let_the_second_begin();
 	return 0;
-}
-
-static void call_end(const struct call *call, long result)
-{
-	(void)call;
-	(void)result;
-}
-
-static bool uring_refused(void)
-{
-	return true;
-}
-
-/* --- */
-
-static bool is_listed(uint64_t number, uint32_t life)
-{
-	char path[400];
-
-	snprintf(path, sizeof path, "%s/%07" PRIu64 ".L%02" PRIu32 "/manifest.json", folder, number, life);
-	return !access(path, F_OK);
-}
-
-static void check_folder(struct store *store)
-{
-	struct fault fault = FAULT_NONE;
-	uint64_t below = UINT64_MAX;
-
-	for (; !store_newest(store, below, &found, &fault); below = found.number)
-		if (!world_comes_back(&found, &fault) || !world_is_proven(&found))
-			complain("what is listed is not whole", fault.text);
 }
 
 /* What the first one is told of each of its checkpoints. */
@@ -160,21 +113,6 @@ static void one_of_two_goes_on(void)
 	CU_ASSERT_EQUAL(wrong, 0);
 	CU_ASSERT_TRUE(trials > 50);
 	printf(" (%u trials)", trials);
-}
-
-static void begin(void)
-{
-	/* Not on a disk: none of this outlives a machine. */
-	if (!access("/dev/shm", W_OK))
-		setenv("TMPDIR", "/dev/shm", 1);
-	fixture_folder(folder);
-	snprintf(calls_root, sizeof calls_root, "%s", folder);
-	calls_locks_lie = true;
-}
-
-static void end(void)
-{
-	fixture_remove(folder);
 }
 
 int main(void)
