@@ -96,6 +96,7 @@ until_line() {
 
 # Open MPI 4.1 under srun may get a first message before it can take one, and dies of it (docs/slurm.md): with the signal told, and before Seamark has said a word.
 unborn() {
+	# shellcheck disable=SC2034 # for who sources this
 	unborn=$(awk '/ Process received signal / { signal = 1 }
 		/seamark: Seamark / { born = 1 }
 		/seamark run: it ended with status 139/ { count += signal && !born }

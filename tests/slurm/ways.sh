@@ -63,7 +63,7 @@ while [ $# -gt 0 ]; do
 done
 END
 submit -N 4 --ntasks-per-node=4 job "$@"
-until_state 110 "$job" COMPLETED FAILED NODE_FAIL CANCELLED
+until_state 300 "$job" COMPLETED FAILED NODE_FAIL CANCELLED
 [ "$state" = COMPLETED ] || fail "the job is $state"
 ! grep '^WRONG' "out.$job" || fail "see above"
 right=$(grep -c '^RIGHT' "out.$job")
