@@ -31,6 +31,7 @@ int command_compact(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_plan(int argc, char **argv);
 int command_explain(int argc, char **argv);
+int command_report(int argc, char **argv);
 int command_settings(int argc, char **argv);
 int command_slurm_script(int argc, char **argv);
 

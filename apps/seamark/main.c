@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{ "compact", command_compact, "make a checkpoint hold all its bytes itself" },
 	{ "plan", command_plan, "how often a checkpoint is worth it, and what was lost so far" },
 	{ "explain", command_explain, "who waits for whom in a program that runs, or hangs" },
+	{ "report", command_report, "write a page about a run, with charts" },
 	{ "doctor", command_doctor, "what would keep a program's checkpoints from being taken, before it runs" },
 	{ "slurm-script", command_slurm_script, "write a batch script for Slurm" },
 	{ "settings", command_settings, "the settings that a run reads from its environment" },

@@ -81,7 +81,7 @@ static void take(void *context, const struct history_event *event)
 		if (event->kind == HISTORY_COMMIT)
 			add_commit(past, life, event);
 		else
-			life->end = event->stop ? PAST_STOPPED : PAST_FINALIZED;
+			life->end = event->stop ? PAST_STOPPED : event->ended ? PAST_ENDED : PAST_FINALIZED;
 	}
 }
 
@@ -151,7 +151,7 @@ void past_free(struct past *past)
 
 const char *past_end_name(enum past_end end)
 {
-	static const char *const names[] = { "open", "failed", "stopped", "finalized" };
+	static const char *const names[] = { "open", "failed", "stopped", "ended", "finalized" };
 
 	return names[end];
 }

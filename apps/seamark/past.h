@@ -17,7 +17,7 @@ struct past_commit {
 	double held_s, cost_s, durable_s;
 };
 
-enum past_end { PAST_OPEN, PAST_FAILED, PAST_STOPPED, PAST_FINALIZED };
+enum past_end { PAST_OPEN, PAST_FAILED, PAST_STOPPED, PAST_ENDED, PAST_FINALIZED };
 
 struct past_life {
 	uint32_t number;
@@ -48,11 +48,12 @@ struct past {
 /* A folder without a history has an empty past. false: it cannot be read, and that was said. */
 bool past_read(struct past *past, const char *folder);
 void past_free(struct past *past);
-const char *past_end_name(enum past_end end); /* "open", "failed", "stopped", "finalized" */
+const char *past_end_name(enum past_end end); /* "open", "failed", "stopped", "ended", "finalized" */
 
 /* What all lives tell together. Times are 0, and NaN where noted, as long as nothing is known. */
 struct past_sums {
-	uint64_t lives, failures, stops, commits;
+	uint64_t lives, failures, commits;
+	uint64_t stops;          /* lives that ended otherwise, and were followed by another */
 	double lived_s;
 	double elapsed_s;        /* from the first begin to the last that is known */
 	double cost_s, durable_s, held_s; /* of a checkpoint: moving means, as the running program has them */

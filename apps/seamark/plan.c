@@ -151,7 +151,7 @@ static void print_lost(const struct past_sums *sums, const struct plan *plan)
 		command_print("  lost by failures    %14s %14s  (%" PRIu64 ")", plan_time(sums->lost_failures_s).text,
 			      plan_share(sums->lost_failures_s / elapsed_s).text, sums->failures);
 	if (sums->stops)
-		command_print("  between two lives   %14s %14s  (%" PRIu64 " asked to leave)", plan_time(sums->between_s).text,
+		command_print("  between two lives   %14s %14s  (%" PRIu64 " without a failure)", plan_time(sums->between_s).text,
 			      plan_share(sums->between_s / elapsed_s).text, sums->stops);
 	if (!isnan(sums->every_s))
 		command_print("  a cut every %s, by which %s is lost in the long run", plan_time(sums->every_s).text,

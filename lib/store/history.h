@@ -33,6 +33,7 @@ struct history_event {
 	uint64_t number, bytes;
 	double held_s, cost_s, durable_s;
 	bool stop;             /* of an end: it had been asked to leave */
+	bool ended;            /* an end: by `seamark run`, at a checkpoint that was just committed */
 	/* in place of lines that were left out */
 	uint64_t lives, failures;
 	double lived_s;

@@ -420,7 +420,11 @@ static void fill_event(const struct event *line, struct history_event *event)
 	event->held_s = get_number(line, "held_s");
 	event->cost_s = get_number(line, "cost_s");
 	event->durable_s = get_number(line, "durable_s");
-	event->stop = is_true(line, "stop") || (event->kind == HISTORY_END && get_text(line, "how", text) && !strcmp(text, "stopped"));
+	event->stop = is_true(line, "stop");
+	if (event->kind == HISTORY_END && get_text(line, "how", text)) {
+		event->stop = !strcmp(text, "stopped");
+		event->ended = !strcmp(text, "ended");
+	}
 	event->lives = get_whole(line, "lives");
 	event->failures = get_whole(line, "failures");
 	event->lived_s = get_number(line, "lived_s");

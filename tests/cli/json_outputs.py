@@ -89,6 +89,13 @@ CASES = """
 2 explain
 2 plan --cost soon --dir empty/
 3 plan --dir empty/
+0 report --dir whole/
+0 report --dir chain/ --verify all
+0 report history
+1 report --dir torn/
+1 report --dir lost/
+2 report --verify some
+3 report nowhere
 """.strip().split("\n")
 
 

@@ -78,7 +78,7 @@ class Played:
             self.commits += 1
             costs.append((self.number, cost))
             self.line(event="commit", life=life, time=moment(self.now), number=self.number, step=-1, held_s=cost / 2, cost_s=cost, durable_s=durable, bytes=1000, stop=False)
-        end = dice.choice(["killed", "killed", "stopped", "finalized"])
+        end = dice.choice(["killed", "killed", "killed", "stopped", "ended", "finalized"])
         if end != "killed":
             self.now += 10
             self.line(event="end", life=life, time=moment(self.now), how=end)

@@ -13,6 +13,7 @@ run export -h
 run keep -h
 run compact -h
 run plan -h
+run report -h
 run doctor -h
 run slurm-script -h
 run settings -h
