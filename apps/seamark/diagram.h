@@ -23,7 +23,7 @@ struct diagram_options {
 	const bool *selected;   /* of each rank: it has a line of its own, all others are folded; null: the diagram chooses */
 	bool every;             /* each rank has a line of its own, however many there are */
 	bool orders;            /* the messages that announce and order the snapshot are drawn too */
-	uint32_t most;          /* arrows that do not cross the cut, before they are bundled; 0: 240 */
+	uint32_t most;          /* arrows that do not cross the cut, before they are bundled; 0: as there is room */
 	bool inside;            /* to stand inside a page, which gives it width and background */
 };
 

@@ -201,7 +201,7 @@ static void put_shape(FILE *to, const struct diagram *diagram, const struct diag
 	if (!is_flat(ends)) {
 		fprintf(to, "<path class=\"line\"");
 		if (arrow->stands > 1)
-			fprintf(to, " style=\"stroke-width:%.1f\"", (arrow->fate == DIAGRAM_LATE ? 2.6 : 1.1) + 0.8 * log2(arrow->stands));
+			fprintf(to, " style=\"stroke-width:%.1f\"", (arrow->fate != DIAGRAM_LATE ? 1.1 : diagram->count.late > CROWD ? 1.5 : 2.6) + 0.8 * log2(arrow->stands));
 		fprintf(to, " d=\"M%.1f %.1fL%.1f %.1f\"/>", ends->x1, ends->y1, ends->x2, ends->y2);
 	} else {
 		put_arc(to, ends, diagram->row_height * ARC);
@@ -246,13 +246,15 @@ void diagram_put_arrows(FILE *to, const struct diagram *diagram)
 	put_layer(to, diagram, CROSSING);
 }
 
+enum { NUMBERED = 10 };
+
 static void name_arrow(FILE *to, struct names *names, const struct diagram *diagram, const struct diagram_arrow *arrow)
 {
 	struct ends ends = ends_of(diagram, arrow);
 	struct box box = { .half_height = 6.5 };
 	char text[32] = "";
 
-	if (arrow->stands > 2 || (arrow->stands > 1 && is_crossing(arrow)))
+	if (arrow->stands >= NUMBERED || (arrow->stands > 1 && is_crossing(arrow)))
 		snprintf(text, sizeof text, "%" PRIu32, arrow->stands);
 	else if (arrow->name)
 		snprintf(text, sizeof text, "m%" PRIu32, arrow->name);
@@ -367,7 +369,7 @@ static size_t list_notes(const struct diagram *diagram, char notes[][128])
 	size_t count = 0;
 
 	if (diagram->count.bundled)
-		snprintf(notes[count++], 128, "Thicker arrows stand for several messages each, and where there is room say for how many.");
+		snprintf(notes[count++], 128, "Thicker arrows stand for several messages each; their tooltips say for how many.");
 	if (diagram->count.left_out)
 		snprintf(notes[count++], 128, "%" PRIu32 " more messages within the window are not drawn; none of them crosses the cut.", diagram->count.left_out);
 	if (diagram->count.folded)

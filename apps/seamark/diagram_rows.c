@@ -9,7 +9,8 @@
 enum {
 	ROWS_UNFOLDED = 24,     /* up to so many ranks nothing is folded */
 	ROWS_MOST = 64,         /* ranks with lines of their own, if nobody chose them */
-	ARROWS_MOST = 240,
+	ARROWS_LEAST = 90, ARROWS_MOST = 240, ARROWS_OF_ROW = 16,
+	CROSSING_MOST = 120,
 	MARKERS_MOST = 72
 };
 
@@ -207,10 +208,11 @@ static bool thin_markers(struct diagram *diagram)
 	return true;
 }
 
-/* What lies between ranks of one folded line. */
+/* What is between ranks that are folded; but for messages that cross the cut, which are drawn from one folded line to another. */
 static bool is_hidden(const struct diagram *diagram, const struct diagram_arrow *arrow)
 {
-	return diagram_is_folded(diagram, arrow->from) && diagram->row_of[arrow->from] == diagram->row_of[arrow->to];
+	return diagram_is_folded(diagram, arrow->from) && diagram_is_folded(diagram, arrow->to) &&
+	       (diagram->row_of[arrow->from] == diagram->row_of[arrow->to] || arrow->kind != DIAGRAM_MESSAGE || arrow->fate < DIAGRAM_LATE);
 }
 
 static void count(struct diagram *diagram, struct diagram_arrow *arrow, const struct diagram_options *options)
@@ -256,10 +258,20 @@ static void name(struct diagram *diagram, struct bundle *drawn, size_t count)
 	}
 }
 
+/* How many arrows there may be before they are bundled: a few lines have room for fewer. */
+static size_t room_for(const struct diagram *diagram, const struct diagram_options *options)
+{
+	size_t room = ARROWS_OF_ROW * diagram->row_count;
+
+	if (options->most)
+		return options->most;
+	return room < ARROWS_LEAST ? ARROWS_LEAST : room > ARROWS_MOST ? ARROWS_MOST : room;
+}
+
 bool diagram_thin_out(struct diagram *diagram, const struct diagram_options *options)
 {
 	struct bundle *bundles = malloc((2 * diagram->arrow_count + 1) * sizeof *bundles), *late = bundles + diagram->arrow_count;
-	size_t most = options->most ? options->most : ARROWS_MOST, ordinary = 0, crossing = 0;
+	size_t most = room_for(diagram, options), ordinary = 0, crossing = 0;
 
 	if (!bundles)
 		return false;
@@ -273,7 +285,7 @@ bool diagram_thin_out(struct diagram *diagram, const struct diagram_options *opt
 			bundles[ordinary++].arrow = i;
 	}
 	bundle(diagram, bundles, ordinary, most, true);
-	bundle(diagram, late, crossing, 2 * most, false);
+	bundle(diagram, late, crossing, CROSSING_MOST, false);
 	ordinary = 0;
 	for (size_t i = 0; i < diagram->arrow_count; i++)
 		if (diagram->arrows[i].stands && diagram->arrows[i].kind == DIAGRAM_MESSAGE)

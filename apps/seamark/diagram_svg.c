@@ -17,7 +17,7 @@ static const char style[] =
 	".sm .before{color:#0072b2}.sm .after{color:#6e7781}.sm .late{color:#c84e00}.sm .late .line{stroke-width:3.2}.sm .orphan{color:#b3005e}.sm .orphan .line{stroke-width:2.4}\n"
 	".sm .marker{color:#00815c}.sm .marker .line{stroke-dasharray:6 4}.sm .order{color:#8c6bb1}.sm .order .line{stroke-width:1;stroke-dasharray:1.5 3}\n"
 	".sm .many .line{stroke-opacity:.5;stroke-width:1.1}.sm .many .head{fill-opacity:.65}.sm .many .after .line{stroke-opacity:.38}.sm .many .late .line{stroke-opacity:1;stroke-width:2.6}\n"
-	".sm .many .late .head{fill-opacity:1}.sm .many .orphan .line{stroke-opacity:1;stroke-width:2.4}.sm .life .line{stroke-width:2.2;stroke-opacity:1}.sm .many .life .line{stroke-width:1.6;stroke-opacity:.8}\n"
+	".sm .many .late .head{fill-opacity:1}.sm .crowd .late .line{stroke-width:1.5;stroke-opacity:.8}.sm .many .orphan .line{stroke-opacity:1;stroke-width:2.4}.sm .life .line{stroke-width:2.2;stroke-opacity:1}.sm .many .life .line{stroke-width:1.6;stroke-opacity:.8}\n"
 	".sm .cut .line{stroke-width:2.6;stroke-opacity:1}.sm .cut .halo{fill:none;stroke:#fff;stroke-width:6.5;stroke-opacity:.85}.sm .void .line{stroke-dasharray:9 5}.sm .held{stroke:currentColor;stroke-opacity:.3;stroke-width:11;fill:none}\n"
 	"@media (prefers-color-scheme:dark){\n"
 	".sm{color:#e6e9ed}.sm .paper{fill:#14181d}.sm .soft{color:#a3adb8}.sm .name{stroke:#14181d}.sm .past{fill:#56b4e9;fill-opacity:.11}.sm .band{fill:#a3adb8}.sm .grid{stroke:#a3adb8}\n"
@@ -355,7 +355,7 @@ bool diagram_write(const struct diagram *diagram, const struct diagram_options *
 	double height = diagram->bottom + 54 + diagram_foot_height(diagram);
 
 	put_head(to, diagram, options, height);
-	fprintf(to, "<g%s>\n", diagram->count.messages + diagram->count.markers > 150 ? " class=\"many\"" : "");
+	fprintf(to, "<g%s>\n", diagram->count.late > CROWD ? " class=\"many crowd\"" : diagram->count.messages + diagram->count.markers > 150 ? " class=\"many\"" : "");
 	put_past(to, diagram);
 	put_axis(to, diagram, options);
 	put_rows(to, diagram);

@@ -7,6 +7,8 @@
 
 #define DIAGRAM_BREAK 30 /* pixels of a folded stretch */
 
+enum { CROWD = 60 };     /* messages in flight, beyond which they are drawn thinner */
+
 struct diagram_words { char text[48]; };
 
 /* "+1.25 ms", with as many digits as a step of the axis needs. */

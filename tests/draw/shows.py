@@ -67,7 +67,7 @@ def main():
         wrong = ["status %d" % run.returncode] if run.returncode else []
         if not wrong:
             shown = Picture(run.stdout.decode())
-            wrong = shown.check(by == "cut")
+            wrong = shown.check(by)
             late, orphans = crossing(text)
             folded, folded_late = number_in(shown.notes, "messages between folded ranks"), number_in(shown.notes, "of these cross")
             left_out, late_drawn = number_in(shown.notes, "more messages within"), shown.count("late", "orphan")
