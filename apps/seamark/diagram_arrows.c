@@ -201,7 +201,7 @@ static void put_shape(FILE *to, const struct diagram *diagram, const struct diag
 	if (!is_flat(ends)) {
 		fprintf(to, "<path class=\"line\"");
 		if (arrow->stands > 1)
-			fprintf(to, " style=\"stroke-width:%.1f\"", (arrow->fate != DIAGRAM_LATE ? 1.1 : diagram->count.late > CROWD ? 1.5 : 2.6) + 0.8 * log2(arrow->stands));
+			fprintf(to, " style=\"stroke-width:%.1f\"", (arrow->fate != DIAGRAM_LATE ? 1.1 : diagram->count.late > CROWD ? 1.5 : 2.6) + (arrow->fate != DIAGRAM_LATE ? 0.5 : 0.8) * log2(arrow->stands));
 		fprintf(to, " d=\"M%.1f %.1fL%.1f %.1f\"/>", ends->x1, ends->y1, ends->x2, ends->y2);
 	} else {
 		put_arc(to, ends, diagram->row_height * ARC);
@@ -246,19 +246,17 @@ void diagram_put_arrows(FILE *to, const struct diagram *diagram)
 	put_layer(to, diagram, CROSSING);
 }
 
-enum { NUMBERED = 10 };
-
 static void name_arrow(FILE *to, struct names *names, const struct diagram *diagram, const struct diagram_arrow *arrow)
 {
 	struct ends ends = ends_of(diagram, arrow);
 	struct box box = { .half_height = 6.5 };
 	char text[32] = "";
 
-	if (arrow->stands >= NUMBERED || (arrow->stands > 1 && is_crossing(arrow)))
+	if (arrow->stands > 1 && is_crossing(arrow))
 		snprintf(text, sizeof text, "%" PRIu32, arrow->stands);
 	else if (arrow->name)
 		snprintf(text, sizeof text, "m%" PRIu32, arrow->name);
-	else if (arrow->kind == DIAGRAM_MARKER && arrow->told >= 0 && diagram->count.markers <= 24)
+	else if (arrow->kind == DIAGRAM_MARKER && arrow->told >= 0 && diagram->count.markers <= 24 && diagram->count.messages <= FEW)
 		snprintf(text, sizeof text, diagram->count.markers <= 6 ? "%" PRId64 " sent" : "%" PRId64, arrow->told);
 	box.half_width = 3.8 * (double)strlen(text) + 1;
 	if (!text[0] || !find_place(names, diagram, &ends, arrow->kind == DIAGRAM_MARKER, &box))
@@ -300,7 +298,7 @@ struct sample {
 	int mark;               /* -1: an arrow */
 };
 
-enum { SAMPLES = 12, LINE = 22 };
+enum { SAMPLES = 13, LINE = 22 };
 
 static size_t list_samples(const struct diagram *diagram, struct sample *samples)
 {
@@ -309,6 +307,7 @@ static size_t list_samples(const struct diagram *diagram, struct sample *samples
 		{ "orphan", "orphan", false, -1 }, { "marker", "marker", false, -1 }, { "order", "order", false, -1 },
 		{ "point", "asks for the snapshot", false, DIAGRAM_START }, { "point", "a rank's cut", false, DIAGRAM_CUT }, { "point", "void cut", false, DIAGRAM_VOID_CUT },
 		{ "soft", "all its channels are closed", false, DIAGRAM_CLOSED }, { "point", "committed", false, DIAGRAM_COMMIT }, { "point", "given up", false, DIAGRAM_VOID },
+		{ "point", "held while its state is taken", false, DIAGRAM_HELD },
 	};
 	bool shown[SAMPLES] = {0};
 	size_t count = 0;

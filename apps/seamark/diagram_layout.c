@@ -8,7 +8,7 @@
 
 #include "diagram_svg.h"
 
-enum { PAD = 26, LABELS = 84, HEAD = 96, BREAKS_MOST = 12 };
+enum { PAD = 26, LABELS = 84, HEAD = 96, BREAKS_MOST = 8 };
 
 static int in_order(const void *a, const void *b, void *context)
 {
@@ -76,7 +76,7 @@ static int64_t time_at(const struct diagram *diagram, size_t place)
 	return diagram->spots[diagram->sorted[place]].time;
 }
 
-/* How many of the longest gaps are to be folded: as many as make the last of them still longer than 0.6 of what remains. */
+/* How many of the longest gaps are to be folded: as many as make the last of them still longer than all that remains. */
 static size_t count_folds(const struct gap *gaps, size_t count, int64_t span, int64_t *remains)
 {
 	size_t folds = 0;
@@ -84,7 +84,7 @@ static size_t count_folds(const struct gap *gaps, size_t count, int64_t span, in
 	*remains = span;
 	for (size_t i = 0; i < count / 3 && i < BREAKS_MOST; i++) {
 		span -= gaps[i].ns;
-		if (span > 0 && (double)gaps[i].ns > 0.6 * (double)span) {
+		if (span > 0 && gaps[i].ns > span) {
 			folds = i + 1;
 			*remains = span;
 		}

@@ -286,6 +286,7 @@ void diagram_put_mark(FILE *to, enum diagram_mark mark, double x, double y, doub
 			size * 0.9, size * 0.9, -size * 0.9, -size * 0.9, size * 0.9);
 		return;
 	case DIAGRAM_HELD:
+		fprintf(to, "<path class=\"held\" d=\"M%.1f %.1fh%.1f\"/>", x - 2 * size, y, 4 * size);
 		return;
 	}
 }
@@ -305,7 +306,8 @@ static void put_point(FILE *to, const struct diagram *diagram, const struct diag
 	fprintf(to, "; %s%s</title>", spot->time > diagram->zero ? "+" : "", about(spot->time - diagram->zero).text);
 	if (point->mark == DIAGRAM_HELD && point->until != DIAGRAM_NONE)
 		fprintf(to, "<path class=\"held\" d=\"M%.1f %.1fH%.1f\"/>", spot->x, y, fmax(diagram->spots[point->until].x, spot->x + 1));
-	diagram_put_mark(to, point->mark, spot->x, y, size);
+	else
+		diagram_put_mark(to, point->mark, spot->x, y, size);
 	fputs("</g>\n", to);
 }
 
@@ -355,7 +357,7 @@ bool diagram_write(const struct diagram *diagram, const struct diagram_options *
 	double height = diagram->bottom + 54 + diagram_foot_height(diagram);
 
 	put_head(to, diagram, options, height);
-	fprintf(to, "<g%s>\n", diagram->count.late > CROWD ? " class=\"many crowd\"" : diagram->count.messages + diagram->count.markers > 150 ? " class=\"many\"" : "");
+	fprintf(to, "<g%s>\n", diagram->count.late > CROWD ? " class=\"many crowd\"" : diagram->count.messages + diagram->count.markers > FEW ? " class=\"many\"" : "");
 	put_past(to, diagram);
 	put_axis(to, diagram, options);
 	put_rows(to, diagram);

@@ -7,7 +7,10 @@
 
 #define DIAGRAM_BREAK 30 /* pixels of a folded stretch */
 
-enum { CROWD = 60 };     /* messages in flight, beyond which they are drawn thinner */
+enum {
+	FEW = 150,      /* messages and markers, beyond which they are drawn thinner */
+	CROWD = 60      /* the same of messages in flight */
+};
 
 struct diagram_words { char text[48]; };
 

@@ -205,13 +205,13 @@ static void add_point(struct drawing *drawing, enum diagram_mark mark, struct tr
 		diagram_add_point(&drawing->diagram, mark, place(drawing, at), place(drawing, until), text);
 }
 
-static void add_phases(struct drawing *drawing, uint32_t rank)
+static void add_phases(struct drawing *drawing, uint32_t rank, bool held)
 {
 	const struct trace_model_rank *of = &drawing->model->of[rank];
 	const struct trace_model_phases *phases = &of->phases;
 	const char *why = phases->void_here >= 0 ? of->events[phases->void_here].text : NULL;
 
-	if (phases->goes_on >= 0)
+	if (held && phases->goes_on >= 0)
 		add_point(drawing, DIAGRAM_HELD, phase(rank, phases->capture >= 0 ? phases->capture : phases->cut), phase(rank, phases->goes_on), NULL);
 	add_point(drawing, of->is_void ? DIAGRAM_VOID_CUT : DIAGRAM_CUT, phase(rank, phases->cut), trace_no_end, of->is_void ? why : NULL);
 	add_point(drawing, DIAGRAM_CLOSED, phase(rank, phases->closed), trace_no_end, NULL);
@@ -293,7 +293,7 @@ static bool fill(struct drawing *drawing, const struct diagram_options *options)
 	if (options->orders)
 		add_orders(drawing);
 	for (uint32_t rank = 0; rank < model->ranks; rank++)
-		add_phases(drawing, rank);
+		add_phases(drawing, rank, options->by == DIAGRAM_BY_TIME);
 	add_request(drawing);
 	add_end(drawing);
 	return true;
