@@ -139,7 +139,8 @@ int command_doctor(int argc, char **argv)
 		"With --mpi: starts a small program, with your launcher, that tries which of the things hold that Seamark takes for\n"
 		"granted of an MPI library beyond what the standard says: a minute at most on two ranks. Ranks on several nodes try\n"
 		"what is between them: seamark doctor --mpi -- srun -N 2 -n 8\n\n"
-		"Exit status: 0 nothing was found, 1 something would make checkpoints void or fail, 2 wrong usage.", options, 0,
+		"Exit status: 0 nothing was found, 1 something would make checkpoints void or fail, 2 wrong usage,\n"
+		"3 with --mpi: the program for it is not installed.", options, 0,
 		operands_most(argc, argv) };
 	struct doctor doctor = {0};
 

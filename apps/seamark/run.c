@@ -347,7 +347,8 @@ int command_run(int argc, char **argv)
 		"After a failure it is found out which nodes of the Slurm job, or of --hosts, are left: the program goes on on those, if they are enough\n"
 		"for its ranks. Else the job is queued again, and hosts are waited for.\n\n"
 		"Exit status: the program's own (128 + n: ended by signal n), or 75: stopped at a checkpoint, to be gone on with by the same\n"
-		"command, 76: another start goes on with this run, 127: the launcher was not found, 2 wrong usage.", table, 1, INT_MAX };
+		"command, 76: another start goes on with this run, 126 or 127: the launcher cannot be executed,\n"
+		"or was not found, 2 wrong usage, 3 no process could be started.", table, 1, INT_MAX };
 	struct run_options options = { .restarts_most = 100, .pause_s = 1, .commit_s = 60, .leave_s = 10, .margin_s = 10, .time_s = INFINITY, .watch_s = 60 };
 	double last = 0, requeue_status = 0, count = 0;
 	int status;

@@ -100,7 +100,7 @@ def put_exit_status(page, text):
     if parts[0]:
         page.paragraphs(parts[0][:1].upper() + parts[0][1:] + ".")
     for status, means in zip(parts[1::2], parts[2::2]):
-        page.item("\\fB%s\\fR" % status, [means.strip(" .") or "all is well"])
+        page.item("\\fB%s\\fR" % status, [means.strip(" .") or ("all is well" if status == "0" else "")])
 
 
 def command_page(name, summary, everyone, version):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """json_outputs.py SEAMARK MAKE_CHECKPOINTS MAKE_ARRAYS SOURCE: what every command prints with --json, also where it fails, is one document as docs/schema says, without a member
-that is not in the schema; and every member of a schema was seen in one."""
+that is not in the schema; and every member of a schema was seen in one. Every exit
+status that the -h of such a command has is that of a case."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -72,6 +74,7 @@ CASES = """
 3 keep --dir whole/ 9
 2 keep
 0 compact --dir chain/
+1 compact --dir cut/
 3 compact --dir chain/ 99
 2 compact 1 2
 ? doctor --dir whole/
@@ -79,6 +82,7 @@ CASES = """
 2 doctor --dir whole/ --ranks none
 0 doctor --mpi -- LAUNCHER -n 1
 1 doctor --mpi -- false
+3 doctor --mpi ALONE
 0 settings
 2 settings 1
 0 plan --cost 1min --mtbf 24h --dir empty/
@@ -122,6 +126,10 @@ def prepare():
             looks.rank(0, sent=[["world", 1, 9, messages], ["world", 1, 1, taken]]), looks.rank(1, taken=[["world", 0, 1, taken, taken]]),
             taken="2026-01-31T01:02:%s.000Z" % {"before": "10", "after": "20"}[name]))
     looks.write("looks/nothing.json", {})
+    shutil.copytree("chain", "cut")
+    with open("cut/0000005.L01/rank-00001.smk", "r+b") as file:
+        file.truncate(100)
+    shutil.copy(seamark, "alone")
     os.mkdir("empty")
     os.mkdir("history")
     with open("history/history", "w", encoding="utf-8") as file:
@@ -158,7 +166,7 @@ def found(value, within=""):
 
 class Results:
     def __init__(self):
-        self.wrong, self.seen, self.schemas, self.without = [], {}, {}, set()
+        self.wrong, self.seen, self.schemas, self.ended = [], {}, {}, {}
 
     def schema_of(self, name):
         if name not in self.schemas:
@@ -167,12 +175,15 @@ class Results:
                 jsonschema.Draft202012Validator.check_schema(self.schemas[name])
             except FileNotFoundError:
                 self.schemas[name] = None
-                self.without.add(name)
         return self.schemas[name]
 
     def check(self, words, name, expected):
-        done = subprocess.run([seamark, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, encoding="utf-8")
+        # Without seamark-assumptions beside it.
+        program = os.path.abspath("alone") if "ALONE" in words else seamark
+        words = [word for word in words if word != "ALONE"]
+        done = subprocess.run([program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, encoding="utf-8")
         line = "seamark " + " ".join(words)
+        self.ended.setdefault(words[0], set()).add(done.returncode)
         if expected is not None and done.returncode != expected:
             self.wrong.append("%s: exit status %d, not %d: %s" % (line, done.returncode, expected, done.stderr))
         try:
@@ -211,11 +222,17 @@ for case in CASES:
     words = [words[0], "--json"] + [heat if word == "HEAT" else launcher if word == "LAUNCHER" else word for word in words[1:]]
     results.check(words, words[0], None if expected == "?" else int(expected))
 for command in commands:
-    options = json.loads(subprocess.check_output([seamark, command, "-h", "--json"]))["options"]
-    if any(option["name"] == "json" for option in options):
+    usage = json.loads(subprocess.check_output([seamark, command, "-h", "--json"]))
+    if any(option["name"] == "json" for option in usage["options"]):
         if results.schema_of(command) is None:
             print("docs/schema/%s.json is missing: seamark %s has --json" % (command, command))
-        elif command not in run:
+        elif command in run:
+            told = re.findall(r"(?:^|, (?:or )?)(\d+)(?=[ :,.]|$)", usage["exit_status"].replace("\n", " "))
+            for status in set(map(int, told)) - results.ended[command]:
+                results.wrong.append("seamark %s: no case ends with %d" % (command, status))
+            for status in results.ended[command] - set(map(int, told)):
+                results.wrong.append("seamark %s ends with %d, which its -h does not have" % (command, status))
+        else:
             results.wrong.append("seamark %s --json is not in the cases of this test" % command)
 # What is said of a checkpoint is said by `list` whole.
 shared = set(members(schema.load(os.path.join(folder, "checkpoint.json")))) | {"said"}

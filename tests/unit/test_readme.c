@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The README tells every setting with its real default, and none that does not exist. $TEST_SOURCE is the source tree. */
+/* docs/settings.md tells every setting with its real default, and none that does not exist. $TEST_SOURCE is the source tree. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static int read_readme(void)
 	FILE *file;
 	size_t size;
 
-	snprintf(path, sizeof path, "%s/README.md", source ? source : ".");
+	snprintf(path, sizeof path, "%s/docs/settings.md", source ? source : ".");
 	file = fopen(path, "r");
 	if (!file) {
 		perror(path);
@@ -41,7 +41,7 @@ static void every_setting_is_told_with_its_default(void)
 		snprintf(row, sizeof row, "\n| `%s` | `%s` |", rows[i].name, rows[i].fallback);
 		CU_ASSERT_PTR_NOT_NULL(strstr(text, row));
 		if (!strstr(text, row))
-			fprintf(stderr, "README.md lacks:%s\n", row);
+			fprintf(stderr, "docs/settings.md lacks:%s\n", row);
 	}
 }
 
