@@ -31,7 +31,7 @@
  * - Files are trusted in nothing: every count, offset and length is checked before it is used, every byte that is returned was
  *   covered by a checksum that held. SEAMARK_E_DAMAGED names the file and what is wrong in it; SEAMARK_E_VERSION: a newer Seamark
  *   wrote it; SEAMARK_E_PERMISSION, SEAMARK_E_IO, SEAMARK_E_MEMORY: as they say.
- * - Nothing here writes, locks or waits, except seamark_files_pin() and seamark_files_compact(). A program may be writing new checkpoints meanwhile, and may retire one that
+ * - Nothing here writes, locks or waits, except seamark_files_pin(), seamark_files_compact(), seamark_files_ask() and seamark_files_withdraw(). A program may be writing new checkpoints meanwhile, and may retire one that
  *   is being read, which is then SEAMARK_E_DAMAGED or SEAMARK_E_NOT_FOUND.
  * - What a pointer in an output points to belongs to the object it was asked from and lives until that is closed.
  * - Objects are used by one thread at a time; different objects by any threads. Close functions take null.
@@ -126,6 +126,116 @@ struct seamark_files_compaction {
  * needs any more after that is removed. A crash at any moment leaves it as it was, or as it is to be. The folder that it is in is locked meanwhile; nobody waits for it.
  * @return 0; SEAMARK_E_BUSY: a run uses the folder; SEAMARK_E_DAMAGED: a chunk is not what it should be, and nothing was changed; SEAMARK_E_SPACE: so, too */
 SEAMARK_PUBLIC int seamark_files_compact(const char *path, struct seamark_files_compaction *done);
+
+/* --- a run that goes on ------------------------------------------------------------------------------------------ */
+
+/** Where a snapshot under way is, as far as rank 0 knows. */
+enum seamark_files_phase {
+	SEAMARK_FILES_IDLE,       /**< none is under way */
+	SEAMARK_FILES_ANNOUNCED,  /**< ranks are asked how far they are, each when it next calls MPI or a safepoint */
+	SEAMARK_FILES_ORDERED,    /**< ... have been told where to cut */
+	SEAMARK_FILES_CUTTING,    /**< rank 0 takes its state */
+	SEAMARK_FILES_WINDOW,     /**< ... has cut; messages in flight are recorded */
+	SEAMARK_FILES_WRITING,    /**< ... they are; its image is being written */
+	SEAMARK_FILES_VERDICT,    /**< ... is done; that of the others is awaited */
+	SEAMARK_FILES_COMMITTING  /**< all are done */
+};
+
+/** What has become of a request. */
+enum seamark_files_answer {
+	SEAMARK_FILES_UNKNOWN,    /**< the program does not know of it (yet, or any more) */
+	SEAMARK_FILES_TAKEN,      /**< it will be asked for */
+	SEAMARK_FILES_ASKED,      /**< it is under way, or tried again; `number` is the first attempt */
+	SEAMARK_FILES_COMMITTED,  /**< checkpoint `number` */
+	SEAMARK_FILES_VOID,       /**< given up, for a reason; attempt `number`, or 0: none was made */
+	SEAMARK_FILES_LEAVING     /**< to leave, of a program that has been asked to already */
+};
+
+struct seamark_files_request {
+	uint64_t token;
+	int stop;                 /**< 1: to leave with that checkpoint */
+	enum seamark_files_answer answer;
+	uint64_t number;
+	int64_t step;
+	char reason[160];         /**< of a void one */
+	char detail[168];
+};
+
+/** How a run is doing: what rank 0 wrote last into the folder's file `status`. Times are of its host, in nanoseconds since 1970-01-01 UTC; 0: never, or not known. */
+struct seamark_files_status {
+	uint8_t run[16];
+	uint32_t life;
+	char host[72];            /**< of rank 0 */
+	int64_t process;
+	uint32_t ranks;
+	int ended;                /**< 1: the program has ended by itself */
+	char how[16];             /**< ... "finalized", or "stopped" if it had been asked to leave */
+	int64_t begun_ns;
+	int64_t time_ns;          /**< when it was written */
+	double again_s;           /**< it is written at least so often */
+	int64_t step;             /**< of rank 0's last safepoint; -1: it has none */
+	uint64_t safepoints;      /**< of rank 0 */
+	double steps_per_s, safepoints_per_s;
+	uint64_t from;            /**< checkpoint that this life went on from; 0: none */
+	int64_t from_step;
+	uint64_t commits, voids;  /**< of this life */
+	int stopping;             /**< 1: it was asked to leave, and may */
+	int64_t space;            /**< bytes left where the folder lies; -1: not known */
+	double every_s;           /**< as SEAMARK_EVERY has it; 0: not by the clock */
+	int64_t every_steps;
+	int64_t due_ns, due_step; /**< of the next; 0: not known */
+	char unable[168];         /**< why no checkpoint can be taken; empty: it can */
+	struct {
+		uint64_t number;  /**< 0: none in this life */
+		int64_t step;
+		int64_t asked_ns, time_ns;
+		double held_s;
+		uint64_t messages, message_bytes, bytes, referred_bytes;
+		uint32_t attempts;
+	} committed;              /**< the last one */
+	struct {
+		uint64_t number;  /**< 0: none in this life */
+		int64_t time_ns;
+		char reason[160];
+		char detail[168];
+		int again;        /**< 1: it is tried again */
+	} voided;                 /**< the last attempt that was given up */
+	struct {
+		enum seamark_files_phase phase;
+		uint64_t number;
+		int64_t since_ns;
+		int stop, is_void;
+		int64_t order_step; /**< at which ranks cut; -1: none, or not known yet */
+		uint32_t answered;  /**< ranks that have said how far they are */
+		uint32_t cut;       /**< ranks that are known to have cut */
+		uint32_t late_count;
+		uint32_t late[8];   /**< of those not known to have cut the first few, where they are known one by one */
+		uint64_t recorded_bytes; /**< in flight to rank 0 so far */
+		uint64_t image_bytes, image_of; /**< written of rank 0's image, and at most how much it is */
+	} snapshot;
+	size_t request_count;
+	struct seamark_files_request requests[8];
+};
+
+/** Reads it. Whether the program is still there it does not tell, if that was killed: see seamark_files_is_used().
+ * @return 0; SEAMARK_E_NOT_FOUND: there is none, or only one of a life that is not the newest; SEAMARK_E_DAMAGED, of one that is just being made after a crash, too */
+SEAMARK_PUBLIC int seamark_files_status(const char *folder, struct seamark_files_status *status);
+
+/** Whether a process has the folder's lock, which rank 0 does from its first safepoint, or seamark_restore(), to its end. Nobody else can have it for the moment of this call.
+ * On a file system that does not honour locks between hosts, those of other hosts are not seen. @return 1, 0; SEAMARK_E_NOT_FOUND: no such folder */
+SEAMARK_PUBLIC int seamark_files_is_used(const char *folder);
+
+/** Asks the program that uses a folder for a checkpoint, by the file `request` in it. What becomes of it is in seamark_files_status(), under the token, some seconds later. One request can be there at a
+ * time; the program takes it within a second or two.
+ * @param life   the life that is asked (no other does it); 0: any
+ * @param stop   1: to leave with that checkpoint
+ * @param token  who asks: not 0, and different for each
+ * @return 0; SEAMARK_E_BUSY: another's is there, which is not taken yet */
+SEAMARK_PUBLIC int seamark_files_ask(const char *folder, uint32_t life, int stop, uint64_t token);
+/** Whether a request is still there that nobody has taken. @return 1, 0 */
+SEAMARK_PUBLIC int seamark_files_is_asked(const char *folder, uint64_t token);
+/** Takes one back that nobody has taken. @return 0, also if it is not there any more */
+SEAMARK_PUBLIC int seamark_files_withdraw(const char *folder, uint64_t token);
 
 /* --- a checkpoint ------------------------------------------------------------------------------------------------ */
 

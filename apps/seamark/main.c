@@ -15,6 +15,7 @@ static const struct command commands[] = {
 	{ "export", command_export, "write whole arrays for HDF5, NumPy, VTK" },
 	{ "keep", command_keep, "keep a checkpoint from being retired" },
 	{ "compact", command_compact, "make a checkpoint hold all its bytes itself" },
+	{ "snapshot", command_snapshot, "ask a running program for a checkpoint, and wait for it" },
 	{ "plan", command_plan, "how often a checkpoint is worth it, and what was lost so far" },
 	{ "explain", command_explain, "who waits for whom in a program that runs, or hangs" },
 	{ "report", command_report, "write a page about a run, with charts" },

@@ -130,6 +130,7 @@ static int settle(void)
 		log_say(LOG_QUIET, "%s; no checkpoint is taken", fault.text);
 	else
 		every_begin();
+	live_settled();
 	return 0;
 }
 
@@ -210,6 +211,8 @@ int session_safepoint(int64_t step)
 	session_poll();
 	session.open = step < 0;
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_SAFEPOINT, .step = step});
+	if (inside.rank == 0)
+		status_step(inside.store, step);
 	wait_for_stop(step);
 	session.countdown = 1;
 	session.open = session.open && !session.several;
@@ -315,6 +318,8 @@ int session_checkpoint(int64_t step, double timeout_s)
 	inside.collective_calls++;
 	calls_ask_for_collective();
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_ENTER, .step = step});
+	if (inside.rank == 0)
+		status_step(inside.store, step);
 	bool over = wait_until(collective_is_over, timeout_s);
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_LEAVE});
 	threads_meet(false);

@@ -107,6 +107,7 @@ static void carry_out(struct snapshot_action *action)
 		break;
 	case SNAPSHOT_CAPTURE:
 		crash_point("capture-to-begin");
+		live_look(drive_now_ns());
 		image_capture();
 		crash_point("cut-over");
 		break;
@@ -207,6 +208,8 @@ static void look_at_signals(int64_t now_ns)
 			drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_STOP});
 		if (request)
 			drive_feed((struct snapshot_event){.kind = SNAPSHOT_REQUEST, .want = WANT_REQUEST});
+		if (status_is_asked(inside.store))
+			live_asked();
 		return;
 	}
 	/* A stop that only this rank was sent must not be lost. Where all were sent one, few need to tell rank 0, which makes one of them. */
@@ -331,6 +334,8 @@ static void poll_others(int64_t now_ns)
 		calls_ask_for_collective();
 	if (unlikely(session.drilling) && inside.rank == 0)
 		drill_ask(now_ns);
+	if (session.watching || inside.committing)
+		live_look(now_ns);
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_MOMENT});
 }
 

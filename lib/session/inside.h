@@ -15,6 +15,7 @@
  *   restore.c  the agreement on a checkpoint, and its loading
  *   calls.c    the calls of the application by name
  *   every.c    how often, when it chooses by itself; the run's history
+ *   live.c     what rank 0 tells those who look from outside, and what they ask for
  *   superseded.c  the end of a life that another has taken the place of
  *   report.c   what people are told */
 #ifndef SESSION_INSIDE_H
@@ -25,6 +26,7 @@
 #include "session/session.h"
 #include "snapshot/snapshot.h"
 #include "state/state.h"
+#include "store/status.h"
 #include "store/store.h"
 #include "topology/topology.h"
 
@@ -200,6 +202,17 @@ void every_cut(int64_t now_ns);
 void every_outcome(const struct snapshot_outcome *outcome);
 /* What a checkpoint costs the program, as far as is known. */
 double every_cost_s(const struct verdict *verdict);
+
+/* live.c: on rank 0, the file `status`. What has changed goes to the writer's thread by stores in memory. */
+/* The life has begun. */
+void live_begin(void);
+/* In the first safepoint, after a restart from inside.restored or none. */
+void live_settled(void);
+/* In a snapshot, where its phase may have changed. */
+void live_look(int64_t now_ns);
+void live_outcome(const struct snapshot_outcome *outcome);
+/* Somebody has asked for a checkpoint by the file `request`. */
+void live_asked(void);
 
 /* report.c */
 struct report_text { char text[32]; };

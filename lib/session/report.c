@@ -152,6 +152,7 @@ void report_outcome(const struct snapshot_outcome *outcome)
 	every_outcome(outcome);
 	if (inside.rank != 0)
 		return;
+	live_outcome(outcome);
 	if (outcome->want & WANT_EMPTY) {
 		log_say(LOG_DEBUG, "the ledger was reset%s", outcome->verdict.open ? ", but for open channels" : "");
 		return;

@@ -60,6 +60,8 @@ int restore_begin_life(struct fault *fault)
 	if (inside.life_code == 0)
 		snapshot_set_life(inside.snapshot, inside.run, inside.life, next);
 	crash_point("life-begun");
+	if (inside.life_code == 0)
+		live_begin();
 	return inside.life_code;
 }
 

@@ -4,7 +4,8 @@
  *   start.c     rank 0: requests become attempts, voids are tried again
  *   wave.c      announcement, readiness, order, outcome along the trees
  *   cut.c       when this rank cuts, and its markers
- *   places.c    what is told, found and drained: early, late, new */
+ *   places.c    what is told, found and drained: early, late, new
+ *   progress.c  how far it is, for people */
 #ifndef SNAPSHOT_OWN_H
 #define SNAPSHOT_OWN_H
 
@@ -73,6 +74,7 @@ struct snapshot {
 	struct wire_announce announce;
 	struct wire_ready ready;       /* gathered from this part of the tree */
 	int32_t ready_missing;         /* children that have not answered */
+	int32_t ready_ranks;           /* those that have, and the ranks below them */
 	bool ready_sent;
 	uint64_t ready_epochs;         /* epochs_over when it was: no cut comes before the last READY, so these are before all cuts */
 	int64_t step_at_announce;

@@ -212,6 +212,29 @@ bool snapshot_stopping(const struct snapshot *snapshot);
 /* ... or under way. */
 bool snapshot_stop_known(const struct snapshot *snapshot);
 
+/* How far the snapshot under way is, as far as this rank knows. Nothing but for people. */
+enum { SNAPSHOT_LATE = 8 };
+struct snapshot_progress {
+	int32_t answered;        /* ranks that have said how far they are; of the initiator */
+	bool ordered;
+	int64_t order_step;      /* or -1 */
+	int32_t cut;             /* ranks that are known to have cut */
+	int32_t late_count;      /* of the others the first few */
+	int32_t late[SNAPSHOT_LATE];
+};
+void snapshot_progress(const struct snapshot *snapshot, struct snapshot_progress *progress);
+
+/* rank 0: when the next checkpoint is due that nobody asks for; 0: none by that, or not known. */
+struct snapshot_due {
+	int64_t every_ns, every_steps;
+	int64_t due_ns, due_step;
+};
+void snapshot_due(const struct snapshot *snapshot, struct snapshot_due *due);
+
+/* rank 0, directly after a request of its own: the number of the first attempt whose outcome answers it: of the one under way, which it joined, or of the next. 0: none is
+ * begun for it, as to leave has been asked for and is granted. */
+uint64_t snapshot_answering(const struct snapshot *snapshot);
+
 /* --- the place of a message in the cut --------------------------------------------------------------------------------- */
 
 enum snapshot_place {

@@ -66,6 +66,7 @@ void wave_announce(struct snapshot *snapshot, const struct wire_announce *announ
 	snapshot->step_at_announce = snapshot->last_step;
 	snapshot->ready = (struct wire_ready){.epoch = announce->epoch, .step = -1};
 	snapshot->ready_missing = 0;
+	snapshot->ready_ranks = 0;
 	int32_t below = 0;
 	for (int32_t child; (child = next_child(snapshot, root_of(snapshot), &below)) >= 0;) {
 		struct bytes_out data = {0};
@@ -237,13 +238,21 @@ static void announced(struct snapshot *snapshot, int32_t from, const void *data,
 	}
 }
 
-static void answered(struct snapshot *snapshot, const void *data, size_t size)
+/* A child of the tree, and those below it. */
+static int32_t ranks_from(const struct snapshot *snapshot, int32_t child)
+{
+	int32_t place = from_root(snapshot, root_of(snapshot), child), most = place & -place, left = snapshot->config.ranks - place;
+	return most < left ? most : left;
+}
+
+static void answered(struct snapshot *snapshot, int32_t from, const void *data, size_t size)
 {
 	struct wire_ready ready;
 	if (!wire_get_ready(data, size, &ready) || ready.epoch != snapshot->attempt.epoch || !snapshot->announced)
 		return;
 	gather(snapshot, &ready);
 	snapshot->ready_missing--;
+	snapshot->ready_ranks += ranks_from(snapshot, from);
 	wave_go_on(snapshot);
 }
 
@@ -272,7 +281,7 @@ void wave_order(struct snapshot *snapshot, int32_t from, const void *data, size_
 		announced(snapshot, from, data, size);
 		break;
 	case WIRE_READY:
-		answered(snapshot, data, size);
+		answered(snapshot, from, data, size);
 		break;
 	case WIRE_CUT:
 		ordered(snapshot, from, data, size);

@@ -13,6 +13,7 @@
 #include "store/catalogue.h"
 #include "store/chunk_read.h"
 #include "store/compact.h"
+#include "store/files.h"
 #include "store/image_read.h"
 #include "store/internal.h"
 #include "store/manifest.h"
@@ -48,11 +49,15 @@ uint64_t seamark_files_bytes_read(void)
 	return chunk_bytes_read();
 }
 
-/* Each call tells its own failure. */
-static struct fault *fresh_fault(void)
+struct fault *files_fresh_fault(void)
 {
 	last_fault = FAULT_NONE;
 	return &last_fault;
+}
+
+static struct fault *fresh_fault(void)
+{
+	return files_fresh_fault();
 }
 
 /* --- a folder ------------------------------------------------------------------------------------------------------ */

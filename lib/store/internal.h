@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "store/io.h"
+#include "store/status.h"
 #include "store/store.h"
 #include "store/watch.h"
 
@@ -38,6 +39,7 @@ struct store {
 	int lock;                /* rank 0, in its life: the lock's file, open; else -1 */
 	bool locked;             /* ... and locked. It is not while a life that was superseded in spite of its lock is still there */
 	struct watch watch;
+	struct status status;    /* rank 0 */
 	bool read_back;          /* images are checked on the disk before they count */
 	struct writer *writer;   /* null: not started */
 	struct store_past past;  /* rank 0, in its life */

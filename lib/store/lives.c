@@ -315,6 +315,7 @@ static int clear_folder(struct store *store, uint64_t *next, struct fault *fault
 	crash_point("leavings-to-remove");
 	remove_claims(store);
 	watch_put_stop_back(store);
+	status_remove_leavings(store);
 	retention_tidy(store);
 	crash_point("leavings-removed");
 	look_back(store);

@@ -7,33 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "store/io.h"
+#include "store/seal.h"
 
 enum { SIZE_MOST = 4096 };
-
-/* The last bytes: the digits are the hash of everything before. */
-static const char seal_before[] = ", \"xxh3\": \"";
-enum { SEAL_SIZE = sizeof seal_before - 1 + 16 + 3 };
-
-static void make_seal(char seal[SEAL_SIZE + 1], const char *text, size_t size)
-{
-	sprintf(seal, "%s%016" PRIx64 "\"}\n", seal_before, (uint64_t)XXH3_64bits(text, size));
-}
-
-/* Whether it ends as this version ends it; *holds: with the hash that it should have. */
-static bool is_sealed(const char *text, size_t size, bool *holds)
-{
-	char seal[SEAL_SIZE + 1];
-
-	*holds = false;
-	if (size < SEAL_SIZE)
-		return false;
-	make_seal(seal, text, size - SEAL_SIZE);
-	*holds = !memcmp(text + size - SEAL_SIZE, seal, SEAL_SIZE);
-	return !memcmp(text + size - SEAL_SIZE, seal_before, sizeof seal_before - 1);
-}
 
 static bool get_digits(const char *text, uint8_t run[16])
 {
@@ -85,7 +63,7 @@ int run_file_read(const char *folder, struct run_file *file, struct fault *fault
 
 	if (code)
 		return code;
-	sealed = is_sealed(text, size, &holds);
+	sealed = seal_is_there(text, size, &holds);
 	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
 	free(text);
 	if (!root && json_error_code(&error) == json_error_out_of_memory)
@@ -109,7 +87,7 @@ int run_file_write(const char *folder, const struct run_file *file, struct fault
 		sprintf(digits + 2 * i, "%02x", file->run[i]);
 	length = snprintf(text, sizeof text - SEAL_SIZE, "{\"format\": 1, \"run\": \"%s\", \"life\": %" PRIu32 ", \"owner\": \"%s\", \"start\": \"%s\", "
 			  "\"host\": \"%s\", \"process\": %" PRId64, digits, file->life, file->owner, file->start, file->host, file->process);
-	make_seal(text + length, text, (size_t)length);
+	seal_make(text + length, text, (size_t)length);
 	code = io_publish_by(temporary.text, path.text, text, strlen(text), fault);
 	return code ? code : io_sync_folder(folder, fault);
 }

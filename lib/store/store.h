@@ -95,6 +95,7 @@ struct store_record {
 /* --- the folder ---------------------------------------------------------------------------------------------- */
 
 struct store; /* one per process */
+/* store/status.h: what rank 0 tells of itself in the file `status`, and who asks for a checkpoint by the file `request`. */
 
 /* Opens the folder, which need not be there: a life makes it. Local. */
 int store_open(struct store **store, const char *folder, uint32_t rank, uint32_t ranks, struct fault *fault);

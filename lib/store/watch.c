@@ -155,11 +155,17 @@ void watch_look(struct store *store)
 	if (store->rank == 0 && atomic_load(&store->life_known))
 		lock_follow(store);
 	look_for_lives(store, now_ns);
+	if (store->rank == 0) {
+		status_look_for_request(store);
+		status_look(store, now_ns);
+	}
 	store->watch.next_ns = now_ns + pause_of(store);
 }
 
 void watch_end(struct store *store)
 {
-	if (store->rank == 0)
+	if (store->rank == 0) {
 		clear_stop_file(store);
+		status_end(store);
+	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the writer's thread looks for in the folder now and then: on rank 0 the file `stop`; on all ranks whether another life has begun. */
+/* What the writer's thread looks for in the folder now and then: on rank 0 the files `stop` and `request`, and what there is to tell in `status`; on all ranks whether another life has begun. */
 #ifndef STORE_WATCH_H
 #define STORE_WATCH_H
 

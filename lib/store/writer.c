@@ -89,6 +89,7 @@ static bool image_goes_on(void *context)
 	struct image *image = context;
 
 	atomic_store(&image->progress_ns, io_now_ns());
+	image->store->status.image_done = image->file.offset;
 	watch_look(image->store);
 	return !atomic_load(&image->abandoned);
 }
@@ -142,6 +143,8 @@ static void run_write(struct image *image)
 	if (image->file.known && image->file.expected > chain->expected)
 		image->file.expected = chain->expected;
 	image->begun = true;
+	image->store->status.image_done = 0;
+	image->store->status.image_of = image->file.expected;
 	memset(image->file.way->chunks, 0, sizeof image->file.way->chunks);
 	image->file.way->coding_s = 0;
 	crash_point("image-to-begin");
@@ -193,7 +196,7 @@ static void run_finish(struct image *image)
 		image_failed(image);
 		return;
 	}
-	image->bytes = image->file.bytes;
+	image->bytes = image->store->status.image_done = image->file.bytes;
 	image->table_hash = image->file.table_hash;
 	image->referred = image->file.referred;
 	image->parents = image->file.parents;
@@ -280,10 +283,12 @@ static void run_job(struct writer *writer, struct job *job)
 		break;
 	case JOB_NOTE_BEGIN:
 		history_begin(writer->store, job->outcome.number, job->step);
+		writer->store->watch.next_ns = 0; /* people may look now */
 		free(job);
 		break;
 	case JOB_NOTE_END:
 		history_end(writer->store, job->stopped);
+		writer->store->status.how = job->stopped ? "stopped" : "finalized";
 		free(job);
 		break;
 	}

@@ -24,7 +24,7 @@ export SEAMARK_EVERY="15 steps" SEAMARK_DRAIN=2ms SEAMARK_KEEP=$keep SEAMARK_FUL
 unset CRASH_LIST CRASH_LOG CRASH_AT CRASH_RANK CRASH_NTH CRASH_MEET
 LIFE_LIMIT=${LIFE_LIMIT:-60}
 
-scenarios="restart fresh void unnamed unsynced leavings damaged stop plain together"
+scenarios="restart fresh void unnamed unsynced leavings damaged stop asked plain together"
 
 # The folder as it is before a scenario's life; what that life needs beside it into $with.
 set_scene() {
@@ -55,6 +55,7 @@ set_scene() {
 		printf garbled | dd of="$last/rank-00001.smk" bs=1 seek=200000 conv=notrunc 2>/dev/null
 		;;
 	stop) : >"$SEAMARK_DIR/stop" ;;
+	asked) echo '{"format": 1, "token": "0000000000000001", "life": 0, "stop": false, "xxh3": "8b046475a0fa3971"}' >"$SEAMARK_DIR/request" ;;
 	plain) with="LD_PRELOAD=$shim DISK_RING=refused" ;;
 	together) with="SEAMARK_RANKS_PER_FILE=node" ;;
 	esac
@@ -197,6 +198,7 @@ was_met() {
 	stop) grep -q '^conveyor: stopped' "$out" ;;
 	void | unnamed | unsynced) grep -q 'is void.*Input/output error' "$out" ;;
 	damaged) grep -q 'cannot be used' "$out" ;;
+	asked) [ ! -e "$SEAMARK_DIR/request" ] && grep -q 0000000000000001 "$SEAMARK_DIR/status" ;;
 	*) grep -q 'committed in' "$out" ;;
 	esac
 }
