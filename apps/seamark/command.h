@@ -35,6 +35,7 @@ int command_report(int argc, char **argv);
 int command_settings(int argc, char **argv);
 int command_slurm_script(int argc, char **argv);
 int command_snapshot(int argc, char **argv);
+int command_watch(int argc, char **argv);
 
 /* --- options ------------------------------------------------------------------------------------------------------- */
 

@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{ "keep", command_keep, "keep a checkpoint from being retired" },
 	{ "compact", command_compact, "make a checkpoint hold all its bytes itself" },
 	{ "snapshot", command_snapshot, "ask a running program for a checkpoint, and wait for it" },
+	{ "watch", command_watch, "how a running program is doing, live" },
 	{ "plan", command_plan, "how often a checkpoint is worth it, and what was lost so far" },
 	{ "explain", command_explain, "who waits for whom in a program that runs, or hangs" },
 	{ "report", command_report, "write a page about a run, with charts" },
