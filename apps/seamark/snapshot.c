@@ -13,6 +13,7 @@
 
 #include "base/values.h"
 #include "live.h"
+#include "look.h"
 
 enum { EXIT_TIMEOUT = 4, EXIT_NOT_THERE = 5 };
 
@@ -339,30 +340,41 @@ static bool read_timeout(const char *text, double *seconds)
 
 int command_snapshot(int argc, char **argv)
 {
-	const char *timeout = "10min";
-	int stop = 0, json = 0, is_job = 0, is_process = 0, status;
+	const char *timeout = NULL, *output = NULL;
+	int stop = 0, json = 0, is_job = 0, is_process = 0, is_look = 0, status;
 	double timeout_s;
 	const struct command_option options[] = {
 		{ "stop", NULL, "ask the program to leave with that checkpoint, as the file `stop` does", NULL, &stop },
+		{ "look", NULL, "only look: write what each rank on this host is in, for `seamark explain`; no checkpoint is asked for", NULL, &is_look },
+		{ "o,output", "PATH", "with --look: a file, a folder, or - for standard output (a new file here)", &output, NULL },
 		{ "timeout", "TIME", "how long to wait, as 30s or 10min; none: for ever (10min)", &timeout, NULL },
 		{ "job", NULL, "the number is that of a Slurm job", NULL, &is_job },
 		{ "pid", NULL, "the number is that of a process", NULL, &is_process },
 		COMMAND_JSON(&json),
 		COMMAND_OPTIONS_END,
 	};
-	const struct command_usage usage = { "snapshot [--stop] [--timeout TIME] [--job | --pid] [--json] [JOB | PID | DIR]",
+	const struct command_usage usage = { "snapshot [--stop] [--timeout TIME] [--job | --pid] [--json] [JOB | PID | DIR]\n"
+		"       seamark snapshot --look [-o PATH] [JOB | PID | DIR]",
 		"Asks a running program for a checkpoint, and waits for it. The program is named by its folder (SEAMARK_DIR, or 'seamark', if it is\n"
 		"left out); by the number of a process on this host, of a rank or of mpirun or `seamark run`; or by that of a Slurm job. A job's\n"
 		"folder is known on a host where a process of it runs, or if `seamark run` started it and the folder is 'seamark' where it was\n"
 		"submitted; else it must be named. The program takes the checkpoint at its next safepoints, as always. A request that was not taken\n"
 		"is taken back when nobody waits any more.\n\n"
+		"With --look no checkpoint is asked for, and the program need not come to a safepoint, or to anything: the ranks on this host are\n"
+		"looked at from outside, also hung ones. `seamark explain` says who waits for whom in what was seen.\n\n"
 		"Exit status: 0 a checkpoint is committed, 1 the attempt was given up (void), 2 wrong usage, 3 something cannot be read or\n"
 		"written, 4 there was none in time, 5 no program uses the folder, or it ended before.", options, 0, 1 };
 	struct live_folder folder;
 
 	if (!command_parse(&usage, &argc, &argv, &status))
 		return status;
-	if (!read_timeout(timeout, &timeout_s) || (is_job && is_process)) {
+	if ((is_look && (stop || timeout || json || is_job || is_process)) || (!is_look && output)) {
+		command_complain(is_look ? "--look asks for no checkpoint: the other options are not for it, but -o" : "--output is for --look");
+		return EXIT_USAGE;
+	}
+	if (is_look)
+		return look_main(argc ? argv[0] : command_folder(NULL), output);
+	if (!read_timeout(timeout ? timeout : "10min", &timeout_s) || (is_job && is_process)) {
 		command_complain(is_job && is_process ? "a number is that of a job or of a process: --job or --pid" : "'%s' is no time: 30s, 10min, none", timeout);
 		return EXIT_USAGE;
 	}

@@ -27,3 +27,5 @@ run snapshot --timeout soon
 run snapshot --job --pid 1
 run snapshot --pid none
 run snapshot nowhere
+run snapshot --look --stop
+run snapshot -o looks
