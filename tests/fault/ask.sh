@@ -143,8 +143,9 @@ grep -q '"state": "running"' "$SEAMARK_DIR/status" || fail "a program that was k
 mkdir unused
 ask 5 'no program has used' unused
 ask 3 'neither a folder nor a number' nowhere
-(cd / && exec sleep 120) &
+(cd / && exec env -i "$(command -v sleep)" 120) &
 other=$!
 started="$started $other"
+until [ "$(cat /proc/$other/comm)" = sleep ]; do sleep 0.1; done
 ask 3 'neither it nor a process that came of it' --pid $other
 echo "ask: checkpoints on 1, 2 and 4 ranks, asked for by folder, process and launcher, were gone on from with the right result"
