@@ -87,7 +87,7 @@ static bool add_operand(struct documents *documents, const char *operand)
 	return any || add_document(documents, look_take(operand));
 }
 
-static const char *member(const json_t *document, const char *key)
+static const char *text_at(const json_t *document, const char *key)
 {
 	const char *text = json_string_value(json_object_get(document, key));
 
@@ -96,7 +96,7 @@ static const char *member(const json_t *document, const char *key)
 
 static int by_time(const void *a, const void *b)
 {
-	return strcmp(member(*(json_t *const *)a, "taken"), member(*(json_t *const *)b, "taken"));
+	return strcmp(text_at(*(json_t *const *)a, "taken"), text_at(*(json_t *const *)b, "taken"));
 }
 
 /* The first of each node, and the last of each. Returns how many nodes there are. */
@@ -106,7 +106,7 @@ static size_t split(struct documents *documents, json_t **first, json_t **last)
 
 	qsort(documents->list, documents->count, sizeof *documents->list, by_time);
 	for (size_t i = 0; i < documents->count; i++) {
-		for (at = 0; at < nodes && strcmp(member(first[at], "node"), member(documents->list[i], "node"));)
+		for (at = 0; at < nodes && strcmp(text_at(first[at], "node"), text_at(documents->list[i], "node"));)
 			at++;
 		if (at == nodes)
 			first[nodes++] = documents->list[i];
@@ -373,6 +373,10 @@ static void tell_rank(const struct finding *finding, int number)
 	else
 		command_print("  rank %d%s: %s%s%s%s", number, step, explain_call_text(&finding->look, number, call).text, since, why.text[0] ? ": " : "",
 			      why.text);
+	/* Of several threads. */
+	for (size_t i = 0; call && !rank->gone && !rank->stopped && i < rank->call_count; i++)
+		if (&rank->calls[i] != call && rank->calls[i].same)
+			command_print("    and in another thread: %s", explain_call_text(&finding->look, number, &rank->calls[i]).text);
 }
 
 static bool awaits_message(const struct explain_rank *rank)
@@ -415,7 +419,7 @@ static void tell(const struct finding *finding, const struct explain_look *befor
 		if (awaits_message(&finding->look.rank[finding->stuck.list[i]]))
 			explain_unreceived(&finding->look, finding->stuck.list[i], NULL);
 	if (finding->supposed)
-		command_print("It is one if the MPI library waits for all that it may wait for. If another look, a while later, shows the same, it does.");
+		command_print("It is one if nothing else ends these calls: another thread, or an MPI library that waits for less than it may. A look some minutes later tells.");
 	else if (finding->verdict == SUSPECTED)
 		command_print("The nodes were not looked at in one moment: it is one if another look at each shows the same.");
 	if (finding->slow.count && finding->verdict < SUSPECTED)
@@ -434,6 +438,13 @@ static json_t *list_of(const struct explain_waits *waits)
 	return list;
 }
 
+static void add_text(json_t *object, const char *member, const char *text)
+{
+	if (!json_object_get(object, member))
+		json_object_set_new(object, member, json_array());
+	json_array_append_new(json_object_get(object, member), command_json_text(text));
+}
+
 static json_t *rank_document(const struct finding *finding, int number)
 {
 	const struct explain_rank *rank = &finding->look.rank[number];
@@ -444,6 +455,9 @@ static json_t *rank_document(const struct finding *finding, int number)
 
 	if (call)
 		json_object_set_new(item, "call", command_json_text(explain_call_text(&finding->look, number, call).text));
+	for (size_t i = 0; i < rank->call_count; i++)
+		if (&rank->calls[i] != call && rank->calls[i].same)
+			add_text(item, "other_calls", explain_call_text(&finding->look, number, &rank->calls[i]).text);
 	if (call && call->since)
 		json_object_set_new(item, "since", command_json_text(call->since));
 	free(waits.list);

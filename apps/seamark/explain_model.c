@@ -111,6 +111,14 @@ static struct explain_await *awaits_of(const struct explain_look *look, const js
 	return awaits;
 }
 
+/* In an order that is not that in which threads came. */
+static int by_call(const void *a, const void *b)
+{
+	const struct explain_call *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
 static bool add_calls(const struct explain_look *look, struct explain_rank *rank, const json_t *list)
 {
 	rank->calls = calloc(json_array_size(list) + 1, sizeof *rank->calls);
@@ -129,6 +137,7 @@ static bool add_calls(const struct explain_look *look, struct explain_rank *rank
 		if (!call->awaits)
 			return false;
 	}
+	qsort(rank->calls, rank->call_count, sizeof *rank->calls, by_call);
 	return true;
 }
 

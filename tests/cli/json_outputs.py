@@ -88,6 +88,7 @@ CASES = """
 0 plan --cost 1min --mtbf 24h --dir empty/
 0 plan --dir history/
 1 explain looks/deadlock.json
+1 explain looks/threads.json
 0 explain looks/before.json looks/after.json
 3 explain looks/nothing.json
 2 explain
@@ -121,6 +122,8 @@ def prepare():
     os.mkdir("looks")
     waits = [looks.rank(i, looks.call("MPI_Recv", looks.receive(1 - i)), step=i) for i in (0, 1)]
     looks.write("looks/deadlock.json", looks.look(*waits))
+    waits[0]["calls"] *= 2
+    looks.write("looks/threads.json", looks.look(*waits))
     for name, messages, taken in (("before", 20, 100), ("after", 40, 200)):
         looks.write("looks/%s.json" % name, looks.look(
             looks.rank(0, sent=[["world", 1, 9, messages], ["world", 1, 1, taken]]), looks.rank(1, taken=[["world", 0, 1, taken, taken]]),

@@ -2,6 +2,7 @@
 /* hang NAME: plain MPI programs that hang, each in its way, or that only look as if they did. They never end by themselves. Some traffic goes before, so that counts are
  * not all zero. */
 #include <mpi.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,21 @@ static void isends(void)
 	MPI_Recv(large, LARGE, MPI_CHAR, (rank + ranks - 1) % ranks, 7, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
 }
 
+static void *other_thread(void *argument)
+{
+	(void)argument;
+	MPI_Ssend(&rank, 1, MPI_INT, (rank + 1) % ranks, 8, MPI_COMM_WORLD);
+	return NULL;
+}
+
+static void threads(void)
+{
+	pthread_t other;
+
+	pthread_create(&other, NULL, other_thread, NULL);
+	receive((rank + 1) % ranks, 7);
+}
+
 /* --- none --------------------------------------------------------------------------------------------------------------- */
 
 static void quiet(void)
@@ -223,10 +239,11 @@ int main(int argc, char **argv)
 	} ways[] = {
 		{"receives", receives}, {"sends", sends}, {"ssends", ssends}, {"issends", issends}, {"tag", tag}, {"missed", missed}, {"different", different},
 		{"root", root}, {"waits", waits}, {"waitany", waitany}, {"probe", probe}, {"any", any}, {"finalize", finalize}, {"part", part},
-		{"ibarrier", ibarrier}, {"isends", isends}, {"quiet", quiet}, {"slow", slow}, {"tests", tests}, {"leak", leak},
+		{"ibarrier", ibarrier}, {"isends", isends}, {"threads", threads}, {"quiet", quiet}, {"slow", slow}, {"tests", tests}, {"leak", leak},
 	};
+	int level;
 
-	MPI_Init(&argc, &argv);
+	MPI_Init_thread(&argc, &argv, argc > 1 && !strcmp(argv[1], "threads") ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE, &level);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
 	large = calloc(1, LARGE);

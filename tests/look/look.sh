@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# look.sh PROGRAM RANKS: looks are written to files, and explained from them: a deadlock from one, by whatever the program was named, and from two of it; and of a program
+# that goes on, that nobody receives some of its messages, from two.
+set -u
+program=$1 ranks=$2
+seamark="$TEST_BUILD/apps/seamark"
+launcher=
+trap '[ -z "$launcher" ] || kill "$launcher" 2>/dev/null; wait' EXIT
+trap 'exit 1' INT TERM HUP
+until=$(($(date +%s) + 240))
+
+fail() {
+	echo "FAILED: $*"
+	cat said log
+	exit 1
+}
+
+in_time() {
+	[ "$(date +%s)" -lt "$until" ] || fail "not in time"
+	kill -0 "$launcher" 2>/dev/null || fail "it has ended"
+	sleep 0.2
+}
+
+start() {
+	SEAMARK_DIR="$PWD/checkpoints" SEAMARK_LOG=quiet SLURM_JOB_ID=4242 "$MPIEXEC" -n "$ranks" env LD_PRELOAD="$TEST_BUILD/lib/libseamark.so" \
+		"$program" "$1" >log 2>&1 </dev/null &
+	launcher=$!
+}
+
+stop() {
+	kill "$launcher"
+	wait "$launcher" 2>/dev/null
+	launcher=
+}
+
+mkdir checkpoints looks two
+start receives
+until "$seamark" explain "$launcher" >said 2>&1; [ $? -eq 1 ]; do
+	in_time
+done
+rank=$("$seamark" snapshot --look -o - "$launcher" | sed -n 's/^ *"pid": \([0-9]*\),/\1/p' | head -n 1)
+for target in "$launcher" "$rank" checkpoints; do
+	rm -f looks/*
+	"$seamark" snapshot --look -o looks "$target" >said 2>&1 || fail "no look at $target"
+	grep -q "^looks/look-.*: $ranks of $ranks ranks" said || fail "it does not say where the look is"
+	"$seamark" explain looks >said 2>&1
+	[ $? -eq 1 ] || fail "no deadlock in the look at $target"
+done
+"$seamark" snapshot --look -o first "$launcher" >said 2>&1 && "$seamark" snapshot --look -o second "$launcher" >said 2>&1 || fail "no two looks"
+"$seamark" explain first second >said 2>&1
+[ $? -eq 1 ] || fail "no deadlock in two looks"
+"$seamark" snapshot --look -o - checkpoints/nowhere >said 2>&1
+[ $? -eq 3 ] || fail "a look at nothing"
+stop
+
+start leak
+until "$seamark" snapshot --look -o before "$launcher" >said 2>&1; do
+	in_time
+done
+while "$seamark" snapshot --look -o after "$launcher" >said 2>&1 && "$seamark" explain before after >said 2>&1; do
+	! grep -q 'messages from rank 0 to rank 1, tag 9: they become more' said || break
+	in_time
+done
+grep -q '^No deadlock' said || fail "no verdict"
+cat said
+stop
