@@ -120,3 +120,7 @@ module=$(dirname "$(find "$prefix" -name seamark.py)")
 for page in seamark.1 seamark-list.1 seamark_protect.3; do
 	[ -n "$(find "$prefix" -path "*/man/man?/$page")" ] || fail "the manual page $page is not installed"
 done
+doc=$(dirname "$(find "$prefix" -path "*/doc/*/LICENSE")")
+for link in $(sed -n 's/.*](\(docs\/[^)#]*\).*/\1/p' "$doc/README.md"); do
+	[ -e "$doc/$link" ] || fail "the installed README.md has a link to '$link', which is not installed"
+done

@@ -21,6 +21,11 @@ EXIT_STATUS = (
     ("2", "Wrong usage."),
     ("3", "Something could not be read or written: no such folder or checkpoint, no permission, or it was written by a newer Seamark."),
 )
+RUN_EXIT_STATUS = (
+    ("75", "Stopped at a checkpoint: the same command goes on from there."),
+    ("76", "Another start of this run has taken the place of this one."),
+    ("126, 127", "The launcher cannot be executed, or was not found."),
+)
 
 
 def asked(*words):
@@ -158,7 +163,9 @@ def whole_page(commands, version):
     page.section("exit status")
     for status, means in EXIT_STATUS:
         page.item("\\fB%s\\fR" % status, [means])
-    page.paragraphs("seamark-run(1) ends with the program's own exit status.")
+    page.paragraphs("seamark-run(1) ends with the program's own exit status (128 + n: ended by signal n), or with one of its own:")
+    for status, means in RUN_EXIT_STATUS:
+        page.item("\\fB%s\\fR" % status, [means])
     page.section("environment")
     page.paragraphs("SEAMARK_DIR is the folder of the checkpoints, for the command as for the program. With NO_COLOR set to anything, or TERM=dumb, there is no colour; COLUMNS is "
                     "the width of the terminal where the terminal does not tell. The settings that a program reads when it starts:")
