@@ -11,8 +11,10 @@ lab_up 2
 
 cat >job <<END
 #!/bin/sh
-export SEAMARK_DIR="$PWD/checkpoints" SEAMARK_EVERY="60 steps"
-exec "$command" run -- srun "$heat" --size 160 --steps 600 --every 0 --pause-ms 10 --dump field.raw
+export SEAMARK_DIR="$PWD/checkpoints" SEAMARK_EVERY="20 steps"
+# The first start has to be there for all that happens to the controller.
+[ -z "\${SLURM_RESTART_COUNT-}" ] && pause=70 || pause=2
+exec "$command" run -- srun "$heat" --size 160 --steps 600 --every 0 --pause-ms \$pause --dump field.raw
 END
 submit -N 2 -n 4 --requeue --time=10 job
 until_line 30 "out.$job" 1 'checkpoint 1 at step .*committed'

@@ -17,6 +17,8 @@ set -u
 scripts="$TEST_SOURCE/slurm/cluster"
 command="$TEST_BUILD/apps/seamark" heat="$TEST_BUILD/apps/heat" queens="$TEST_BUILD/apps/queens"
 lab_state='' lab_script=cluster.sh
+# Open MPI was seen to die in MPI_Init with Slurm's own choice (docs/slurm.md).
+export SLURM_PMIX_FENCE=ring
 unset CLUSTER_STATE CLUSTER_MODE CLUSTER_CPUS CLUSTER_CONFIG
 export heat queens command
 
