@@ -84,11 +84,22 @@ static bool had_inbound(const struct snapshot *snapshot)
 	return false;
 }
 
+void cut_note_safepoint(struct snapshot *snapshot)
+{
+	if (world_begun(snapshot) == snapshot->world_here)
+		return;
+	snapshot->world_before = snapshot->world_here;
+	snapshot->world_here = world_begun(snapshot);
+}
+
 static enum reason event_obstacle(struct snapshot *snapshot)
 {
+	/* Between two safepoints there may be several collectives: the one for a count is the first with so many or more. One that has come to a higher count in this
+	 * way says so in its marker, and the others follow. */
 	if (snapshot->order_world >= 0) {
-		uint64_t ordered = (uint64_t)snapshot->order_world;
-		if (world_begun(snapshot) > ordered) {
+		uint64_t ahead = snapshot->config.ledger->comms[snapshot->config.world].ahead;
+		uint64_t ordered = ahead > (uint64_t)snapshot->order_world ? ahead : (uint64_t)snapshot->order_world;
+		if (world_begun(snapshot) > ordered && snapshot->world_before >= ordered) {
 			snapshot_doom(snapshot, REASON_PASSED_COUNT, "rank %" PRId32 " had begun %" PRIu64
 				      " collectives on MPI_COMM_WORLD when a cut at %" PRIu64 " was ordered",
 				      snapshot->config.rank, world_begun(snapshot), ordered);
@@ -124,7 +135,6 @@ static int64_t later_of(int64_t a, int64_t b)
 
 static void consider_event(struct snapshot *snapshot)
 {
-	int64_t waited = snapshot->now_ns - snapshot->ordered_ns;
 	if (!snapshot->open) {
 		if (snapshot->finalizing)
 			snapshot_doom(snapshot, REASON_FINALIZING, "rank %" PRId32 " is in MPI_Finalize past its last safepoint",
@@ -137,6 +147,9 @@ static void consider_event(struct snapshot *snapshot)
 	enum reason obstacle = event_obstacle(snapshot);
 	if (snapshot->attempt.is_void)
 		return;
+	if (obstacle != REASON_NONE && snapshot->obstructed_ns == 0)
+		snapshot->obstructed_ns = snapshot->now_ns;
+	int64_t waited = snapshot->now_ns - snapshot->obstructed_ns;
 	int64_t put_off_ns = PUT_OFF_NS < snapshot->config.timeout_ns ? PUT_OFF_NS : snapshot->config.timeout_ns;
 	if (obstacle == REASON_NONE)
 		cut(snapshot);

@@ -58,6 +58,8 @@ struct snapshot {
 	enum snapshot_kind kind;
 	int64_t last_step;
 	int64_t last_safepoint_ns;
+	uint64_t world_here;           /* collectives begun on the world, at the last safepoint */
+	uint64_t world_before;         /* ... and at the last one that had fewer */
 	int64_t longest_gap_ns;
 	bool here;                     /* inside seamark_checkpoint */
 	int64_t here_step;
@@ -80,6 +82,7 @@ struct snapshot {
 	int64_t step_at_announce;
 	bool ordered;
 	int64_t ordered_ns;
+	int64_t obstructed_ns;         /* since when a cut that is due is put off; 0: it is not */
 	int64_t order_step;            /* -1: none */
 	int64_t order_world;           /* -1: none */
 	bool order_mixed;
@@ -132,7 +135,8 @@ struct snapshot {
 	int64_t clock_ns;              /* when the clock interval began; 0: not yet */
 	int64_t last_multiple;
 	int64_t lead;
-	bool guided;
+	bool guided;                   /* the next order names a count of the world's collectives, */
+	int64_t world_lead;            /* so many beyond the highest */
 	uint32_t attempts;
 	uint32_t same_reason;
 	enum reason last_reason;
@@ -175,6 +179,8 @@ void wave_send(struct snapshot *snapshot, int32_t to, struct bytes_out *data);
 
 /* --- cut.c --- */
 /* An order stands, from the tree or from a marker. */
+/* A safepoint: where the world's count stands. */
+void cut_note_safepoint(struct snapshot *snapshot);
 void cut_order(struct snapshot *snapshot, int64_t step, int64_t world, bool mixed);
 /* Cuts if this is the moment. at_safepoint: inside SNAPSHOT_SAFEPOINT. */
 void cut_consider(struct snapshot *snapshot, bool at_safepoint);

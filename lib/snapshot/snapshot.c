@@ -20,6 +20,7 @@ struct snapshot *snapshot_new(const struct snapshot_config *config)
 	snapshot->config = *config;
 	snapshot->last_step = -1;
 	snapshot->lead = 2;
+	snapshot->world_lead = 1;
 	return snapshot;
 }
 
@@ -150,6 +151,7 @@ void snapshot_join(struct snapshot *snapshot, uint64_t epoch, uint64_t number, u
 	snapshot->ready_sent = false;
 	snapshot->ready_epochs = 0;
 	snapshot->ordered = false;
+	snapshot->obstructed_ns = 0;
 	snapshot->order_step = -1;
 	snapshot->order_world = -1;
 	snapshot->order_mixed = false;
@@ -355,6 +357,7 @@ static void safepoint(struct snapshot *snapshot, int64_t step)
 	if (snapshot->last_safepoint_ns != 0 && snapshot->now_ns - snapshot->last_safepoint_ns > snapshot->longest_gap_ns)
 		snapshot->longest_gap_ns = snapshot->now_ns - snapshot->last_safepoint_ns;
 	snapshot->last_safepoint_ns = snapshot->now_ns;
+	cut_note_safepoint(snapshot);
 	snapshot->last_step = step;
 }
 

@@ -123,8 +123,9 @@ static void begin(struct snapshot *snapshot, uint8_t what)
 		.epoch = snapshot->attempt.epoch + 1,
 		.want = what,
 		.root = (uint32_t)snapshot->wanted_by,
-		.guided = snapshot->guided,
 		.lead = snapshot->lead,
+		/* Those who meet in seamark_checkpoint begin no collective more before their cuts. */
+		.world_lead = snapshot->guided && !(what & WANT_COLLECTIVE) ? snapshot->world_lead : 0,
 		.last = snapshot->told,
 	};
 	/* Counts are reset by a snapshot of their own, which takes no number. */
@@ -187,11 +188,21 @@ static bool world_differed(const struct snapshot_outcome *outcome)
 	       (outcome->reason == REASON_COLLECTIVES && outcome->verdict.world_most != -outcome->verdict.world_least);
 }
 
+/* Quick ranks pass the count that was named before they hear of it: then the next is named further off. One that nobody came to was too far. */
+static void learn_world_lead(struct snapshot *snapshot, const struct snapshot_outcome *outcome)
+{
+	snapshot->guided = world_differed(outcome);
+	if (outcome->reason == REASON_PASSED_COUNT && snapshot->world_lead < LEAD_MOST)
+		snapshot->world_lead *= 2;
+	else if (outcome->reason == REASON_BEHIND)
+		snapshot->world_lead = 1;
+}
+
 static void try_again(struct snapshot *snapshot, struct snapshot_outcome *outcome)
 {
 	snapshot->same_reason = outcome->reason == snapshot->last_reason ? snapshot->same_reason + 1 : 1;
 	snapshot->last_reason = outcome->reason;
-	snapshot->guided = world_differed(outcome);
+	learn_world_lead(snapshot, outcome);
 	if (outcome->reason == REASON_PASSED_STEP || outcome->reason == REASON_UNEQUAL_STEPS) {
 		snapshot->lead *= 2;
 		while (snapshot->lead < outcome->verdict.overshoot)
@@ -228,6 +239,7 @@ void start_learn(struct snapshot *snapshot, struct snapshot_outcome *outcome)
 	if (outcome->committed) {
 		snapshot->lead = snapshot->lead / 2 < LEAD_LEAST ? LEAD_LEAST : snapshot->lead / 2;
 		snapshot->guided = false;
+		snapshot->world_lead = snapshot->world_lead / 2 < 1 ? 1 : snapshot->world_lead / 2;
 		snapshot->same_reason = 0;
 		snapshot->last_reason = REASON_NONE;
 	} else if (reason_cause(outcome->reason) == REASON_TIMING) {

@@ -117,8 +117,8 @@ static void give_order(struct snapshot *snapshot)
 		cut.step = snapshot->here ? snapshot->here_step : -1;
 	else if ((kinds & SNAPSHOT_KIND_STEP) && !snapshot_is_drill(snapshot))
 		cut.step = step_to_order(snapshot, true);
-	if (snapshot->announce.guided)
-		cut.world = (int64_t)snapshot->ready.world + 1;
+	if (snapshot->announce.world_lead > 0)
+		cut.world = (int64_t)snapshot->ready.world + snapshot->announce.world_lead;
 	cut.mixed = (kinds & SNAPSHOT_KIND_STEP) && (kinds & SNAPSHOT_KIND_EVENT);
 	send_order(snapshot, &cut);
 }

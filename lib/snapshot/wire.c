@@ -75,8 +75,8 @@ void wire_put_announce(struct bytes_out *out, const struct wire_announce *announ
 	bytes_put_u32(out, announce->life);
 	bytes_put_u32(out, announce->root);
 	bytes_put_u8(out, announce->want);
-	put_flag(out, announce->guided);
 	bytes_put_signed(out, announce->lead);
+	bytes_put_signed(out, announce->world_lead);
 	bytes_put_signed(out, announce->every);
 	put_outcome_fields(out, &announce->last);
 }
@@ -93,8 +93,8 @@ bool wire_get_announce(const void *data, size_t size, struct wire_announce *anno
 	announce->life = bytes_get_u32(&in);
 	announce->root = bytes_get_u32(&in);
 	announce->want = bytes_get_u8(&in);
-	announce->guided = get_flag(&in);
 	announce->lead = bytes_get_signed(&in);
+	announce->world_lead = bytes_get_signed(&in);
 	announce->every = bytes_get_signed(&in);
 	get_outcome_fields(&in, &announce->last);
 	return whole(&in);

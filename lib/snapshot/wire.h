@@ -49,8 +49,8 @@ struct wire_announce {
 	uint32_t life;
 	uint32_t root;        /* the initiator */
 	uint8_t want;
-	bool guided;          /* the order is to name a count of the world's collectives */
 	int64_t lead;         /* safepoints beyond the highest known, for the initiator */
+	int64_t world_lead;   /* the order is to name a count of the world's collectives, so many beyond the highest; 0: it names none */
 	int64_t every;        /* the ordered step is to be a multiple of this; 0: any */
 	struct wire_outcome last; /* in case it was overtaken; epoch 0: none yet */
 };

@@ -327,6 +327,10 @@ static void ended(struct rank *rank)
 	if (rank->rank == 0 && !outcome->committed && reason_cause(outcome->reason) == REASON_TIMING && !outcome->again && !outcome->resigned &&
 	    !(outcome->want & (WANT_EMPTY | WANT_DRILL | WANT_COLLECTIVE)))
 		fail(world, "snapshot %" PRIu64 " was void for a matter of timing, and is not tried again", outcome->epoch);
+	/* All are in the call, and begin no collective more. */
+	if (rank->rank == 0 && (outcome->want & WANT_COLLECTIVE) && !world->options.away && !world->options.leap &&
+	    (outcome->reason == REASON_BEHIND || outcome->reason == REASON_PASSED_COUNT))
+		fail(world, "snapshot %" PRIu64 ", in seamark_checkpoint, was void because of collectives still to begin: %s", outcome->epoch, outcome->text);
 	if (rank->rank == 0 && (outcome->want & WANT_DRILL)) {
 		world->drilling = false;
 		paths[PATH_DRILL_GIVEN_UP] += outcome->reason != REASON_NONE;

@@ -64,8 +64,9 @@ static uint64_t of_outcome(const struct wire_outcome *outcome)
 static uint64_t of_announce(const struct wire_announce *announce)
 {
 	uint64_t print = mix64_pair(announce->epoch, announce->number);
-	print = mix64_pair(print, (uint64_t)announce->root << 32 | (uint64_t)announce->want << 8 | announce->guided);
+	print = mix64_pair(print, (uint64_t)announce->root << 32 | (uint64_t)announce->want);
 	print = mix64_pair(mix64_pair(print, (uint64_t)announce->lead), (uint64_t)announce->every);
+	print = mix64_pair(print, (uint64_t)announce->world_lead);
 	return mix64_pair(print, of_outcome(&announce->last));
 }
 

@@ -656,36 +656,65 @@ static void reduce_begin(struct rank *rank)
 	rank->app.remaining = rank->app.steps * 3;
 }
 
+static void reduce_take(struct rank *rank)
+{
+	struct status status;
+	for (int comm = 0; comm < 2; comm++)
+		if (app_iprobe(rank, comm, ANY, ANY, &status)) {
+			app_recv(rank, comm, status.source, status.tag, &status);
+			bank_take(rank, &status);
+		}
+}
+
+static void reduce_round(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	while (app->phase < 3) {
+		app_safepoint(rank, -1);
+		bank_give(rank);
+		app->phase++;
+		reduce_take(rank);
+	}
+	app_safepoint(rank, -1);
+	for (int i = 0; i <= app->step % 3; i++)
+		if (app_allreduce(rank, WORLD_COMM, app->step) != app->step * ranks_of(rank))
+			fail(rank->world, "rank %d reduced with ranks at another step", rank->rank);
+	app->phase = 4;
+}
+
+static void reduce_rest(struct rank *rank)
+{
+	while (!bank_is_over(rank)) {
+		app_safepoint(rank, -1);
+		if (!rank->app.ended)
+			bank_give(rank);
+		reduce_take(rank);
+	}
+}
+
 static void reduce_run(struct rank *rank)
 {
 	struct app *app = &rank->app;
-	struct status status;
 	for (; app->step < app->steps; app->step++) {
-		while (app->phase < 3) {
-			app_safepoint(rank, -1);
-			bank_give(rank);
-			app->phase++;
-			for (int comm = 0; comm < 2; comm++)
-				if (app_iprobe(rank, comm, ANY, ANY, &status)) {
-					app_recv(rank, comm, status.source, status.tag, &status);
-					bank_take(rank, &status);
-				}
-		}
-		app_safepoint(rank, -1);
-		if (app_allreduce(rank, WORLD_COMM, app->step) != app->step * ranks_of(rank))
-			fail(rank->world, "rank %d reduced with ranks at another step", rank->rank);
+		reduce_round(rank);
 		app->phase = 0;
 	}
-	while (!bank_is_over(rank)) {
-		app_safepoint(rank, -1);
-		if (!app->ended)
-			bank_give(rank);
-		for (int comm = 0; comm < 2; comm++)
-			if (app_iprobe(rank, comm, ANY, ANY, &status)) {
-				app_recv(rank, comm, status.source, status.tag, &status);
-				bank_take(rank, &status);
-			}
+	reduce_rest(rank);
+}
+
+/* --- meeting: the same, and after some reductions all ask for a snapshot together ------------------------------------------------------- */
+
+static void meeting_run(struct rank *rank)
+{
+	struct app *app = &rank->app;
+	for (; app->step < app->steps; app->step++) {
+		if (app->phase < 4)
+			reduce_round(rank);
+		if (app->step % 4 == 3)
+			app_checkpoint(rank, -1);
+		app->phase = 0;
 	}
+	reduce_rest(rank);
 }
 
 /* --- server: step ranks, and one that takes what they send, an event rank ------------------------------------------------------------------ */
@@ -812,6 +841,7 @@ const struct program programs[] = {
 	{"replies", 2, SMALL, false, false, false, false, replies_begin, replies_run, NULL, check_pairs},
 	{"threads", 1, SMALL, false, false, false, false, threads_begin, threads_run, threads_second, threads_check},
 	{"blocked", 2, SMALL, false, false, false, true, replies_begin, blocked_run, NULL, blocked_check},
+	{"meeting", 1, SMALL, false, false, false, false, reduce_begin, meeting_run, NULL, bank_check},
 	{"server", 2, SMALL, false, true, false, false, server_begin, server_run, NULL, server_check},
 };
 const int program_count = sizeof programs / sizeof programs[0];

@@ -12,7 +12,7 @@ static void test_announce_comes_out_as_it_went_in(void)
 	struct bytes_out bytes = {0};
 	memset(&in, 0, sizeof in);
 	in = (struct wire_announce){.epoch = UINT64_MAX, .number = 7, .nonce = 0x1234567890abcdef, .run = {1, 2, 255}, .life = 9,
-		.root = 31, .want = WANT_REQUEST | WANT_STOP, .guided = true, .lead = -1, .every = INT64_MAX,
+		.root = 31, .want = WANT_REQUEST | WANT_STOP, .world_lead = INT64_MAX - 1, .lead = -1, .every = INT64_MAX,
 		.last = {.epoch = 5, .committed = true, .reason = 3, .text = "a text"}};
 	wire_put_announce(&bytes, &in);
 	CU_ASSERT_EQUAL(wire_kind(bytes.data, bytes.size), WIRE_ANNOUNCE);
@@ -24,7 +24,7 @@ static void test_announce_comes_out_as_it_went_in(void)
 	CU_ASSERT_EQUAL(out.life, in.life);
 	CU_ASSERT_EQUAL(out.root, in.root);
 	CU_ASSERT_EQUAL(out.want, in.want);
-	CU_ASSERT_EQUAL(out.guided, in.guided);
+	CU_ASSERT_EQUAL(out.world_lead, in.world_lead);
 	CU_ASSERT_EQUAL(out.lead, in.lead);
 	CU_ASSERT_EQUAL(out.every, in.every);
 	CU_ASSERT_EQUAL(out.last.epoch, in.last.epoch);
