@@ -315,6 +315,19 @@ SEAMARK_PUBLIC int seamark_files_message_count(seamark_files_image *image, size_
 /** The index-th message, in the order in which they came. @return 0; SEAMARK_E_ARGUMENT */
 SEAMARK_PUBLIC int seamark_files_message_at(seamark_files_image *image, size_t index, struct seamark_files_message *message);
 
+/** A receive that this rank had posted before its cut, and that no message from before its sender's cut came for. */
+struct seamark_files_posted {
+	const char *communicator;
+	int64_t source;         /**< rank in the communicator (in the remote group of an intercommunicator); -1: MPI_ANY_SOURCE */
+	int64_t source_world;   /**< rank in MPI_COMM_WORLD; -1: MPI_ANY_SOURCE */
+	int64_t tag;            /**< -1: MPI_ANY_TAG */
+	uint64_t turn;          /**< its place in the order in which messages reach this rank; they come sorted by it */
+};
+
+SEAMARK_PUBLIC size_t seamark_files_posted_count(const seamark_files_image *image);
+/** The index-th of them, in the order of posting. @return 0; SEAMARK_E_ARGUMENT */
+SEAMARK_PUBLIC int seamark_files_posted_at(const seamark_files_image *image, size_t index, struct seamark_files_posted *posted);
+
 /** One line of the ledger: a stream is what one rank sends another with one communicator and one tag. Counts run from the stream's base. */
 struct seamark_files_stream {
 	const char *communicator;

@@ -26,17 +26,24 @@ struct look {
 	int64_t to, from, tag;            /* -1: any */
 	const char *communicator;
 	enum by by;
+	bool posted;                      /* the receives, and not the messages */
 	const struct payload_way *payload;
 	uint64_t most;                    /* bytes of a payload; 0: all */
 	json_t *list;                     /* null: lines */
 	struct terminal_table table;      /* ... of messages */
 	/* What was found. */
-	uint64_t messages, bytes;
+	uint64_t messages, bytes, receives;
 	void *found;                      /* tree of sums */
 	struct sum **sums;
 	size_t count, room;
 	bool without_memory;
 };
+
+static bool is_from(const struct look *look, int64_t source_world, int64_t tag, const char *communicator)
+{
+	return (look->from < 0 || source_world < 0 || look->from == source_world) && (look->tag < 0 || tag < 0 || look->tag == tag) &&
+	       (!look->communicator || !strcmp(look->communicator, communicator));
+}
 
 /* --- sums -------------------------------------------------------------------------------------------------------------------- */
 
@@ -251,11 +258,54 @@ static void tell(struct look *look, const struct seamark_files_message *message,
 	json_array_append_new(look->list, object);
 }
 
-static bool wanted(const struct look *look, const struct seamark_files_message *message)
+/* --- posted receives ------------------------------------------------------------------------------------------------------------ */
+
+struct word {
+	char text[24];
+};
+
+static struct word number_or_any(int64_t number)
 {
-	return (look->from < 0 || look->from == message->source_world) && (look->tag < 0 || look->tag == message->tag) &&
-	       (!look->communicator || !strcmp(look->communicator, message->communicator));
+	struct word word = { "any" };
+
+	if (number >= 0)
+		snprintf(word.text, sizeof word.text, "%" PRId64, number);
+	return word;
 }
+
+static json_t *number_or_null(int64_t number)
+{
+	return number < 0 ? json_null() : json_integer((json_int_t)number);
+}
+
+static void tell_posted(const struct look *look, const struct seamark_files_posted *posted, uint32_t rank)
+{
+	if (look->list) {
+		json_array_append_new(look->list, json_pack("{s:I, s:o, s:o, s:o, s:o, s:I}", "rank", (json_int_t)rank, "from",
+			number_or_null(posted->source_world), "communicator", command_json_text(posted->communicator), "source",
+			number_or_null(posted->source), "tag", number_or_null(posted->tag), "turn", (json_int_t)posted->turn));
+		return;
+	}
+	if (look->receives == 1)
+		command_print("%8s %8s %10s  %s", "rank", "from", "tag", "communicator");
+	command_print("%8" PRIu32 " %8s %10s  %s", rank, number_or_any(posted->source_world).text, number_or_any(posted->tag).text,
+		      posted->communicator);
+}
+
+static void look_at_posted(struct look *look, const seamark_files_image *image, uint32_t rank)
+{
+	struct seamark_files_posted posted;
+
+	for (size_t i = 0; i < seamark_files_posted_count(image) && !seamark_files_posted_at(image, i, &posted); i++) {
+		if (!is_from(look, posted.source_world, posted.tag, posted.communicator))
+			continue;
+		look->receives++;
+		if (look->posted)
+			tell_posted(look, &posted, rank);
+	}
+}
+
+/* --- images ---------------------------------------------------------------------------------------------------------------------- */
 
 static int look_at(struct look *look, seamark_files_image *image, uint32_t rank)
 {
@@ -265,15 +315,16 @@ static int look_at(struct look *look, seamark_files_image *image, uint32_t rank)
 	if (seamark_files_message_count(image, &count))
 		return EXIT_PROBLEMS;
 	for (size_t i = 0; !seamark_files_message_at(image, i, &message); i++) {
-		if (!wanted(look, &message))
+		if (!is_from(look, message.source_world, message.tag, message.communicator))
 			continue;
 		look->messages++;
 		look->bytes += message.bytes;
-		if (look->by == BY_NOTHING)
-			tell(look, &message, rank);
-		else
+		if (look->by != BY_NOTHING)
 			sum_up(look, &message, rank);
+		else if (!look->posted)
+			tell(look, &message, rank);
 	}
+	look_at_posted(look, image, rank);
 	return EXIT_FINE;
 }
 
@@ -321,14 +372,17 @@ static int look_into(struct look *look, const struct seamark_files_entry *entry)
 	}
 	if (look->list) {
 		document = command_json_entry(entry);
-		json_object_set(document, look->by == BY_NOTHING ? "in_flight" : "sums", look->list);
+		json_object_set(document, look->posted ? "posted" : look->by == BY_NOTHING ? "in_flight" : "sums", look->list);
 	} else {
 		command_print("checkpoint %" PRIu64 ", step %s, %" PRIu32 " ranks: %" PRIu64 " messages in flight (%s)", entry->number,
 			      command_step(entry->step).text, entry->ranks, entry->messages, command_size(entry->message_bytes).text);
 	}
 	status = look_at_all(look, checkpoint, entry->ranks);
-	if (!look->list && look->messages != entry->messages)
+	if (!look->list && !look->posted && look->messages != entry->messages)
 		command_print("%" PRIu64 " of them (%s) are as was asked", look->messages, command_size(look->bytes).text);
+	if (!look->list && look->by == BY_NOTHING && (look->receives || look->posted))
+		command_print("%" PRIu64 " receive%s posted, and no message in flight had come for %s%s", look->receives,
+			      look->receives == 1 ? " was" : "s were", look->receives == 1 ? "it" : "them", look->posted ? "" : " (--posted)");
 	seamark_files_checkpoint_close(checkpoint);
 	if (look->list && command_print_json(document))
 		return EXIT_CANNOT_READ;
@@ -360,7 +414,7 @@ int command_messages(int argc, char **argv)
 {
 	enum { MOST = 256 };
 	const char *given = NULL, *to = NULL, *from = NULL, *tag = NULL, *by = NULL, *payload = NULL;
-	int json = 0, all = 0, status;
+	int json = 0, all = 0, posted = 0, status;
 	struct look look = { .to = -1, .from = -1, .tag = -1, .most = MOST };
 	const struct command_option options[] = {
 		{ "to", "R", "only messages to rank R of MPI_COMM_WORLD", &to, NULL },
@@ -368,6 +422,7 @@ int command_messages(int argc, char **argv)
 		{ "tag", "T", "only messages with tag T", &tag, NULL },
 		{ "communicator", "NAME", "only messages on this communicator", &look.communicator, NULL },
 		{ "by", "WHAT", "sums by channel, rank, tag or communicator", &by, NULL },
+		{ "posted", NULL, "instead of messages, the receives that were posted and that none of them had come for", NULL, &posted },
 		{ "payload", "HOW", "the bytes: hex, text, or elements of a type as float64", &payload, NULL },
 		{ "all", NULL, "with --payload all bytes, and not the first 256", NULL, &all },
 		COMMAND_DIR(&given),
@@ -392,6 +447,11 @@ int command_messages(int argc, char **argv)
 		command_complain("sums have no payload: leave --by or --payload out");
 		return EXIT_USAGE;
 	}
+	if (posted && (payload || look.by != BY_NOTHING)) {
+		command_complain("--posted lists receives: leave --by and --payload out");
+		return EXIT_USAGE;
+	}
+	look.posted = posted;
 	look.payload = payload ? &way : NULL;
 	look.most = all ? 0 : MOST;
 	look.list = json ? json_array() : NULL;

@@ -85,6 +85,77 @@ static int list_comms(struct fault *fault)
 	return 0;
 }
 
+/* --- the receives of the cut -------------------------------------------------------------------------------------------------- */
+
+/* Those that were posted. When the channels are closed it is known which of them a message in flight had come for. */
+static struct {
+	struct store_posted *list; /* in ascending turn */
+	size_t count;
+} posted;
+
+static void forget_posted(void)
+{
+	free(posted.list);
+	memset(&posted, 0, sizeof posted);
+}
+
+static int posted_by_turn(const void *a, const void *b)
+{
+	uint64_t x = ((const struct store_posted *)a)->turn, y = ((const struct store_posted *)b)->turn;
+	return (x > y) - (x < y);
+}
+
+static bool is_posted(const struct shadow *shadow)
+{
+	return shadow->kind == SHADOW_RECEIVE && place_of(shadow->key) != NO_PLACE;
+}
+
+static struct store_posted posted_of(const struct shadow *shadow)
+{
+	struct store_posted one = {.comm = place_of(shadow->key), .turn = shadow->turn};
+	bool known = shadow->flags & SHADOW_LEARNED;
+	one.any_source = !known && shadow->flags & SHADOW_ANY_SOURCE;
+	one.any_tag = !known && shadow->flags & SHADOW_ANY_TAG;
+	if (!one.any_source) {
+		one.source = ledger_key_peer(shadow->key);
+		one.source_world = (uint32_t)ledger_world_of(&session.ledger, shadow->key);
+	}
+	if (!one.any_tag)
+		one.tag = ledger_key_tag(shadow->key);
+	return one;
+}
+
+static int list_posted(struct fault *fault)
+{
+	size_t count = 0;
+	forget_posted();
+	for (struct shadow *shadow = NULL; (shadow = shadow_next(&session.sequence.shadows, shadow));)
+		count += is_posted(shadow);
+	if (count == 0)
+		return 0;
+	posted.list = calloc(count, sizeof *posted.list);
+	if (!posted.list)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the list of posted receives");
+	for (struct shadow *shadow = NULL; (shadow = shadow_next(&session.sequence.shadows, shadow));)
+		if (is_posted(shadow))
+			posted.list[posted.count++] = posted_of(shadow);
+	qsort(posted.list, posted.count, sizeof *posted.list, posted_by_turn);
+	return 0;
+}
+
+/* Both lists ascend by turn, and a message that a pending receive took has its turn. */
+static void drop_matched(const struct store_message *messages, size_t count)
+{
+	size_t kept = 0, at = 0;
+	for (size_t i = 0; i < posted.count; i++) {
+		while (at < count && messages[at].turn < posted.list[i].turn)
+			at++;
+		if (at == count || messages[at].turn != posted.list[i].turn)
+			posted.list[kept++] = posted.list[i];
+	}
+	posted.count = kept;
+}
+
 /* --- the capture -------------------------------------------------------------------------------------------------------- */
 
 static void identify(struct store_identity *identity)
@@ -163,6 +234,8 @@ void image_capture(void)
 	if (code == 0) {
 		reason = REASON_CAPTURE;
 		code = list_comms(&fault);
+		if (code == 0)
+			code = list_posted(&fault);
 	}
 	crash_point("communicators-listed");
 	if (code == 0)
@@ -307,12 +380,15 @@ void image_finish(void)
 	else if (bytes_of_messages(&draft) != inside.kept_bytes)
 		code = fault_set(&fault, SEAMARK_E_VOID, "the record does not add up: a mistake in Seamark, please report it");
 	message_bytes = inside.kept_bytes;
+	drop_matched(draft.messages, draft.message_count);
 	if (code == 0)
 		code = store_finish_image(inside.store, &(struct store_record){
-			at_cut.comms, at_cut.count, draft.streams, draft.stream_count, draft.messages, draft.message_count},
+			at_cut.comms, at_cut.count, draft.streams, draft.stream_count, draft.messages, draft.message_count,
+			posted.list, posted.count},
 			&fault);
 	draft_free(&draft);
 	forget_comms();
+	forget_posted();
 	copies_drop_all();
 	inside.finishing = code == 0;
 	if (code < 0)

@@ -398,6 +398,28 @@ int seamark_files_message_at(seamark_files_image *image, size_t index, struct se
 	return 0;
 }
 
+size_t seamark_files_posted_count(const seamark_files_image *image)
+{
+	return image->image->record.posted_count;
+}
+
+int seamark_files_posted_at(const seamark_files_image *image, size_t index, struct seamark_files_posted *posted)
+{
+	const struct store_record *record = &image->image->record;
+	const struct store_posted *found;
+
+	if (index >= record->posted_count)
+		return fault_set(fresh_fault(), SEAMARK_E_ARGUMENT, "rank %u has %zu posted receives, not %zu", image->image->identity.rank,
+				 record->posted_count, index + 1);
+	found = &record->posted[index];
+	posted->communicator = record->comms[found->comm].name;
+	posted->source = found->any_source ? -1 : (int64_t)found->source;
+	posted->source_world = found->any_source ? -1 : (int64_t)found->source_world;
+	posted->tag = found->any_tag ? -1 : (int64_t)found->tag;
+	posted->turn = found->turn;
+	return 0;
+}
+
 size_t seamark_files_stream_count(const seamark_files_image *image)
 {
 	return image->image->record.stream_count;

@@ -5,10 +5,10 @@
 
 #include "store/format.h"
 
-enum { OUTGOING = 1, ABANDONED = 2, FREED = 1, NAMELESS = 2, PACKED_LIKE_MACHINES = 1 };
+enum { ANY_SOURCE = 1, ANY_TAG = 2, OUTGOING = 1, ABANDONED = 2, FREED = 1, NAMELESS = 2, PACKED_LIKE_MACHINES = 1 };
 
 /* The fewest bytes that one of them takes: what a count of them must be justified by. */
-enum { COMM_LEAST = 22, STREAM_LEAST = 6, MESSAGE_LEAST = 8 };
+enum { COMM_LEAST = 22, STREAM_LEAST = 6, MESSAGE_LEAST = 8, POSTED_LEAST = 6 };
 
 void format_put_record(struct bytes_out *out, const struct store_record *record)
 {
@@ -55,6 +55,18 @@ void format_put_record(struct bytes_out *out, const struct store_record *record)
 		bytes_put_signed(out, message->position);
 		bytes_put_u8(out, PACKED_LIKE_MACHINES);
 		bytes_put_varint(out, message->bytes);
+	}
+	if (record->posted_count)
+		bytes_put_varint(out, record->posted_count);
+	for (size_t i = 0; i < record->posted_count; i++) {
+		const struct store_posted *posted = &record->posted[i];
+
+		bytes_put_varint(out, posted->comm);
+		bytes_put_u8(out, (uint8_t)((posted->any_source ? ANY_SOURCE : 0) | (posted->any_tag ? ANY_TAG : 0)));
+		bytes_put_varint(out, posted->source);
+		bytes_put_varint(out, posted->source_world);
+		bytes_put_varint(out, posted->tag);
+		bytes_put_varint(out, posted->turn);
 	}
 }
 
@@ -136,6 +148,22 @@ static void get_message(struct store_message *message, const struct store_record
 		*representation = own ? own : 255;
 }
 
+static void get_posted(struct store_posted *posted, const struct store_record *record, uint32_t ranks, struct bytes_in *in)
+{
+	uint8_t flags;
+
+	posted->comm = get_below(in, record->comm_count);
+	flags = bytes_get_u8(in);
+	posted->any_source = flags & ANY_SOURCE;
+	posted->any_tag = flags & ANY_TAG;
+	posted->source = get_below(in, in->bad ? 0 : posted->any_source ? 1 : record->comms[posted->comm].size);
+	posted->source_world = get_below(in, posted->any_source ? 1 : ranks);
+	posted->tag = get_below(in, posted->any_tag ? 1 : UINT64_C(1) << 31);
+	posted->turn = bytes_get_varint(in);
+	if (flags & ~(ANY_SOURCE | ANY_TAG))
+		in->bad = true;
+}
+
 static void *take(size_t count, size_t size, bool *failed)
 {
 	void *memory = calloc(count + 1, size);
@@ -145,7 +173,7 @@ static void *take(size_t count, size_t size, bool *failed)
 	return memory;
 }
 
-static bool get_messages(struct store_record *record, uint64_t *message_size, uint32_t ranks, uint8_t *representation,
+static void get_messages(struct store_record *record, uint64_t *message_size, uint32_t ranks, uint8_t *representation,
 			 struct store_message *messages, size_t count, struct bytes_in *in)
 {
 	uint64_t end = 0;
@@ -159,7 +187,6 @@ static bool get_messages(struct store_record *record, uint64_t *message_size, ui
 		end = format_message_offset(end) + messages[i].bytes;
 	}
 	*message_size = end;
-	return !in->bad;
 }
 
 int format_get_record(struct store_record *record, uint64_t *message_size, const void *data, size_t size, uint32_t ranks,
@@ -169,8 +196,9 @@ int format_get_record(struct store_record *record, uint64_t *message_size, const
 	struct store_comm *comms;
 	struct store_stream *streams;
 	struct store_message *messages;
+	struct store_posted *posted;
 	uint8_t representation = 0;
-	bool failed = false;
+	bool failed = false, ends;
 	size_t count;
 
 	memset(record, 0, sizeof *record);
@@ -187,9 +215,21 @@ int format_get_record(struct store_record *record, uint64_t *message_size, const
 	count = get_count(&in, MESSAGE_LEAST);
 	record->messages = messages = take(count, sizeof *messages, &failed);
 	record->message_count = count;
+	if (!failed)
+		get_messages(record, message_size, ranks, &representation, messages, count, &in);
+	/* Where there are none the record ends here, and in no other way. */
+	ends = !bytes_left(&in);
+	count = ends ? 0 : get_count(&in, POSTED_LEAST);
+	in.bad |= !ends && !count;
+	record->posted = posted = take(count, sizeof *posted, &failed);
+	record->posted_count = count;
+	for (size_t i = 0; i < count && !in.bad && !failed; i++) {
+		get_posted(&posted[i], record, ranks, &in);
+		in.bad |= i && posted[i].turn < posted[i - 1].turn;
+	}
 	if (failed)
 		return fault_set(fault, SEAMARK_E_MEMORY, "no memory for the record of '%s'", what);
-	if (!get_messages(record, message_size, ranks, &representation, messages, count, &in) || bytes_left(&in))
+	if (in.bad || bytes_left(&in))
 		return fault_set(fault, SEAMARK_E_DAMAGED, "'%s': the record of messages and counts is wrong", what);
 	if (representation)
 		return fault_set(fault, SEAMARK_E_VERSION,
@@ -202,5 +242,6 @@ void format_free_record(struct store_record *record)
 	free((void *)(uintptr_t)record->comms);
 	free((void *)(uintptr_t)record->streams);
 	free((void *)(uintptr_t)record->messages);
+	free((void *)(uintptr_t)record->posted);
 	memset(record, 0, sizeof *record);
 }

@@ -82,7 +82,18 @@ struct store_message {
 	uint64_t bytes;
 };
 
-/* What is known when the channels are closed. Messages in ascending turn. */
+/* A receive that was posted before the cut, and that no message from before its sender's cut came for. */
+struct store_posted {
+	uint32_t comm;       /* index of a store_comm */
+	bool any_source;     /* then both are 0 */
+	bool any_tag;
+	uint32_t source;     /* rank in the communicator (remote group of an intercommunicator) */
+	uint32_t source_world;
+	uint32_t tag;
+	uint64_t turn;       /* its place in the rank's one sequence of taking */
+};
+
+/* What is known when the channels are closed. Messages and posted receives in ascending turn. */
 struct store_record {
 	const struct store_comm *comms;
 	size_t comm_count;
@@ -90,6 +101,8 @@ struct store_record {
 	size_t stream_count;
 	const struct store_message *messages;
 	size_t message_count;
+	const struct store_posted *posted;
+	size_t posted_count;
 };
 
 /* --- the folder ---------------------------------------------------------------------------------------------- */

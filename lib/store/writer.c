@@ -537,6 +537,14 @@ static int check_record(const struct store_record *record, uint32_t ranks, struc
 		    message->source_world >= ranks || message->tag >= tag_limit || (i && message->turn < message[-1].turn))
 			return fault_set(fault, SEAMARK_E_ARGUMENT, "a message of rank %u cannot be recorded", message->source_world);
 	}
+	for (size_t i = 0; i < record->posted_count; i++) {
+		const struct store_posted *posted = &record->posted[i];
+
+		if (posted->comm >= record->comm_count || posted->source >= (posted->any_source ? 1 : record->comms[posted->comm].size) ||
+		    posted->source_world >= (posted->any_source ? 1 : ranks) || posted->tag >= (posted->any_tag ? 1 : tag_limit) ||
+		    (i && posted->turn < posted[-1].turn))
+			return fault_set(fault, SEAMARK_E_ARGUMENT, "a posted receive, the %zuth of its rank, cannot be recorded", i + 1);
+	}
 	return 0;
 }
 

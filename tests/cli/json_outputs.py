@@ -51,6 +51,7 @@ CASES = """
 2 verify 1 2
 0 messages --dir whole/
 0 messages --dir whole/ --payload hex
+0 messages --dir whole/ --posted
 0 messages --dir whole/ --by channel
 0 messages --dir whole/ --by rank
 0 messages --dir whole/ --by tag

@@ -28,6 +28,7 @@ static void fill_part(struct fixture_part *part, uint8_t *kept, uint8_t *changed
 	static struct store_stream streams[] = {
 		{ .tag = 7, .outgoing = true, .sent = 2 }, { .tag = 7, .seen = 1, .recorded = 1, .highest = 1 },
 	};
+	static const struct store_posted posted = { .any_source = true, .tag = 9, .turn = 4 };
 	static struct store_message message = { .tag = 7, .turn = 3, .position = 2, .data = "under way", .bytes = 9 };
 	static const struct shape_extent extents[] = { { .global = 30, .first = 10, .local = 20, .before = 2, .after = 3 }, { .global = 5, .local = 5 } };
 
@@ -43,7 +44,7 @@ static void fill_part(struct fixture_part *part, uint8_t *kept, uint8_t *changed
 	part->regions[part->region_count++] = (struct store_region){ .name = "changed", .data = changed, .bytes = 777 };
 	part->regions[part->region_count++] = (struct store_region){ .name = "a byte", .data = changed + 100, .bytes = 1 };
 	part->regions[part->region_count++] = (struct store_region){ .name = "empty" };
-	part->record = (struct store_record){ &comm, 1, streams, 2, &message, 1 };
+	part->record = (struct store_record){ &comm, 1, streams, 2, &message, 1, &posted, 1 };
 }
 
 static int begin(void)

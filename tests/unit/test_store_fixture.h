@@ -242,6 +242,7 @@ struct fixture_world {
 	struct store_comm comms[FIXTURE_RANKS_MAX][2];
 	struct store_stream streams[FIXTURE_RANKS_MAX][4 * FIXTURE_RANKS_MAX];
 	struct store_message messages[FIXTURE_RANKS_MAX][4 * FIXTURE_RANKS_MAX];
+	struct store_posted posted[FIXTURE_RANKS_MAX][2];
 	char text[FIXTURE_RANKS_MAX][32];
 	uint8_t field[FIXTURE_RANKS_MAX][64];
 	struct shape_extent extents[FIXTURE_RANKS_MAX][2];
@@ -291,6 +292,10 @@ static inline void fixture_fill(struct fixture_world *world, uint32_t ranks)
 		record->stream_count = streams;
 		record->messages = world->messages[rank];
 		record->message_count = messages;
+		world->posted[rank][0] = (struct store_posted){ .comm = 1, .any_source = true, .tag = 5, .turn = 1 };
+		world->posted[rank][1] = (struct store_posted){ .comm = 0, .any_tag = true, .source = ranks - 1, .source_world = ranks - 1, .turn = 99 };
+		record->posted = world->posted[rank];
+		record->posted_count = 2;
 	}
 }
 

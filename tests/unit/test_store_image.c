@@ -194,6 +194,8 @@ static void the_record_comes_back(void)
 		world.streams[0][i].peer = 0;
 	for (size_t i = 0; i < part->record.message_count; i++)
 		world.messages[0][i].source_world = 0;
+	for (size_t i = 0; i < part->record.posted_count; i++)
+		world.posted[0][i].source_world = 0;
 	fixture_take(&fixture, 2, part, 2);
 	CU_ASSERT_EQUAL_FATAL(store_at(fixture.stores[0], "2", &found, &fault), 0);
 	CU_ASSERT_EQUAL(found.messages, part->record.message_count);
@@ -221,6 +223,18 @@ static void the_record_comes_back(void)
 		CU_ASSERT_EQUAL((uintptr_t)is->data % 16, 0);
 		CU_ASSERT_FALSE(memcmp(is->data, was->data, is->bytes));
 	}
+	CU_ASSERT_EQUAL_FATAL(record.posted_count, part->record.posted_count);
+	for (size_t i = 0; i < record.posted_count; i++) {
+		const struct store_posted *is = &record.posted[i], *was = &part->record.posted[i];
+
+		CU_ASSERT_EQUAL(is->turn, was->turn);
+		CU_ASSERT_EQUAL(is->comm, was->comm);
+		CU_ASSERT_EQUAL(is->any_source, was->any_source);
+		CU_ASSERT_EQUAL(is->any_tag, was->any_tag);
+		CU_ASSERT_EQUAL(is->source, was->source);
+		CU_ASSERT_EQUAL(is->source_world, was->source_world);
+		CU_ASSERT_EQUAL(is->tag, was->tag);
+	}
 	store_close_image(image);
 }
 
@@ -229,13 +243,21 @@ static void a_record_that_cannot_be_is_refused(void)
 	struct store_comm comm = { .name = "world", .size = 1 };
 	struct store_stream stream = { .comm = 1 };
 	struct store_message messages[2] = { { .turn = 2 }, { .turn = 1 } };
+	struct store_posted posted[] = { { .comm = 1 }, { .source = 1 }, { .source_world = 2 }, { .any_source = true, .source = 1 },
+		{ .any_tag = true, .tag = 1 }, { .turn = 2 }, { .turn = 1 } };
 	struct store_record records[] = {
+		{ .comms = &comm, .comm_count = 1, .posted = &posted[0], .posted_count = 1 },
+		{ .comms = &comm, .comm_count = 1, .posted = &posted[1], .posted_count = 1 },
+		{ .comms = &comm, .comm_count = 1, .posted = &posted[2], .posted_count = 1 },
+		{ .comms = &comm, .comm_count = 1, .posted = &posted[3], .posted_count = 1 },
+		{ .comms = &comm, .comm_count = 1, .posted = &posted[4], .posted_count = 1 },
+		{ .comms = &comm, .comm_count = 1, .posted = &posted[5], .posted_count = 2 },
 		{ .comms = &comm, .comm_count = 1, .streams = &stream, .stream_count = 1 },
 		{ .comms = &comm, .comm_count = 1, .messages = messages, .message_count = 2 },
 	};
 	struct store_identity identity = fixture_identity(&fixture, 3, 0);
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
 		struct fault fault = FAULT_NONE;
 
 		CU_ASSERT_EQUAL(store_begin_image(fixture.stores[0], &identity, NULL, 0, &fault), 0);

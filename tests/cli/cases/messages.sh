@@ -18,6 +18,10 @@ run messages --by channel --json
 run messages --by colour
 run messages --payload float63
 run messages --by tag --payload hex
+run messages --posted
+run messages --posted --from 0 --to 1
+run messages --posted --tag 6 --json
+run messages --posted --by tag
 run messages --to 3
 run messages --tag -1
 run messages 7
