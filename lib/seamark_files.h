@@ -31,7 +31,7 @@
  * - Files are trusted in nothing: every count, offset and length is checked before it is used, every byte that is returned was
  *   covered by a checksum that held. SEAMARK_E_DAMAGED names the file and what is wrong in it; SEAMARK_E_VERSION: a newer Seamark
  *   wrote it; SEAMARK_E_PERMISSION, SEAMARK_E_IO, SEAMARK_E_MEMORY: as they say.
- * - Nothing here writes, locks or waits, except seamark_files_pin(), seamark_files_compact(), seamark_files_ask() and seamark_files_withdraw(). A program may be writing new checkpoints meanwhile, and may retire one that
+ * - Nothing here writes, locks or waits, except seamark_files_pin(), seamark_files_compact(), seamark_files_prune(), seamark_files_ask() and seamark_files_withdraw(). A program may be writing new checkpoints meanwhile, and may retire one that
  *   is being read, which is then SEAMARK_E_DAMAGED or SEAMARK_E_NOT_FOUND.
  * - What a pointer in an output points to belongs to the object it was asked from and lives until that is closed.
  * - Objects are used by one thread at a time; different objects by any threads. Close functions take null.
@@ -126,6 +126,39 @@ struct seamark_files_compaction {
  * needs any more after that is removed. A crash at any moment leaves it as it was, or as it is to be. The folder that it is in is locked meanwhile; nobody waits for it.
  * @return 0; SEAMARK_E_BUSY: a run uses the folder; SEAMARK_E_DAMAGED: a chunk is not what it should be, and nothing was changed; SEAMARK_E_SPACE: so, too */
 SEAMARK_PUBLIC int seamark_files_compact(const char *path, struct seamark_files_compaction *done);
+
+/** Which checkpoints are to go: those that are named, or else all but the newest `keep` that are older than `older_than_ns`; one of the two may be 0, and then does not count. All 0: none, only leavings. */
+struct seamark_files_wish {
+	uint64_t keep;
+	int64_t older_than_ns;  /**< since 1970-01-01 UTC */
+	const uint64_t *numbers;
+	size_t count;
+	int dry_run;            /**< 1: nothing is changed or locked, and what would be is told */
+};
+enum seamark_files_fate {
+	SEAMARK_FILES_REMOVED,  /**< a checkpoint */
+	SEAMARK_FILES_HIDDEN,   /**< ... that is one no more; its files stay while a checkpoint that stays needs them */
+	SEAMARK_FILES_FREED,    /**< the files of one that had been hidden before, and that nothing needs any more */
+	SEAMARK_FILES_LEFT      /**< what an attempt has left, or a rewriting */
+};
+struct seamark_files_pruned {
+	enum seamark_files_fate fate;
+	uint64_t number;
+	uint32_t life;
+	uint64_t bytes;         /**< of the files that go */
+};
+/**
+ * Removes checkpoints. Pinned ones stay, and so does the newest that is whole: whose images and the files that they need are there, with tables that hold. What a checkpoint that stays needs of another
+ * stays as well, out of the list; by the rule, and in the code, by which a run retires its old ones. What attempts have left goes too. A crash at any moment leaves each checkpoint whole, or none. The
+ * folder is locked meanwhile; nobody waits for it.
+ *
+ * @param told     called for each, the newest first; may be null
+ * @param context  handed to it
+ * @return 0; SEAMARK_E_BUSY: a run uses the folder; SEAMARK_E_NOT_FOUND: one that was named, or the folder, is not there; SEAMARK_E_ARGUMENT: one that was named has to stay. After these nothing was
+ * changed; after another error some may be gone
+ */
+SEAMARK_PUBLIC int seamark_files_prune(const char *folder, const struct seamark_files_wish *wish, void (*told)(const struct seamark_files_pruned *pruned, void *context),
+				       void *context);
 
 /* --- a run that goes on ------------------------------------------------------------------------------------------ */
 

@@ -34,6 +34,7 @@ int command_explain(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_settings(int argc, char **argv);
 int command_slurm_script(int argc, char **argv);
+int command_prune(int argc, char **argv);
 int command_snapshot(int argc, char **argv);
 int command_watch(int argc, char **argv);
 

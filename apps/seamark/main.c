@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{ "diff", command_diff, "where two checkpoints differ" },
 	{ "export", command_export, "write whole arrays for HDF5, NumPy, VTK" },
 	{ "keep", command_keep, "keep a checkpoint from being retired" },
+	{ "prune", command_prune, "remove checkpoints that are not wanted" },
 	{ "compact", command_compact, "make a checkpoint hold all its bytes itself" },
 	{ "snapshot", command_snapshot, "ask a running program for a checkpoint, and wait for it" },
 	{ "watch", command_watch, "how a running program is doing, live" },

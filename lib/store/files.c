@@ -17,6 +17,7 @@
 #include "store/image_read.h"
 #include "store/internal.h"
 #include "store/manifest.h"
+#include "store/prune.h"
 #include "store/run_file.h"
 #include "store/verify.h"
 
@@ -247,6 +248,19 @@ int seamark_files_compact(const char *path, struct seamark_files_compaction *don
 	if (!code && done)
 		*done = (struct seamark_files_compaction){ both[0].parent_count, both[0].bytes, both[1].bytes };
 	free(both);
+	return code;
+}
+
+int seamark_files_prune(const char *folder, const struct seamark_files_wish *wish, void (*told)(const struct seamark_files_pruned *pruned, void *context), void *context)
+{
+	struct fault *fault = fresh_fault(), own = FAULT_NONE;
+	int code;
+
+	if (!folder || !wish || (wish->count && !wish->numbers))
+		return fault_set(fault, SEAMARK_E_ARGUMENT, "seamark_files_prune: an argument is null");
+	/* Others are called meanwhile that tell their own. */
+	code = prune_folder(folder, wish, told, context, &own);
+	*fault = own;
 	return code;
 }
 

@@ -55,6 +55,8 @@ bool lives_is_newest(struct store *store);
 /* Takes the folder's lock if nobody has it, without beginning a life. */
 int lives_lock(struct store *store, struct fault *fault);
 void lives_release_lock(struct store *store);
+/* Claims of lives before store->life. */
+void lives_remove_claims(const struct store *store);
 
 /* Ends the thread, giving up what is not durable. false: it did not end in time and still uses the store. */
 bool writer_stop(struct store *store);

@@ -174,7 +174,7 @@ static int write_own_run(struct store *store, struct fault *fault)
 }
 
 /* Of earlier lives, and of those that never began. */
-static void remove_claims(const struct store *store)
+void lives_remove_claims(const struct store *store)
 {
 	DIR *open = io_opendir(store->folder);
 	struct dirent *file;
@@ -313,7 +313,7 @@ static int clear_folder(struct store *store, uint64_t *next, struct fault *fault
 	free(list);
 	lock_sign(store);
 	crash_point("leavings-to-remove");
-	remove_claims(store);
+	lives_remove_claims(store);
 	watch_put_stop_back(store);
 	status_remove_leavings(store);
 	retention_tidy(store);

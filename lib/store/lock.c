@@ -125,7 +125,7 @@ void lock_sign(struct store *store)
 	if (store->life)
 		length = snprintf(text, sizeof text, "process %ld on host '%s', life %" PRIu32 "\n", (long)getpid(), host, store->life);
 	else
-		length = snprintf(text, sizeof text, "process %ld on host '%s', seamark compact\n", (long)getpid(), host);
+		length = snprintf(text, sizeof text, "process %ld on host '%s', seamark\n", (long)getpid(), host);
 	if (store->life && store->owner[0])
 		length += snprintf(text + length, sizeof text - (size_t)length, "owner %s\n", store->owner);
 	if (ftruncate(store->lock, 0) || pwrite(store->lock, text, (size_t)length, 0) != length || io_fsync(store->lock))

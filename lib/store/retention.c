@@ -6,18 +6,7 @@
 #include "base/log.h"
 #include "store/catalogue.h"
 #include "store/internal.h"
-
-/* A folder of checkpoints, and what is to become of each. */
-struct keeping {
-	struct store *store;
-	const char *folder;
-	struct catalogue_entry *list;
-	size_t count;
-	enum fate { FATE_GOES, FATE_KEPT, FATE_UNREADABLE } *fates;
-	struct store_parent *needed;   /* what those that stay need, in any order */
-	size_t needed_count, needed_room;
-	struct store_checkpoint *found;
-};
+#include "store/retention.h"
 
 static void need(struct keeping *keeping, const struct store_parent *parent, bool *failed)
 {
@@ -29,6 +18,14 @@ static void need(struct keeping *keeping, const struct store_parent *parent, boo
 	}
 	keeping->needed = grown;
 	keeping->needed[keeping->needed_count++] = *parent;
+}
+
+/* By what a person wants, or by how many are newer. */
+static bool goes(const struct keeping *keeping, uint64_t keep, uint64_t *newer)
+{
+	if (keeping->goes)
+		return keeping->goes(keeping->context, keeping->found);
+	return keep && (*newer)++ >= keep && !keeping->found->pinned;
 }
 
 /* The newest `keep`, all for 0, and the pinned ones stay. One that cannot be read stays too: it is no checkpoint to count, and may be all that somebody has. */
@@ -46,7 +43,7 @@ static bool choose(struct keeping *keeping, uint64_t keep)
 			keeping->fates[i] = FATE_UNREADABLE;
 			continue;
 		}
-		if (keep && newer++ >= keep && !keeping->found->pinned)
+		if (goes(keeping, keep, &newer))
 			continue;
 		keeping->fates[i] = FATE_KEPT;
 		for (uint32_t p = 0; p < keeping->found->parent_count; p++)
@@ -55,8 +52,7 @@ static bool choose(struct keeping *keeping, uint64_t keep)
 	return !failed;
 }
 
-/* By one that is kept; and nobody knows what one needs that cannot be read. */
-static bool is_needed(const struct keeping *keeping, const struct catalogue_entry *entry)
+bool retention_is_needed(const struct keeping *keeping, const struct catalogue_entry *entry)
 {
 	for (size_t i = 0; i < keeping->needed_count; i++)
 		if (keeping->needed[i].number == entry->number && keeping->needed[i].life == entry->life)
@@ -70,7 +66,7 @@ static bool is_needed(const struct keeping *keeping, const struct catalogue_entr
 	return false;
 }
 
-static bool open_keeping(struct keeping *keeping, struct store *store, uint64_t keep, struct fault *fault)
+bool retention_open(struct keeping *keeping, struct store *store, uint64_t keep, struct fault *fault)
 {
 	const char *folder = store->folder;
 
@@ -83,7 +79,7 @@ static bool open_keeping(struct keeping *keeping, struct store *store, uint64_t 
 	return keeping->fates && choose(keeping, keep);
 }
 
-static void close_keeping(struct keeping *keeping)
+void retention_close(struct keeping *keeping)
 {
 	free(keeping->found);
 	free(keeping->fates);
@@ -105,13 +101,13 @@ static bool take_off_the_list(struct keeping *keeping, const char *path, enum ca
 	return false;
 }
 
-static void retire_one(struct keeping *keeping, size_t i, struct fault *fault)
+void retention_retire_one(struct keeping *keeping, size_t i, struct fault *fault)
 {
 	const struct catalogue_entry *entry = &keeping->list[i];
 	struct io_path path = catalogue_path(keeping->folder, entry->number, entry->life);
 
 	/* One that could not be taken away may be restored still, so what it needs stays. */
-	if (!is_needed(keeping, entry)) {
+	if (!retention_is_needed(keeping, entry)) {
 		if (!take_off_the_list(keeping, path.text, CATALOGUE_RETIRED, fault) || catalogue_remove(path.text, fault))
 			keeping->fates[i] = FATE_UNREADABLE;
 	} else if (entry->committed) {
@@ -124,20 +120,20 @@ void retention_retire(struct store *store, uint64_t keep)
 	struct keeping keeping = {0};
 	struct fault fault = FAULT_NONE;
 
-	if (keep && open_keeping(&keeping, store, keep, &fault))
+	if (keep && retention_open(&keeping, store, keep, &fault))
 		for (size_t i = keeping.count; i--;) {
 			const struct catalogue_entry *entry = &keeping.list[i];
 
 			if (keeping.fates[i] != FATE_GOES)
 				continue;
 			if (entry->committed || entry->held)
-				retire_one(&keeping, i, &fault);
+				retention_retire_one(&keeping, i, &fault);
 			else if (entry->life < store->life) /* of this life: perhaps one that is under way */
 				catalogue_revoke(catalogue_path(store->folder, entry->number, entry->life).text, &fault);
 		}
 	if (fault.code)
 		log_say(LOG_NOTICE, "an old checkpoint could not be removed: %s", fault.text);
-	close_keeping(&keeping);
+	retention_close(&keeping);
 }
 
 void retention_release(struct store *store)
@@ -145,26 +141,26 @@ void retention_release(struct store *store)
 	struct keeping keeping = {0};
 	struct fault fault = FAULT_NONE;
 
-	if (open_keeping(&keeping, store, 0, &fault))
+	if (retention_open(&keeping, store, 0, &fault))
 		for (size_t i = 0; i < keeping.count; i++) {
 			struct io_path path = catalogue_path(store->folder, keeping.list[i].number, keeping.list[i].life);
 
-			if (keeping.list[i].held && !is_needed(&keeping, &keeping.list[i]))
+			if (keeping.list[i].held && !retention_is_needed(&keeping, &keeping.list[i]))
 				catalogue_remove(path.text, &fault);
 		}
 	if (fault.code)
 		log_say(LOG_NOTICE, "what is not needed any more could not be removed: %s", fault.text);
-	close_keeping(&keeping);
+	retention_close(&keeping);
 }
 
-static void tidy_one(struct keeping *keeping, size_t i, struct fault *fault)
+void retention_tidy_one(struct keeping *keeping, size_t i, uint32_t below, struct fault *fault)
 {
 	const struct catalogue_entry *entry = &keeping->list[i];
 	struct io_path path = catalogue_path(keeping->folder, entry->number, entry->life);
 
 	if (keeping->fates[i] == FATE_KEPT && !catalogue_read(keeping->folder, entry, keeping->found, NULL))
 		catalogue_sweep(keeping->found, fault);
-	else if (!entry->committed && entry->life < keeping->store->life && !(entry->held && is_needed(keeping, entry)))
+	else if (!entry->committed && entry->life < below && !(entry->held && retention_is_needed(keeping, entry)))
 		catalogue_revoke(path.text, fault);
 }
 
@@ -184,12 +180,12 @@ void retention_tidy(struct store *store)
 	struct keeping keeping = {0};
 	struct fault fault = FAULT_NONE;
 
-	if (open_keeping(&keeping, store, 0, &fault)) {
+	if (retention_open(&keeping, store, 0, &fault)) {
 		sync_newest(&keeping, &fault);
 		for (size_t i = 0; i < keeping.count; i++)
-			tidy_one(&keeping, i, &fault);
+			retention_tidy_one(&keeping, i, store->life, &fault);
 	}
 	if (fault.code)
 		log_say(LOG_NOTICE, "leavings of an earlier run could not be removed: %s", fault.text);
-	close_keeping(&keeping);
+	retention_close(&keeping);
 }

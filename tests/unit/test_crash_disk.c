@@ -2,7 +2,7 @@
 /* The crash disk. Two lives on a folder are recorded, call by call: what they write, make, rename and remove, and what they sync. Then the machine crashes after each of the
  * calls, and of what was not synced the disk has nothing, everything, only the folders' entries, only the files' bytes, or any mixture of both with writes
  * torn at sectors. On each such disk a new life begins: what was reported as committed is there and whole, byte by byte; what has a manifest is whole; and
- * the next checkpoint is committed. What is assumed of a file system: docs/design.md. */
+ * the next checkpoint is committed. Checkpoints are rewritten and removed by hand in it, too. What is assumed of a file system: docs/design.md. */
 #include <CUnit/Basic.h>
 #include <pthread.h>
 
@@ -11,13 +11,14 @@
 #define URING_UNTOUCHED
 #include "../fault/uring.h"
 #include "store/compact.h"
+#include "store/prune.h"
 #include "test_world.h"
 
 enum { SECTOR = 512, KEEP = 2, OPS_MAX = 2000, NODES_MAX = 600 };
 
 /* --- what was done ---------------------------------------------------------------------------------------------------- */
 
-enum op_kind { OP_MAKE, OP_RENAME, OP_REMOVE, OP_SIZE, OP_WRITE, OP_SYNC, OP_COMMITTED, OP_LIFE };
+enum op_kind { OP_MAKE, OP_RENAME, OP_REMOVE, OP_SIZE, OP_WRITE, OP_SYNC, OP_COMMITTED, OP_LIFE, OP_PRUNE };
 
 struct op {
 	enum op_kind kind;
@@ -378,6 +379,7 @@ static void complain(const char *what, const char *text)
 
 struct told {
 	uint64_t life, last, attempt;
+	size_t keep;              /* so many stay at least */
 	uint64_t committed[32];
 	size_t count;
 };
@@ -385,13 +387,15 @@ struct told {
 /* What had been reported before the crash. */
 static struct told told_before(size_t crash)
 {
-	struct told told = {0};
+	struct told told = { .keep = KEEP };
 
 	for (size_t i = 0; i < crash; i++)
 		if (ops[i].kind == OP_COMMITTED)
 			told.committed[told.count++] = ops[i].number;
 		else if (ops[i].kind == OP_LIFE)
 			told.life = ops[i].number;
+		else if (ops[i].kind == OP_PRUNE)
+			told.keep = ops[i].number;
 	told.last = told.count ? told.committed[told.count - 1] : 0;
 	for (size_t i = crash; !told.attempt && i < op_count; i++)
 		if (ops[i].kind == OP_COMMITTED)
@@ -427,7 +431,7 @@ static void check_checkpoints(struct fixture *fixture, const struct told *told, 
 		reported += found.number <= told->last;
 	}
 	/* When the newest is one that could not be reported any more, it is one of those that are kept. */
-	if (newest->number < told->last || reported + (newest->number > told->last) < (told->count < KEEP ? told->count : KEEP))
+	if (newest->number < told->last || reported + (newest->number > told->last) < (told->count < told->keep ? told->count : told->keep))
 		complain("what was reported as committed is gone", crashed);
 }
 
@@ -508,6 +512,17 @@ static void compact_newest(void)
 		fixture_stop("compact", &fault);
 }
 
+/* By hand, when nobody runs: all but one. */
+static void prune(void)
+{
+	struct seamark_files_wish wish = { .keep = 1 };
+	struct fault fault = FAULT_NONE;
+
+	note(OP_PRUNE, 1);
+	if (prune_folder(folder, &wish, NULL, NULL, &fault))
+		fixture_stop("prune", &fault);
+}
+
 static void live_twice(void)
 {
 	static struct store_checkpoint newest;
@@ -528,6 +543,7 @@ static void live_twice(void)
 	take(&fixture);
 	take(&fixture);
 	world_close(&fixture);
+	prune();
 }
 
 static uint64_t mixtures = 12;
