@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool write_page(const char *path, const json_t *document)
+static bool write_page(const char *path, const json_t *document, const json_t *diagrams)
 {
 	char *text = NULL;
 	size_t size;
@@ -12,7 +12,7 @@ static bool write_page(const char *path, const json_t *document)
 	bool good = stream != NULL;
 
 	if (stream) {
-		report_write(stream, document);
+		report_write(stream, document, diagrams);
 		good = !fclose(stream) && command_write_file(path, text, size);
 	}
 	free(text);
@@ -35,17 +35,18 @@ static bool verify_of(const char *text, enum report_verify *verify)
 static int report(const char *folder, const char *path, enum report_verify verify, int json)
 {
 	int status = EXIT_FINE;
-	json_t *document = report_gather(folder, verify, &status);
+	json_t *diagrams = json_array(), *document = report_gather(folder, verify, diagrams, &status);
 
-	if (!document)
-		return EXIT_CANNOT_READ;
-	if (json)
-		return command_print_json(document) ? EXIT_CANNOT_READ : status;
-	if (!write_page(path, document))
+	if (!document || json) {
+		json_decref(diagrams);
+		return !document || command_print_json(document) ? EXIT_CANNOT_READ : status;
+	}
+	if (!write_page(path, document, diagrams))
 		status = EXIT_CANNOT_READ;
 	else if (strcmp(path, "-"))
 		command_print("written: %s", path);
 	json_decref(document);
+	json_decref(diagrams);
 	return status;
 }
 
@@ -63,7 +64,7 @@ int command_report(int argc, char **argv)
 	const struct command_usage usage = { "report [OPTIONS] [DIR]",
 		"Writes one HTML file about the run in DIR (or --dir): its lives, steps, checkpoints and restarts over time, how long ranks were held and\n"
 		"until checkpoints were durable, what was in flight, between whom and to whom, the ranks beside each other, the disk, and the\n"
-		"proof that the newest checkpoint is whole. It needs no network and nothing beside it, and can be sent to others.\n\n"
+		"proof that the newest checkpoint is whole; and space-time diagrams of the newest snapshots that were traced. It needs no network and nothing beside it, and can be sent to others.\n\n"
 		"Exit status: 0, 1 damage was found (the page is written and names it), 2 wrong usage, 3 something could not be read or written.", options, 0, 1 };
 	enum report_verify verify;
 

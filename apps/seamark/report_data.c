@@ -178,7 +178,7 @@ static json_t *absolute(const char *folder)
 	return command_json_text(realpath(folder, path) ? path : folder);
 }
 
-json_t *report_gather(const char *folder, enum report_verify verify, int *status)
+json_t *report_gather(const char *folder, enum report_verify verify, json_t *diagrams, int *status)
 {
 	seamark_files *files = command_open(folder);
 	struct past past;
@@ -197,6 +197,7 @@ json_t *report_gather(const char *folder, enum report_verify verify, int *status
 			     so_far_json(&past));
 	past_free(&past);
 	put_checkpoints(document, files, folder, verify, status);
+	json_object_set_new(document, "traces", report_traces(folder, diagrams));
 	seamark_files_close(files);
 	return document;
 }

@@ -46,14 +46,14 @@ static void put_head(FILE *to, const json_t *document)
 	fprintf(to, " UTC by seamark %s</p>\n<button id=\"theme\" type=\"button\" hidden>light or dark</button></header>\n<main>\n", json_string_value(json_object_get(document, "seamark")));
 }
 
-void report_write(FILE *to, const json_t *document)
+void report_write(FILE *to, const json_t *document, const json_t *diagrams)
 {
 	bool charts = report_charts_size > 0;
 
 	put_head(to, document);
 	fputs(charts ? "<noscript><p class=\"note\">The charts need scripts; all numbers are in the tables.</p></noscript>\n" :
 		       "<p class=\"note\" id=\"without-charts\">This seamark was built without charts (they need npm when it is built); all numbers are in the tables.</p>\n", to);
-	report_tables(to, document);
+	report_tables(to, document, diagrams);
 	fprintf(to, "</main>\n<footer><p>Seamark, BSD 3-clause licence.%s%s%s</p></footer>\n", charts ? " " : "", charts ? CHARTS : "", charts ? "." : "");
 	put_data(to, document);
 	if (charts) {

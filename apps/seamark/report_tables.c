@@ -430,12 +430,54 @@ static void put_proofs(FILE *to, const json_t *document)
 	fputs("</section>\n", to);
 }
 
-void report_tables(FILE *to, const json_t *document)
+/* --- traces ---------------------------------------------------------------------------------------------------------------------------- */
+
+static void trace_row(FILE *to, const json_t *trace)
+{
+	fputs("<tr>", to);
+	cell(to, whole(trace, "number"));
+	fprintf(to, "<td class=\"text\">%s</td>", json_is_true(json_object_get(trace, "void")) ? "void" : json_is_true(json_object_get(trace, "committed")) ? "committed" : "not known");
+	fprintf(to, "<td>%lld of %lld</td>", (long long)whole(trace, "read"), (long long)whole(trace, "ranks_in_all"));
+	cell(to, whole(trace, "messages"));
+	cell(to, whole(trace, "late"));
+	cell_bytes(to, whole(trace, "late_bytes"));
+	cell(to, whole(trace, "orphans"));
+	cell(to, whole(trace, "markers"));
+	cell(to, whole(trace, "clocks"));
+	cell_text(to, text(trace, "why"));
+	fputs("</tr>\n", to);
+}
+
+static void put_traces(FILE *to, const json_t *document, const json_t *diagrams)
+{
+	const json_t *traces = json_object_get(document, "traces");
+
+	begin_section(to, "section-traces", "Space-time diagrams",
+		      "A line for each rank, time from left to right; messages are arrows, markers are dashed, what was in flight crosses the cut. A wheel with Ctrl held zooms, dragging moves, a double click shows all.");
+	if (!json_array_size(traces)) {
+		fputs("<p id=\"without-traces\">No snapshot of this run was traced. With <code>SEAMARK_TRACE=1</code> a run keeps what happened around its snapshots, and a report has the newest three here.</p></section>\n", to);
+		return;
+	}
+	begin_table(to, "traces", "snapshot|outcome|ranks|messages|in flight|their bytes|orphans|markers|clocks|why");
+	for (size_t i = json_array_size(traces); i--;)
+		trace_row(to, json_array_get(traces, i));
+	end_table(to);
+	for (size_t i = json_array_size(traces); i--;) {
+		const char *svg = json_string_value(json_array_get(diagrams, i));
+
+		fprintf(to, "<details%s><summary>Snapshot %lld</summary><div class=\"diagram\">%s</div></details>\n", i + 1 == json_array_size(traces) ? " open" : "",
+			(long long)whole(json_array_get(traces, i), "number"), svg ? svg : "<p>There is no memory for its diagram.</p>");
+	}
+	fputs("</section>\n", to);
+}
+
+void report_tables(FILE *to, const json_t *document, const json_t *diagrams)
 {
 	put_cards(to, document);
 	put_lives(to, document);
 	put_checkpoints(to, document);
 	put_images(to, document);
+	put_traces(to, document, diagrams);
 	put_storage(to, document);
 	put_proofs(to, document);
 }

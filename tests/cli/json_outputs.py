@@ -98,6 +98,7 @@ CASES = """
 0 report --dir whole/
 0 report --dir chain/ --verify all
 0 report history
+0 report --dir traced/
 1 report --dir torn/
 1 report --dir lost/
 2 report --verify some
@@ -115,6 +116,8 @@ def prepare():
     subprocess.run([make_checkpoints, "chain", "2", "5", "chain"], check=True)
     for where, ranks in (("arrays", "2"), ("others", "3")):
         subprocess.run([make_arrays, where, ranks, "7"], check=True, stdout=subprocess.DEVNULL)
+    make("traced", "whole")
+    subprocess.run([os.path.join(os.environ["TEST_BUILD"], "tests", "report", "make_trace"), "traced", "3", "2"], check=True)
     for copy in ("torn", "garbled"):
         shutil.copytree("whole", copy)
     os.remove("torn/0000002.L01/rank-00001.smk")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""page.py SEAMARK MAKE_CHECKPOINTS MAKE_WORLD CHARTS_STATUS [PICTURES]: the page of `seamark report` in a headless Chromium: it opens without an error and asks for nothing, shows the
+"""page.py SEAMARK MAKE_CHECKPOINTS MAKE_WORLD MAKE_TRACE CHARTS_STATUS [PICTURES]: the page of `seamark report` in a headless Chromium: it opens without an error and asks for nothing, shows the
 numbers that the command prints, and its charts answer to a mouse; with 4 ranks and with 1,024, light and dark. Pictures are left in a folder, if one is named."""
 import json
 import os
@@ -10,8 +10,8 @@ import tempfile
 import history
 from browser import Browser
 
-seamark, make_checkpoints, make_world, charts_status = sys.argv[1:5]
-pictures = sys.argv[5] if len(sys.argv) > 5 else None
+seamark, make_checkpoints, make_world, make_trace, charts_status = sys.argv[1:6]
+pictures = sys.argv[6] if len(sys.argv) > 6 else None
 with open(charts_status, encoding="utf-8") as file:
     built = file.read().strip()
 # Whoever has npm has charts; what npm gets and cannot be bundled is a mistake of ours.
@@ -131,6 +131,26 @@ def check_answers(browser, data):
     same("complaints", browser.complaints(), [])
 
 
+def check_diagram(browser, ranks):
+    box = "document.querySelector('.diagram svg')"
+    assert browser.evaluate("%s.getBoundingClientRect().width > 500" % box)
+    same("lines", browser.evaluate("[...%s.querySelectorAll('title')].some(one => /%d ranks/.test(one.textContent))" % (box, ranks)), True)
+    browser.evaluate("%s.scrollIntoView({ block: 'center' })" % box)
+    x, y = browser.evaluate("(() => { const frame = %s.getBoundingClientRect(); return [frame.left + frame.width / 2, frame.top + frame.height / 2] })()" % box)
+    width = "%s.viewBox.baseVal.width" % box
+    whole = browser.evaluate(width)
+    browser.mouse("mouseWheel", x, y, deltaX=0, deltaY=-400, modifiers=2)
+    browser.until("%s < %r" % (width, whole * 0.5), "a nearer view of the diagram")
+    left = browser.evaluate("%s.viewBox.baseVal.x" % box)
+    browser.mouse("mouseMoved", x, y)
+    browser.mouse("mousePressed", x, y, button="left", clickCount=1)
+    browser.mouse("mouseMoved", x - 60, y, button="left", buttons=1)
+    browser.mouse("mouseReleased", x - 60, y, button="left", clickCount=1)
+    browser.until("%s.viewBox.baseVal.x > %r" % (box, left), "the diagram moved")
+    browser.evaluate("%s.dispatchEvent(new MouseEvent('dblclick'))" % box)
+    same("all of it", browser.evaluate(width), whole)
+
+
 def look(browser, page, data, name):
     opened(browser, page)
     check_tables(browser, data)
@@ -139,6 +159,8 @@ def look(browser, page, data, name):
         check_answers(browser, data)
     else:
         assert browser.evaluate("document.getElementById('without-charts') !== null")
+    if data["traces"]:
+        check_diagram(browser, data["traces"][0]["ranks_in_all"])
     opened(browser, page, dark=True)
     check_tables(browser, data)
     assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 27)", "it is not dark"
@@ -149,8 +171,10 @@ def look(browser, page, data, name):
 
 subprocess.run([make_checkpoints, "run", "4", "4"], check=True)
 history.write("run")
+subprocess.run([make_trace, "run", "4", "4"], check=True)
 with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else ".") as shared:
     subprocess.run([make_world, shared + "/world", "1024", "1"], check=True)
+    subprocess.run([make_trace, shared + "/world", "64", "1"], check=True)
     world = write(shared + "/world", "world.html")
 run = write("run", "run.html")
 with Browser(patience_s=800) as chromium:

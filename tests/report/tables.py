@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""tables.py SEAMARK MAKE_CHECKPOINTS MAKE_WORLD: the page of `seamark report`, read without a browser: it is well-formed, asks for nothing, and its tables and its data are what
+"""tables.py SEAMARK MAKE_CHECKPOINTS MAKE_WORLD MAKE_TRACE: the page of `seamark report`, read without a browser: it is well-formed, asks for nothing, and its tables and its data are what
 list, show, messages, verify and plan print as JSON."""
 import html.parser
 import json
@@ -11,7 +11,7 @@ import tempfile
 
 import history
 
-seamark, make_checkpoints, make_world = sys.argv[1:]
+seamark, make_checkpoints, make_world, make_trace = sys.argv[1:]
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
@@ -29,6 +29,9 @@ class Page(html.parser.HTMLParser):
         attributes = dict(attributes)
         self.links += [value for name, value in attributes.items() if name in ("src", "href", "action", "data", "srcset")]
         if tag in VOID:
+            return
+        if any(name == "svg" for name, _ in self.open):
+            self.open.append((tag, None))
             return
         self.open.append((tag, attributes.get("id")))
         if attributes.get("id"):
@@ -216,6 +219,26 @@ same("not asked for", read("run", "--verify", "none")[1]["certificates"], [])
 ask("report", "nowhere", status=3)
 ask("report", "run", "-o", "nowhere/page.html", status=3)
 ask("report", "run", "--verify", "some", status=2)
+# A trace: its facts, its diagram, and what of it is damaged.
+assert "without-traces" in page.ids
+subprocess.run([make_trace, "run", "4", "4"], check=True)
+page, data = check("run")
+same("traced", [[one["number"], one["ranks_in_all"], one["read"], one["committed"], one["void"], one["messages"], one["late"], one["late_bytes"], one["orphans"], one["markers"]] for one in data["traces"]],
+     [[4, 4, 4, True, False, 4, 4, 160, 0, 12]])
+for rank in data["traces"][0]["ranks"]:
+    close(rank["held_s"], (100 + rank["rank"]) * 1e-6)
+    close(rank["open_s"], 400e-6)
+    close(rank["durable_s"], 2e-3)
+same("rows of traces", page.rows("traces"), [["4", "committed", "4 of 4", "4", "4", "160", "0", "12", "1", ""]])
+with open("page.html", encoding="utf-8") as file:
+    assert file.read().count("<svg ") == 1
+os.truncate("run/trace/0000004.L01/rank-00002.trace", 100)
+_, data = read("run")
+same("read", data["traces"][0]["read"], 3)
+for rank in range(4):
+    os.truncate("run/trace/0000004.L01/rank-%05d.trace" % rank, 0)
+_, data = read("run")
+same("nothing of it", data["traces"], [])
 # Ranks that share a row of the matrix. There are many files, and nothing of a disk is tried here.
 with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else ".") as folder:
     subprocess.run([make_world, folder + "/world", "150", "1"], check=True)

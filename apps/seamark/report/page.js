@@ -34,17 +34,56 @@
 
 	// --- light and dark -------------------------------------------------------------------------------------------------
 
+	// The diagrams bring their own colours, for what the browser prefers.
 	const dark = matchMedia("(prefers-color-scheme: dark)");
 	const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
 	at("theme").hidden = false;
 	at("theme").addEventListener("click", () => {
 		document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+		colourDiagrams();
 		draw();
 	});
 	dark.addEventListener("change", () => draw());
 
-	if (!library)
+	function colourDiagrams() {
+		document.querySelectorAll(".diagram style").forEach(style => {
+			style.seamarkText = style.seamarkText || style.textContent;
+			style.textContent = style.seamarkText.replace("(prefers-color-scheme:dark)", isDark() ? "all" : "not all");
+		});
+	}
+
+	// --- the diagrams: a wheel zooms, dragging moves, a double click shows all -------------------------------------------
+
+	document.querySelectorAll(".diagram svg").forEach(svg => {
+		const whole = svg.viewBox.baseVal, all = [whole.x, whole.y, whole.width, whole.height];
+		let view = all.slice(), from = null;
+		const show = () => svg.setAttribute("viewBox", view.join(" "));
+		const scale = () => Math.min(svg.clientWidth / view[2], svg.clientHeight / view[3]);
+		svg.addEventListener("wheel", event => {
+			if (!event.ctrlKey)
+				return;
+			event.preventDefault();
+			const frame = svg.getBoundingClientRect(), by = Math.exp(event.deltaY / 400), width = Math.min(all[2], Math.max(all[2] / 200, view[2] * by));
+			const across = (event.clientX - frame.left) / frame.width, down = (event.clientY - frame.top) / frame.height, height = width * all[3] / all[2];
+			view = [view[0] + (view[2] - width) * across, view[1] + (view[3] - height) * down, width, height];
+			show();
+		}, { passive: false });
+		svg.addEventListener("pointerdown", event => { from = [event.clientX, event.clientY, view[0], view[1]]; svg.setPointerCapture(event.pointerId); });
+		svg.addEventListener("pointermove", event => {
+			if (!from)
+				return;
+			view[0] = from[2] - (event.clientX - from[0]) / scale();
+			view[1] = from[3] - (event.clientY - from[1]) / scale();
+			show();
+		});
+		svg.addEventListener("pointerup", () => { from = null; });
+		svg.addEventListener("dblclick", () => { view = all.slice(); show(); });
+	});
+
+	if (!library) {
+		report.ready = true;
 		return;
+	}
 	document.documentElement.classList.add("charts");
 
 	// Told apart without colour vision as well (after Okabe and Ito).
@@ -200,6 +239,14 @@
 	const measures = { bytes: ["bytes in flight", 3, bytes], messages: ["messages in flight", 2, count], sent: ["messages sent since the base", 4, count] };
 	const spreads = { state_bytes: ["state", bytes], in_bytes: ["bytes in flight to it", bytes], in_messages: ["messages in flight to it", count],
 		out_bytes: ["bytes in flight from it", bytes], out_messages: ["messages in flight from it", count], sent: ["messages sent since the base", count], streams: ["streams", count] };
+	// What traces tell of the ranks of a checkpoint.
+	const traced = { held_s: ["held", time], open_s: ["from its cut until its channels were closed", time], durable_s: ["from its cut until its image was durable", time] };
+	data.images.forEach(own => data.traces.filter(trace => trace.number === own.number).forEach(trace => trace.ranks.forEach(rank => {
+		for (const name in traced) {
+			own.ranks[rank.rank][name] = rank[name];
+			spreads[name] = traced[name];
+		}
+	})));
 	const images = () => data.images[state.checkpoint];
 	const group = (index, each, ranks) => each === 1 ? String(index) : index * each + "\u2013" + (Math.min((index + 1) * each, ranks) - 1);
 
@@ -237,17 +284,21 @@
 		const own = images(), [name, words] = spreads[state.spread], colours = palette();
 		if (!own)
 			return null;
-		const list = own.ranks.map(rank => [rank.rank, rank[state.spread]]);
+		const list = own.ranks.filter(rank => typeof rank[state.spread] === "number").map(rank => [rank.rank, rank[state.spread]]);
+		if (!list.length) {
+			at("spread-words").textContent = "the trace of this checkpoint is not there";
+			return null;
+		}
 		if (state.sorted)
 			list.sort((a, b) => b[1] - a[1] || a[0] - b[0]);
 		const values = list.map(one => one[1]).sort((a, b) => a - b), sum = values.reduce((all, one) => all + one, 0);
-		const summary = "least " + words(values[0]) + ", median " + words(values[values.length >> 1]) + ", mean " + words(Math.round(sum / values.length)) + ", most " + words(values[values.length - 1]);
+		const summary = "least " + words(values[0]) + ", median " + words(values[values.length >> 1]) + ", mean " + words(words === time ? sum / values.length : Math.round(sum / values.length)) + ", most " + words(values[values.length - 1]);
 		at("spread-words").textContent = name + ": " + summary;
 		report.spread = { least: values[0], most: values[values.length - 1], sum: sum, words: summary };
 		return basis({
 			legend: { show: false },
 			xAxis: axis(state.sorted ? "rank, largest first" : "rank", { type: "category", data: list.map(one => String(one[0])), nameLocation: "middle", nameGap: 24 }),
-			yAxis: words === bytes ? byteAxis("", values[values.length - 1]) : axis("", { type: "value", minInterval: 1, axisLabel: { color: colour("soft"), formatter: words } }),
+			yAxis: words === bytes ? byteAxis("", values[values.length - 1]) : axis("", { type: "value", minInterval: words === count ? 1 : undefined, axisLabel: { color: colour("soft"), formatter: words } }),
 			dataZoom: zoom({ xAxisIndex: 0 }),
 			tooltip: Object.assign(basis().tooltip, { trigger: "axis", formatter: shown => "rank " + shown[0].name + ": <b>" + words(shown[0].value) + "</b> " + name }),
 			series: [{ name: name, type: "bar", data: list.map(one => one[1]), itemStyle: { color: colours.blue }, large: list.length > 400 }],
