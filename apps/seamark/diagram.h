@@ -66,6 +66,7 @@ struct diagram_point {
 /* A line of the picture: a rank, or several that are folded. */
 struct diagram_row {
 	uint32_t first, last;   /* ranks */
+	bool seen;              /* something happens there */
 	double y, cut_first, cut_last, cut_least, cut_most; /* x of the cuts of first and last rank, least and largest; below zero: none */
 };
 

@@ -8,7 +8,7 @@
 
 #include "diagram_svg.h"
 
-enum { PAD = 26, LABELS = 84, HEAD = 96, BREAKS_MOST = 8 };
+enum { PAD = 26, LABELS = 84, HEAD = 96, BREAKS_MOST = 6 };
 
 static int in_order(const void *a, const void *b, void *context)
 {
@@ -82,7 +82,7 @@ static size_t count_folds(const struct gap *gaps, size_t count, int64_t span, in
 	size_t folds = 0;
 
 	*remains = span;
-	for (size_t i = 0; i < count / 3 && i < BREAKS_MOST; i++) {
+	for (size_t i = 0; i < count / 4 + 1 && i < BREAKS_MOST; i++) {
 		span -= gaps[i].ns;
 		if (span > 0 && gaps[i].ns > span) {
 			folds = i + 1;
@@ -231,7 +231,9 @@ static void place_by_column(struct diagram *diagram, const struct columns *colum
 	/* A small picture is given room, a large one what there is. */
 	if (most * (double)columns->now < 640)
 		most = columns->now > 10 ? 640 / (double)columns->now : 64;
-	step = step > most ? most : step < 5 ? 5 : step;
+	if (step < 5)
+		step = 5 * (double)columns->now > 2400 ? 2400 / (double)columns->now : 5;
+	step = step > most ? most : step;
 	for (size_t i = 0; i < diagram->spot_count; i++)
 		diagram->spots[i].x = diagram->left + PAD + (double)columns->column[i] * step;
 	diagram->right = diagram->left + 2 * PAD + (double)columns->now * step;
@@ -286,6 +288,8 @@ static void place_rows(struct diagram *diagram)
 
 static void place_cuts(struct diagram *diagram)
 {
+	for (size_t i = 0; i < diagram->spot_count; i++)
+		diagram->rows[diagram->row_of[diagram->spots[i].rank]].seen = true;
 	for (size_t i = 0; i < diagram->point_count; i++) {
 		const struct diagram_spot *spot = &diagram->spots[diagram->points[i].spot];
 		struct diagram_row *row = &diagram->rows[diagram->row_of[spot->rank]];

@@ -18,11 +18,32 @@ static const char style[] =
 	".sm .marker{color:#00815c}.sm .marker .line{stroke-dasharray:6 4}.sm .order{color:#8c6bb1}.sm .order .line{stroke-width:1;stroke-dasharray:1.5 3}\n"
 	".sm .many .line{stroke-opacity:.5;stroke-width:1.1}.sm .many .head{fill-opacity:.65}.sm .many .after .line{stroke-opacity:.38}.sm .many .late .line{stroke-opacity:1;stroke-width:2.6}\n"
 	".sm .many .late .head{fill-opacity:1}.sm .crowd .late .line{stroke-width:1.5;stroke-opacity:.8}.sm .many .orphan .line{stroke-opacity:1;stroke-width:2.4}.sm .life .line{stroke-width:2.2;stroke-opacity:1}.sm .many .life .line{stroke-width:1.6;stroke-opacity:.8}\n"
-	".sm .cut .line{stroke-width:2.6;stroke-opacity:1}.sm .cut .halo{fill:none;stroke:#fff;stroke-width:6.5;stroke-opacity:.85}.sm .void .line{stroke-dasharray:9 5}.sm .held{stroke:currentColor;stroke-opacity:.3;stroke-width:11;fill:none}\n"
-	"@media (prefers-color-scheme:dark){\n"
-	".sm{color:#e6e9ed}.sm .paper{fill:#14181d}.sm .soft{color:#a3adb8}.sm .name{stroke:#14181d}.sm .past{fill:#56b4e9;fill-opacity:.11}.sm .band{fill:#a3adb8}.sm .grid{stroke:#a3adb8}\n"
-	".sm .break{fill:#14181d;stroke:#a3adb8}.sm .open{fill:#14181d}.sm .before{color:#56b4e9}.sm .after{color:#98a2ad}.sm .late{color:#ff9f45}.sm .orphan{color:#ff7ac0}.sm .marker{color:#3fd0a0}.sm .order{color:#b99ddb}\n"
-	".sm .cut .halo{stroke:#14181d}}\n";
+	".sm .cut .line{stroke-width:2.6;stroke-opacity:1}.sm .cut .halo{fill:none;stroke:#fff;stroke-width:6.5;stroke-opacity:.85}.sm .void .line{stroke-dasharray:9 5}.sm .held{stroke:currentColor;stroke-opacity:.3;stroke-width:11;fill:none}\n";
+
+/* The same in the dark: after ".sm". */
+static const char *const dark[] = {
+	"{color:#e6e9ed}", " .paper{fill:#14181d}", " .soft{color:#a3adb8}", " .name{stroke:#14181d}", " .past{fill:#56b4e9;fill-opacity:.11}",
+	" .band{fill:#a3adb8}", " .grid{stroke:#a3adb8}", " .break{fill:#14181d;stroke:#a3adb8}", " .open{fill:#14181d}", " .before{color:#56b4e9}",
+	" .after{color:#98a2ad}", " .late{color:#ff9f45}", " .orphan{color:#ff7ac0}", " .marker{color:#3fd0a0}", " .order{color:#b99ddb}",
+	" .cut .halo{stroke:#14181d}",
+};
+
+static void put_dark(FILE *to, const char *where)
+{
+	for (size_t i = 0; i < sizeof dark / sizeof dark[0]; i++)
+		fprintf(to, "%s.sm%s%s", where, dark[i], i % 6 == 5 ? "\n" : "");
+}
+
+/* In a page, as the page is: it may have a switch that says data-theme. */
+static void put_style(FILE *to, bool inside)
+{
+	fprintf(to, "<style>\n%s@media (prefers-color-scheme:dark){\n", style);
+	put_dark(to, inside ? ":root:not([data-theme=light]) " : "");
+	fputs("}\n", to);
+	if (inside)
+		put_dark(to, ":root[data-theme=dark] ");
+	fputs("</style>\n", to);
+}
 
 /* --- words ------------------------------------------------------------------------------------------------------------------- */
 
@@ -159,8 +180,13 @@ static void put_rows(FILE *to, const struct diagram *diagram)
 		fprintf(to, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\"%s>%s</text>", diagram->left - 10, row->y + 4, diagram->row_height < 20 ? " font-size=\"11\"" : "",
 			rank_words(row).text);
 		if (is_band(row)) {
-			fprintf(to, "<g><title>%" PRIu32 " ranks of which there is nothing to see</title><rect class=\"band\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/></g>\n",
+			fprintf(to, "<g><title>%" PRIu32 " ranks, folded</title><rect class=\"band\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/></g>\n",
 				row->last - row->first + 1, diagram->left, row->y - half, diagram->right - diagram->left, 2 * half);
+			continue;
+		}
+		if (!row->seen) {
+			fprintf(to, "<g class=\"soft void\"><title>rank %" PRIu32 ": nothing of it is in the trace</title><path class=\"line\" d=\"M%.1f %.1fH%.1f\"/></g>\n", row->first,
+				diagram->left, row->y, diagram->right);
 			continue;
 		}
 		put_line(to, "before", diagram->left, row->cut_most < 0 ? diagram->right : row->cut_most, row->y);
@@ -336,8 +362,8 @@ static void put_head(FILE *to, const struct diagram *diagram, const struct diagr
 	fputs(">\n<title>", to);
 	diagram_put_text(to, diagram->title ? diagram->title : "a snapshot");
 	fprintf(to, "</title>\n<desc>A space-time diagram of %" PRIu32 " ranks, time from left to right: %" PRIu32 " messages, of which %" PRIu32 " cross the cut (in flight) and %" PRIu32
-		" are orphans; %" PRIu32 " markers.</desc>\n<style>\n%s</style>\n", diagram->ranks, diagram->count.messages, diagram->count.late, diagram->count.orphans, diagram->count.markers,
-		style);
+		" are orphans; %" PRIu32 " markers.</desc>\n", diagram->ranks, diagram->count.messages, diagram->count.late, diagram->count.orphans, diagram->count.markers);
+	put_style(to, options->inside);
 	if (!options->inside)
 		fprintf(to, "<rect class=\"paper\" width=\"%.0f\" height=\"%.0f\"/>\n", diagram->width, height);
 	if (diagram->title) {

@@ -12,6 +12,5 @@ here=$(dirname "$0")
 "$picture" --by order --title "An orphan" --subtitle "m2 is sent after the cut of rank 1, and received before that of rank 0" "$here/orphan.txt" >"$out/orphan.svg"
 "$picture" --by cut --title "The same, all cuts in one moment" --subtitle "m2 comes before it is sent" "$here/orphan.txt" >"$out/orphan-cut.svg"
 "$picture" --by order --title "A snapshot that is void" --subtitle "Rank 2, a server, has cut, and answers rank 1, which has not" "$here/void.txt" >"$out/void.svg"
-"$picture" --by order --title "A snapshot of three branches" --subtitle "Rank 0 begins; m1 is in flight" "$here/example.txt" >"$out/example.svg"
 "$picture" --by order --title "Four ranks, twelve channels, twelve markers" --subtitle "Rank 1 begins; the number at a marker is how many messages its sender had sent on that channel" "$here/four.txt" >"$out/four.svg"
 "$picture" --by cut --title "The same, all cuts in one moment" --subtitle "Each rank does the same as above, in the same order" "$here/four.txt" >"$out/four-cut.svg"

@@ -63,7 +63,7 @@ class Picture:
     def check(self, by="time"):
         """Beside being well-formed. By time an arrow may be so short that it stands upright; by order each has a column for either end."""
         slack = 0.11            # of a coordinate with one digit
-        least = -slack if by == "time" else 4
+        least = -slack if by == "time" else 0.2
         for kind, start, end, _, x1, x2 in self.arrows:
             if x2 < x1 + least and not (kind == "orphan" and by == "cut"):
                 self.wrong.append("%s from %d to %d goes back: %.1f to %.1f" % (kind, start, end, x1, x2))
