@@ -17,7 +17,7 @@ begin() {
 	export SEAMARK_DIR="$PWD/$case.checkpoints"
 	out=out.$case
 	# shellcheck disable=SC2086
-	on_head "$command" run --backoff 0.2 --watch 2 --hosts "$hosts" "$@" -- mpirun "$heat" $arguments --pause-ms 10 --dump "$PWD/$case.raw" >"$out" 2>&1 &
+	on_head "$command" run --backoff 0.2 --watch 2 --hosts "$hosts" "$@" -- "$MPIEXEC" "$heat" $arguments --pause-ms 10 --dump "$PWD/$case.raw" >"$out" 2>&1 &
 	supervisor=$!
 }
 
