@@ -171,6 +171,8 @@ static int not_there(struct asking *asking, const char *what)
 	clear_line(asking);
 	if (asking->asked)
 		seamark_files_withdraw(asking->folder, asking->token);
+	if (asking->json && !asking->has_status)
+		asking->has_status = !seamark_files_status(asking->folder, &asking->status);
 	if (asking->json)
 		return tell_json(asking, "not there", NULL, what, EXIT_NOT_THERE);
 	command_complain("%s", what);

@@ -2,6 +2,7 @@
 """json_outputs.py SEAMARK MAKE_CHECKPOINTS MAKE_ARRAYS SOURCE: what every command prints with --json, also where it fails, is one document as docs/schema says, without a member
 that is not in the schema; and every member of a schema was seen in one. Every exit
 status that the -h of such a command has is that of a case."""
+import fcntl
 import json
 import os
 import re
@@ -76,6 +77,20 @@ CASES = """
 2 keep
 0 compact --dir chain/
 1 compact --dir cut/
+0 prune --dir pruned/ 1
+0 prune --dir pruned/ --keep 1 --dry-run
+1 prune --dir pruned/ 2
+2 prune --keep none
+3 prune --dir empty/
+0 watch --once told/
+3 watch --once empty/
+1 watch empty/
+2 watch --job --pid 1
+5 snapshot told/
+5 snapshot empty/
+2 snapshot --timeout soon
+3 snapshot nowhere/
+4 snapshot --timeout 1s held/
 3 compact --dir chain/ 99
 2 compact 1 2
 ? doctor --dir whole/
@@ -107,6 +122,10 @@ CASES = """
 
 
 
+# What needs a program that runs, and is void: tests/fault/ask.sh has that.
+ELSEWHERE = {"snapshot": {1}}
+
+
 def prepare():
     def make(where, *words):
         subprocess.run([make_checkpoints, where, "3", "2", *words], check=True)
@@ -114,6 +133,15 @@ def prepare():
     for kind in ("whole", "lost", "abandoned"):
         make(kind, kind)
     subprocess.run([make_checkpoints, "chain", "2", "5", "chain"], check=True)
+    make("pruned")
+    # Somebody has the lock of it, and answers nothing.
+    os.mkdir("held")
+    lock = open("held/lock", "w", encoding="utf-8")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    # As tests/cli/cases/watch.sh has it.
+    os.mkdir("told")
+    with open(os.path.join(source, "tests", "cli", "cases", "watch.sh"), encoding="utf-8") as case, open("told/status", "w", encoding="utf-8") as file:
+        file.write(case.read().split("<<'STATUS'\n")[1].split("STATUS\n")[0])
     for where, ranks in (("arrays", "2"), ("others", "3")):
         subprocess.run([make_arrays, where, ranks, "7"], check=True, stdout=subprocess.DEVNULL)
     make("traced", "whole")
@@ -141,6 +169,7 @@ def prepare():
     os.mkdir("history")
     with open("history/history", "w", encoding="utf-8") as file:
         file.write(HISTORY)
+    return lock
 
 
 def strict(part):
@@ -212,7 +241,7 @@ class Results:
         self.seen.setdefault(name, set()).update(found(document))
 
 
-prepare()
+held = prepare()
 results = Results()
 results.check(["-h", "--json"], "commands", 0)
 commands = [command["name"] for command in json.loads(subprocess.check_output([seamark, "-h", "--json"]))["commands"]]
@@ -235,7 +264,7 @@ for command in commands:
             print("docs/schema/%s.json is missing: seamark %s has --json" % (command, command))
         elif command in run:
             told = re.findall(r"(?:^|, (?:or )?)(\d+)(?=[ :,.]|$)", usage["exit_status"].replace("\n", " "))
-            for status in set(map(int, told)) - results.ended[command]:
+            for status in set(map(int, told)) - results.ended[command] - ELSEWHERE.get(command, set()):
                 results.wrong.append("seamark %s: no case ends with %d" % (command, status))
             for status in results.ended[command] - set(map(int, told)):
                 results.wrong.append("seamark %s ends with %d, which its -h does not have" % (command, status))

@@ -132,6 +132,11 @@ nothing_left
 kill -CONT "$second" "$first"
 ask 0 '^checkpoint [0-9]* at step [0-9]* is committed' "$SEAMARK_DIR"
 
+# --- a checkpoint that cannot be written --------------------------------------------------------------------------------------------
+number=$(sed -n 's/.*"committed": {"number": \([0-9]*\),.*/\1/p' "$SEAMARK_DIR/status")
+: >"$SEAMARK_DIR/$(printf %07d $((number + 1))).L01"
+ask 1 "attempt $((number + 1)) is void, and is not tried again: an image could not be written" "$SEAMARK_DIR"
+
 # --- one that is killed ----------------------------------------------------------------------------------------------------------
 # shellcheck disable=SC2046 # a word for each process
 kill -KILL $(all_of "$launcher") "$first" "$second" 2>/dev/null
