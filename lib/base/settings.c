@@ -188,6 +188,25 @@ static bool read_memory(struct settings *settings, const char *value)
 	return true;
 }
 
+/* On: what is enough for the messages around a snapshot of most programs. */
+#define TRACE_BYTES (UINT64_C(1280) << 10)
+
+static bool read_trace(struct settings *settings, const char *value)
+{
+	static const char *const off[] = { "0", "no", "false", "none", NULL }, *const on[] = { "1", "yes", "true", NULL };
+	char word[64];
+	uint64_t bytes = 0;
+
+	if (!values_word(value, word, sizeof word))
+		return false;
+	if (values_choice(word, on) >= 0)
+		bytes = TRACE_BYTES;
+	else if (values_choice(word, off) < 0 && (!values_size(word, "", UINT64_C(1) << 32, &bytes) || bytes < UINT64_C(64) << 10))
+		return false;
+	settings->trace = bytes;
+	return true;
+}
+
 static bool signal_value(const char *value, int *number)
 {
 	char word[64];
@@ -379,6 +398,8 @@ static const struct settings_row rows[] = {
 	  "Which start of seamark run this is, and the newest life that it has seen; seamark run sets it.", read_start },
 	{ "SEAMARK_LOG", "word", "quiet, notice, info or debug", "notice",
 	  "What is told on standard error; errors and warnings always are.", read_log },
+	{ "SEAMARK_TRACE", "switch or size", "1, yes or true; 0, no or false; or a number with KiB, MiB, KB or MB, from 64KiB to 4GiB", "0",
+	  "Whether what happens around each snapshot is kept for seamark trace, and in how much memory per rank (1: 1.25 MiB).", read_trace },
 	{ "SEAMARK_OFF", "switch", "1, yes or true; 0, no or false", "0", "Whether Seamark does nothing at all.", read_off },
 };
 

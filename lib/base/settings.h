@@ -47,6 +47,7 @@ struct settings {
 	char start[SETTINGS_NAME_MAX + 1]; /* SEAMARK_START; empty: not a start of `seamark run` */
 	bool start_fenced;         /* ... which goes on only if no other has begun a life after this one */
 	uint32_t start_after;
+	uint64_t trace;            /* SEAMARK_TRACE: bytes of memory; 0: off */
 	bool off;                  /* SEAMARK_OFF=1 */
 };
 

@@ -78,6 +78,14 @@ struct object;
 /* Says which object, if one does, uses a function of the MPI library that Seamark should see and has no wrapper for. `own` is Seamark's. */
 void interpose_unwrapped(const struct object *own);
 
+/* Of a message that is about to be sent: for SEAMARK_TRACE. */
+static inline uint64_t bytes_of(int count, MPI_Datatype type)
+{
+	int size = 0;
+	PMPI_Type_size(type, &size);
+	return count > 0 && size > 0 ? (uint64_t)count * (uint64_t)size : 0;
+}
+
 /* --- receives ---------------------------------------------------------------------------------------------------------- */
 
 /* The key of a receive's pattern, and its wildcards. */
@@ -198,10 +206,13 @@ static inline int count_collective(const char *function, MPI_Comm comm, const vo
 {
 	session_close_safepoint();
 	int index = comms_index(comm);
-	if (likely(index != LEDGER_NO_COMM))
-		session.ledger.comms[index].begun++;
-	else
+	if (unlikely(index == LEDGER_NO_COMM)) {
 		interpose_uncounted(function, comm, caller);
+		return index;
+	}
+	session.ledger.comms[index].begun++;
+	if (unlikely(session.watching & SESSION_WATCH_TRACE))
+		session_trace_collective(function, index);
 	return index;
 }
 

@@ -58,7 +58,7 @@ static void operate_in_snapshot(const struct epochs_window *window, int target)
 
 static inline void operate(const char *function, MPI_Win win, int target, const void *caller)
 {
-	if (unlikely(session.watching))
+	if (unlikely(session_in_snapshot()))
 		session_poll();
 	session_close_safepoint();
 	struct epochs_window *window = window_of(win);
@@ -66,7 +66,7 @@ static inline void operate(const char *function, MPI_Win win, int target, const 
 		unknown(function, caller);
 	else if (likely(target != MPI_PROC_NULL))
 		epochs_operate(&session.epochs, window, target);
-	if (unlikely(session.watching))
+	if (unlikely(session_in_snapshot()))
 		operate_in_snapshot(window, target);
 }
 

@@ -17,6 +17,7 @@ struct persistent {
 	void *buffer;
 	int count;
 	MPI_Datatype type;
+	uint64_t bytes;                /* of a send, if it is traced: its type may be freed */
 	MPI_Request stand_in;          /* MPI_REQUEST_NULL: none */
 };
 
@@ -66,6 +67,11 @@ static int made(const char *function, const void *caller, int error, MPI_Request
 	return error;
 }
 
+static uint64_t traced_bytes(int count, MPI_Datatype type)
+{
+	return session.watching & SESSION_WATCH_TRACE ? bytes_of(count, type) : 0;
+}
+
 #define SEND_INIT(name, kind)                                                                                                  \
 	int MPI_##name(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,                    \
 		       MPI_Request *request)                                                                                   \
@@ -74,7 +80,7 @@ static int made(const char *function, const void *caller, int error, MPI_Request
 			return PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                    \
 		int error = PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                       \
 		return session_leave(made("MPI_" #name, __builtin_return_address(0), error, *request, comm, dest, tag,         \
-					  (struct persistent){.what = kind}));                                                 \
+					  (struct persistent){.what = kind, .bytes = traced_bytes(count, datatype)}));                \
 	}
 SEND_INIT(Send_init, SEND)
 SEND_INIT(Bsend_init, SEND)
@@ -119,8 +125,12 @@ static int start_send(MPI_Request *request, struct shadow *shadow, const struct 
 	struct ledger_stream *stream = ledger_stream(&session.ledger.sent, persistent->pattern.key);
 	stream->total++;
 	stream->seen += synchronous;
+	if (unlikely(session.watching & SESSION_WATCH_TRACE))
+		session_trace_send("MPI_Start", persistent->pattern.key, persistent->bytes, synchronous);
 	int error = start_it(request, &shadow);
 	if (unlikely(error != MPI_SUCCESS)) {
+		if (session.watching & SESSION_WATCH_TRACE)
+			session_trace_unsent(persistent->pattern.key);
 		stream->total--;
 		stream->seen -= synchronous;
 	} else if (synchronous && shadow) {

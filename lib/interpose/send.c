@@ -20,12 +20,21 @@ static inline void count_send(uint64_t key)
 		ledger_stream(&session.ledger.sent, key)->total++;
 }
 
+/* A send that was counted is about to begin: for SEAMARK_TRACE. */
+static inline void note_send(const char *function, uint64_t key, int count, MPI_Datatype type, bool synchronous)
+{
+	if (unlikely(session.watching & SESSION_WATCH_TRACE) && key != 0)
+		session_trace_send(function, key, bytes_of(count, type), synchronous);
+}
+
 /* What could not be counted, or was not sent. */
 static void end_send(const char *function, const void *caller, uint64_t key, int dest, MPI_Comm comm, int error)
 {
-	if (key != 0)
+	if (key != 0) {
+		if (session.watching & SESSION_WATCH_TRACE)
+			session_trace_unsent(key);
 		ledger_stream(&session.ledger.sent, key)->total--;
-	else if (error == MPI_SUCCESS && dest != MPI_PROC_NULL)
+	} else if (error == MPI_SUCCESS && dest != MPI_PROC_NULL)
 		interpose_uncounted(function, comm, caller);
 }
 
@@ -74,6 +83,7 @@ static int await_send(enum look_send as, uint64_t key, MPI_Request *request, int
 		MPI_Request request;                                                                                           \
 		uint64_t key = begin_send(SESSION_COMPLETES, dest, tag, comm);                                                 \
 		count_send(key);                                                                                               \
+		note_send("MPI_" #name, key, count, datatype, false);                                                          \
 		int error;                                                                                                     \
 		if (session.mode == SESSION_ALONE) {                                                                           \
 			look_sending(LOOK_AS_##name, key);                                                                     \
@@ -110,6 +120,7 @@ SEND(Rsend, Irsend)
 			return PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                    \
 		uint64_t key = begin_send(SESSION_STARTS, dest, tag, comm);                                                    \
 		count_send(key);                                                                                               \
+		note_send("MPI_" #name, key, count, datatype, false);                                                          \
 		int error = PMPI_##name(buf, count, datatype, dest, tag, comm, request);                                       \
 		if (error != MPI_SUCCESS || key == 0)                                                                          \
 			end_send("MPI_" #name, caller, key, dest, comm, error);                                                \
@@ -152,6 +163,7 @@ int MPI_Ssend(const void *buf, int count, MPI_Datatype datatype, int dest, int t
 	MPI_Request request;
 	uint64_t key = begin_send(SESSION_COMPLETES, dest, tag, comm);
 	int64_t position = key != 0 ? count_synchronous(key) : 0;
+	note_send("MPI_Ssend", key, count, datatype, true);
 	int error;
 	if (likely(session.mode == SESSION_ALONE)) {
 		look_sending(LOOK_AS_Ssend, key);
@@ -176,6 +188,7 @@ int MPI_Issend(const void *buf, int count, MPI_Datatype datatype, int dest, int 
 		return PMPI_Issend(buf, count, datatype, dest, tag, comm, request);
 	uint64_t key = begin_send(SESSION_STARTS, dest, tag, comm);
 	int64_t position = key != 0 ? count_synchronous(key) : 0;
+	note_send("MPI_Issend", key, count, datatype, true);
 	int error = PMPI_Issend(buf, count, datatype, dest, tag, comm, request);
 	if (unlikely(error != MPI_SUCCESS || key == 0)) {
 		uncount_synchronous(key);

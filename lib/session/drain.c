@@ -6,6 +6,7 @@
 #include "channel/recorder.h"
 #include "session/drill.h"
 #include "session/telling.h"
+#include "session/tracing.h"
 
 #define SCAN_PAUSE_NS INT64_C(20000)
 #define SCAN_PAUSE_MOST_NS INT64_C(1000000)
@@ -112,6 +113,8 @@ static bool drain_one(uint64_t owed)
 	crash_point("message-drained");
 	if (drill_is_on())
 		drill_drained();
+	if (tracing_is_on())
+		tracing_drained(mail);
 	if (mail->arriving == 0)
 		telling_record_mail(mail);
 	else
@@ -149,7 +152,7 @@ void session_comm_freeing(MPI_Comm comm)
 	int index = comms_index(comm);
 	if (!inside.snapshot || index < 0)
 		return;
-	if (session.watching && telling_in_window()) {
+	if (session_in_snapshot() && telling_in_window()) {
 		session_poll();
 		drain_scan(drive_now_ns(), true);
 		drain_owed(index);

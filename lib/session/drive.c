@@ -15,6 +15,7 @@
 #include "session/drill.h"
 #include "session/inside.h"
 #include "session/signals.h"
+#include "session/tracing.h"
 
 /* Some 50 us. Much less, and the core is given away, to whoever wants it, in waits that are over in 2 us: the other side of a message of 8 KiB. MPI
  * libraries that are told to yield do so in each test. */
@@ -47,8 +48,9 @@ static uint64_t ticks(void)
 
 static void watch(void)
 {
-	session.watching = snapshot_phase(inside.snapshot) != SNAPSHOT_IDLE || session.sequence.broken;
-	if (session.watching)
+	bool snapshot = snapshot_phase(inside.snapshot) != SNAPSHOT_IDLE || session.sequence.broken;
+	session.watching = (uint8_t)((session.watching & SESSION_WATCH_TRACE) | (snapshot ? SESSION_WATCH_SNAPSHOT : 0));
+	if (snapshot)
 		session.countdown = 1;
 }
 
@@ -65,8 +67,12 @@ void drive_feed(struct snapshot_event event)
 	event.epoch_unsettled = epochs_newest_unsettled(&session.epochs);
 	event.undecided = session.sequence.aside_count;
 	event.writer_busy = inside.writer_busy;
+	if (tracing_is_on())
+		tracing_event(&event);
 	snapshot_step(inside.snapshot, &event, &actions);
 	watch();
+	if (tracing_is_on())
+		tracing_stepped();
 	drive_act(&actions);
 	snapshot_actions_free(&actions);
 	watch();
@@ -96,6 +102,8 @@ static void carrier_failed(const struct fault *fault)
 static void carry_out(struct snapshot_action *action)
 {
 	struct fault fault = FAULT_NONE;
+	if (tracing_is_on())
+		tracing_action(action);
 	switch (action->kind) {
 	case SNAPSHOT_SEND_ORDER:
 		crash_point_on("order-to-send", ORDER(action->data));
@@ -178,6 +186,8 @@ static void carry_out(struct snapshot_action *action)
 	case SNAPSHOT_ENDED:
 		crash_point("end-to-tell");
 		report_outcome(snapshot_outcome(inside.snapshot));
+		if (tracing_is_on())
+			tracing_ended(snapshot_outcome(inside.snapshot));
 		crash_point("end-told");
 		break;
 	}
@@ -309,7 +319,7 @@ static void poll_others(int64_t now_ns)
 	if (inside.arriving)
 		telling_arrivals();
 	look_at_signals(now_ns);
-	if (session.watching) {
+	if (session_in_snapshot()) {
 		look_at_unable();
 		inside.writer_busy = inside.writer_busy && !image_memory_is_free();
 		if (inside.freed)
@@ -376,7 +386,7 @@ enum { IN_VAIN = 1 };
 static void look(unsigned patience)
 {
 	const bool call = patience != IN_VAIN;
-	if (session.watching) {
+	if (session_in_snapshot()) {
 		session.countdown = 1;
 		if (unlikely(session.drilling))
 			drill_count_calls(1, call);
@@ -396,7 +406,7 @@ static void look(unsigned patience)
 	if (!slow)
 		return;
 	session_poll();
-	if (session.watching)
+	if (session_in_snapshot())
 		session.countdown = 1;
 }
 
@@ -436,5 +446,6 @@ void session_spin(enum look_call call, enum session_wait what, uint64_t which, i
 
 void session_before_telling_slow(void)
 {
-	glance();
+	if (session_in_snapshot())
+		glance();
 }

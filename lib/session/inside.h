@@ -17,7 +17,8 @@
  *   every.c    how often, when it chooses by itself; the run's history
  *   live.c     what rank 0 tells those who look from outside, and what they ask for
  *   superseded.c  the end of a life that another has taken the place of
- *   report.c   what people are told */
+ *   report.c   what people are told
+ *   tracing.c  SEAMARK_TRACE */
 #ifndef SESSION_INSIDE_H
 #define SESSION_INSIDE_H
 

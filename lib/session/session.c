@@ -18,6 +18,7 @@
 #include "session/drill.h"
 #include "session/inside.h"
 #include "session/signals.h"
+#include "session/tracing.h"
 
 /* Some tens of microseconds. (Where instructions are counted everything is so slow that each call would poll: bench/ has it longer.) */
 #ifndef TICKS_BETWEEN_POLLS
@@ -277,7 +278,8 @@ void session_begin(int thread_level)
 	looking_open((uint64_t)(unsigned)start.identity[0] << 32 | (unsigned)start.identity[1]);
 	look_here.threads = thread_level == MPI_THREAD_MULTIPLE;
 	session.mode = thread_level == MPI_THREAD_MULTIPLE ? SESSION_THREADS : SESSION_ALONE;
-	session.hurry = session.mode == SESSION_ALONE ? SESSION_HURRY | SESSION_HURRY_RECEIVING : SESSION_HURRY_NONE;
+	tracing_open();
+	session.hurry = session.mode == SESSION_ALONE && !tracing_is_on() ? SESSION_HURRY | SESSION_HURRY_RECEIVING : SESSION_HURRY_NONE;
 }
 
 void session_on_objects(void (*look)(bool quiet))
@@ -326,7 +328,8 @@ static int finish(MPI_Comm comm, int keyval, void *attribute, void *extra)
 	crash_point("finish-complete");
 	session.mode = SESSION_OFF;
 	session.hurry = SESSION_HURRY_NONE;
-	session.watching = false;
+	session.watching = 0;
+	tracing_close();
 	inside.ended = true;
 	comms_on_named(NULL, NULL);
 	if (session.drilling) {

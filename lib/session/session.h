@@ -28,10 +28,13 @@ enum session_mode { SESSION_OFF, SESSION_ALONE, SESSION_THREADS };
 /* Calls that have a short way: of a process with one thread in MPI. */
 enum session_hurry { SESSION_HURRY_NONE = 0, SESSION_HURRY = 1, SESSION_HURRY_RECEIVING = 2 /* MPI_Recv */ };
 
+/* SNAPSHOT: one is under way on this rank, every call looks for orders, everything told is placed. TRACE: SEAMARK_TRACE. */
+enum session_watch { SESSION_WATCH_SNAPSHOT = 1, SESSION_WATCH_TRACE = 2 };
+
 /* What the doors see of the session. Read and written inline in the hot path. */
 struct session {
 	uint8_t mode;       /* enum session_mode */
-	bool watching;      /* a snapshot is under way on this rank: every call looks for orders, everything told is placed */
+	uint8_t watching;   /* enum session_watch: why calls may not take their short ways */
 	bool drilling;      /* SEAMARK_DRILL: whenever the countdown runs out session_look must know, which counts calls */
 	bool open;          /* the safepoint of an event program is open */
 	uint8_t hurry;      /* enum session_hurry: which calls may take their short way */
@@ -52,6 +55,12 @@ struct session {
 	struct epochs epochs;
 };
 extern struct session session inside_library;
+
+/* A snapshot is under way on this rank. */
+static inline bool session_in_snapshot(void)
+{
+	return session.watching & SESSION_WATCH_SNAPSHOT;
+}
 
 /* --- from the door interpose ------------------------------------------------------------------------------------------ */
 
@@ -207,6 +216,10 @@ void session_adopt_freed(struct shadow *shadow, MPI_Request request);
 void session_probed(uint64_t key, int64_t position);
 /* In a snapshot, an operation on a member of a one-sided window is about to begin: it may come before the member's cut. */
 void session_one_sided(const struct epochs_window *window, int target);
+/* While SESSION_WATCH_TRACE is set: a send was counted, and is about to begin; MPI has refused it, and its count is about to go back; a collective was counted. `call` stays for ever. */
+void session_trace_send(const char *call, uint64_t key, uint64_t bytes, bool synchronous);
+void session_trace_unsent(uint64_t key);
+void session_trace_collective(const char *call, int comm);
 /* Before MPI_Comm_free: in a window, drains what is owed on it. Collectives' counts and streams become a tombstone. */
 void session_comm_freeing(MPI_Comm comm);
 

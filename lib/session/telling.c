@@ -6,6 +6,7 @@
 #include "channel/recorder.h"
 #include "session/drill.h"
 #include "session/telling.h"
+#include "session/tracing.h"
 
 bool telling_in_window(void)
 {
@@ -50,7 +51,9 @@ void telling_settle(void)
 		for (struct mail *mail = session.mailbox.first; !taking.told && mail; mail = mail->next)
 			if (mail->turn == taking.turn)
 				mail->position = taking.position;
-		if (session.watching)
+		if (tracing_is_on() && taking.told)
+			tracing_placed(&taking);
+		if (session_in_snapshot())
 			telling_give(&taking, false);
 	}
 }
@@ -79,13 +82,15 @@ void session_told(struct shadow *shadow, const MPI_Status *status)
 	bool final = position_is_final(&session.sequence, shadow->key, shadow->turn);
 	if (unlikely(session.drilling))
 		drill_told(shadow, status);
-	if (session.watching && wants_copy(shadow, final))
+	if (session_in_snapshot() && wants_copy(shadow, final))
 		token = (uint64_t)(uintptr_t)copies_received(shadow, status);
-	bool recorded = shadow->flags & SHADOW_RECORDED;
+	bool recorded = shadow->flags & SHADOW_RECORDED, failed = shadow->spare == SHADOW_FAILED;
 	bool decided = position_tell(&session.sequence, &session.ledger, shadow, token, &taking);
 	shadow_end(&session.sequence.shadows, shadow);
 	taking.token = token;
-	if (decided && session.watching && !recorded)
+	if (tracing_is_on())
+		tracing_told(&taking, decided, status, failed);
+	if (decided && session_in_snapshot() && !recorded)
 		telling_give(&taking, false);
 	telling_settle();
 }
@@ -95,6 +100,8 @@ void session_told_mail(struct mail *mail)
 	ledger_stream(&session.ledger.seen, mail->key)->seen++;
 	if (unlikely(session.drilling))
 		drill_told_mail(mail);
+	if (tracing_is_on())
+		tracing_told_mail(mail);
 	mail_free(mail);
 	crash_point("mail-told");
 }
@@ -148,7 +155,7 @@ void session_synchronous_done(uint64_t key, int64_t position)
 void session_probed(uint64_t key, int64_t position)
 {
 	int64_t limit;
-	if (!session.watching || snapshot_phase(inside.snapshot) != SNAPSHOT_ALERT || session.open)
+	if (!session_in_snapshot() || snapshot_phase(inside.snapshot) != SNAPSHOT_ALERT || session.open)
 		return;
 	if (!snapshot_limit(inside.snapshot, key, &limit) || position <= limit)
 		return;

@@ -491,6 +491,11 @@ enum reason snapshot_reason(const struct snapshot *snapshot)
 	return snapshot->reason;
 }
 
+const char *snapshot_reason_detail(const struct snapshot *snapshot)
+{
+	return snapshot->text;
+}
+
 const struct snapshot_outcome *snapshot_outcome(const struct snapshot *snapshot)
 {
 	return &snapshot->outcome;

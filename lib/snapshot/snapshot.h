@@ -174,6 +174,8 @@ void snapshot_attempt(const struct snapshot *snapshot, struct snapshot_attempt *
 
 /* This rank's own reason why it is void; REASON_NONE: it has none. */
 enum reason snapshot_reason(const struct snapshot *snapshot);
+/* ... and what there is to say of it. */
+const char *snapshot_reason_detail(const struct snapshot *snapshot);
 
 /* This rank's last safepoint: its step, or -1, and when. false: there was none. */
 bool snapshot_last_safepoint(const struct snapshot *snapshot, int64_t *step, int64_t *ns);

@@ -44,6 +44,8 @@ struct store {
 	struct writer *writer;   /* null: not started */
 	struct store_past past;  /* rank 0, in its life */
 	bool history_failed;     /* and that was said; the writer's thread */
+	bool traces_failed;      /* likewise */
+	_Atomic unsigned traces_waiting; /* to be written */
 	enum settings_codec codec;
 	uint64_t rate;
 	struct store_files files;

@@ -247,6 +247,19 @@ void store_drop_attempt(struct store *store, uint64_t number);
 /* Rank 0 only: a file `stop` was seen in the folder by the writer's thread (which looks every second). */
 bool store_stop_seen(struct store *store);
 
+struct bytes_out;
+
+/* What was traced around an attempt (lib/trace knows what that is). */
+struct store_trace {
+	uint64_t number;       /* of the attempt */
+	uint32_t life;
+	void (*put)(void *context, struct bytes_out *out); /* called from the writer's thread: the file's bytes */
+	void (*done)(void *context);                       /* the context is not needed any more */
+	void *context;
+};
+/* Every rank: writes it in the background; if that fails, or is not done with earlier ones, it is not kept. */
+void store_write_trace(struct store *store, const struct store_trace *trace);
+
 /* --- reading --------------------------------------------------------------------------------------------------- */
 
 /* Like file groups that follow each other: which ranks, how many to a file, and the file's name with a `*` for its first rank. */

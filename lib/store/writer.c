@@ -20,16 +20,18 @@
 #include "store/internal.h"
 #include "store/manifest.h"
 #include "store/read_back.h"
+#include "store/traces.h"
 
 enum { END_PATIENCE_S = 10 };
 
 struct job {
-	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP, JOB_SETTLE, JOB_NOTE_BEGIN, JOB_NOTE_END } kind;
+	enum { JOB_WRITE, JOB_FINISH, JOB_DISCARD, JOB_COMMIT, JOB_DROP, JOB_SETTLE, JOB_NOTE_BEGIN, JOB_NOTE_END, JOB_TRACE } kind;
 	struct image *image;
 	struct store_outcome outcome; /* of the attempt to drop, or to settle; such a job without an image is freed when it is done */
 	uint32_t life;             /* ... that it was of */
 	int64_t step;              /* to note: of the checkpoint outcome.number, from which the program begins */
 	bool stopped;              /* ... how it ended */
+	struct store_trace trace;
 	struct job *next;
 };
 
@@ -289,6 +291,10 @@ static void run_job(struct writer *writer, struct job *job)
 	case JOB_NOTE_END:
 		history_end(writer->store, job->stopped);
 		writer->store->status.how = job->stopped ? "stopped" : "finalized";
+		free(job);
+		break;
+	case JOB_TRACE:
+		traces_write(writer->store, &job->trace);
 		free(job);
 		break;
 	}
@@ -722,4 +728,19 @@ void store_note_begin(struct store *store, uint64_t from, int64_t step)
 void store_note_end(struct store *store, bool stopped)
 {
 	put_note(store, (struct job){ .kind = JOB_NOTE_END, .stopped = stopped });
+}
+
+void store_write_trace(struct store *store, const struct store_trace *trace)
+{
+	enum { WAITING_MOST = 4 };
+	struct job *job = store->writer && atomic_load(&store->traces_waiting) < WAITING_MOST ? calloc(1, sizeof *job) : NULL;
+
+	if (!job) {
+		trace->done(trace->context);
+		return;
+	}
+	job->kind = JOB_TRACE;
+	job->trace = *trace;
+	atomic_fetch_add(&store->traces_waiting, 1);
+	put_job(store->writer, job);
 }

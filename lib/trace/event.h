@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The numbers are those of the file (docs/format.md, 8): they stay what they are, and new ones are added at the end. Which fields mean something is said behind each; `peer` is
+/* The numbers are those of the file (docs/format.md, 10): they stay what they are, and new ones are added at the end. Which fields mean something is said behind each; `peer` is
  * a rank of MPI_COMM_WORLD. */
 enum trace_kind {
 	TRACE_NONE = 0,
@@ -47,6 +47,7 @@ enum trace_kind {
 	TRACE_COMMIT,          /* rank 0 writes the manifest */
 	TRACE_COMMITTED,       /* ... which is in place: flags (TRACE_FAILED) */
 	TRACE_OUTCOME,         /* it is known: value (epoch), flags (TRACE_VOID), text (why) */
+	TRACE_LEFT_OUT,        /* so many of the application's events had no room from here to the outcome: value */
 	TRACE_KINDS
 };
 
@@ -58,7 +59,7 @@ struct trace_event {
 	int64_t ns;            /* CLOCK_MONOTONIC of this rank */
 	uint8_t kind;          /* enum trace_kind */
 	uint8_t flags;
-	uint32_t comm;         /* in memory: the ledger's index; in a file: index of its communicators. TRACE_NO_COMM */
+	uint32_t comm;         /* in memory: a number of its own; in a file: index of its communicators. TRACE_NO_COMM */
 	int32_t peer;          /* -1: none */
 	uint32_t tag;
 	int64_t position;

@@ -28,7 +28,7 @@ const char *trace_kind_name(enum trace_kind kind)
 		[TRACE_GOES_ON] = "goes-on", [TRACE_MATCHED] = "markers-matched", [TRACE_RECORDED] = "recorded", [TRACE_DRAINED] = "drained",
 		[TRACE_BARRIER] = "barrier", [TRACE_BARRIER_DONE] = "barrier-done", [TRACE_CLOSED] = "closed", [TRACE_DURABLE] = "durable",
 		[TRACE_VOID_HERE] = "void-here", [TRACE_GIVEN_UP] = "given-up", [TRACE_VERDICT] = "verdict", [TRACE_VERDICT_DONE] = "verdict-done",
-		[TRACE_REBASED] = "rebased", [TRACE_COMMIT] = "commit", [TRACE_COMMITTED] = "committed", [TRACE_OUTCOME] = "outcome",
+		[TRACE_REBASED] = "rebased", [TRACE_COMMIT] = "commit", [TRACE_COMMITTED] = "committed", [TRACE_OUTCOME] = "outcome", [TRACE_LEFT_OUT] = "left-out",
 	};
 	return (unsigned)kind < TRACE_KINDS && names[kind] ? names[kind] : "?";
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The file of a trace: one rank's events around one attempt (docs/format.md, 8). Pure. */
+/* The file of a trace: one rank's events around one attempt (docs/format.md, 10). Pure. */
 #ifndef TRACE_FORMAT_H
 #define TRACE_FORMAT_H
 
