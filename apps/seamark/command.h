@@ -24,6 +24,7 @@ int command_list(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_messages(int argc, char **argv);
+int command_trace(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_keep(int argc, char **argv);

@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{ "show", command_show, "what is in a checkpoint" },
 	{ "verify", command_verify, "prove that checkpoints are whole and lost no message" },
 	{ "messages", command_messages, "what was in flight at a checkpoint" },
+	{ "trace", command_trace, "what happened around a snapshot, step by step" },
 	{ "diff", command_diff, "where two checkpoints differ" },
 	{ "export", command_export, "write whole arrays for HDF5, NumPy, VTK" },
 	{ "keep", command_keep, "keep a checkpoint from being retired" },

@@ -7,8 +7,10 @@
 
 #include "base/list.h"
 #include "command.h"
+#include "messages_way.h"
 #include "payload.h"
 #include "terminal.h"
+#include "trace.h"
 
 enum by { BY_NOTHING, BY_CHANNEL, BY_RANK, BY_TAG, BY_COMMUNICATOR };
 static const char *const by_names[] = { "nothing", "channel", "rank", "tag", "communicator" };
@@ -31,6 +33,7 @@ struct look {
 	uint64_t most;                    /* bytes of a payload; 0: all */
 	json_t *list;                     /* null: lines */
 	struct terminal_table table;      /* ... of messages */
+	struct ways *ways;                /* null: not known */
 	/* What was found. */
 	uint64_t messages, bytes, receives;
 	void *found;                      /* tree of sums */
@@ -225,34 +228,45 @@ static json_t *payload_json(const struct seamark_files_message *message)
 static const struct terminal_column message_columns[] = {
 	{ "to", 8, 0 }, { "from", 8, 0 }, { "tag", 10, 0 }, { "position", 12, 1 }, { "size", 10, 0 }, { "communicator", -12, 2 },
 };
-enum { MESSAGE_COLUMNS = sizeof message_columns / sizeof message_columns[0] };
+static const struct terminal_column traced_columns[] = {
+	{ "to", 8, 0 }, { "from", 8, 0 }, { "tag", 10, 0 }, { "position", 12, 1 }, { "size", 10, 0 }, { "on the way", 10, 1 }, { "communicator", -12, 2 },
+};
+enum { MESSAGE_COLUMNS = sizeof message_columns / sizeof message_columns[0], TRACED_COLUMNS = sizeof traced_columns / sizeof traced_columns[0] };
 
-static void tell_line(struct look *look, const struct seamark_files_message *message, uint32_t to)
+static void tell_line(struct look *look, const struct seamark_files_message *message, uint32_t to, int64_t way_ns)
 {
+	const struct trace_words way = trace_time(way_ns);
 	struct command_text receiver = number_text(to), sender = number_text(message->source_world), tag = number_text(message->tag),
 			    size = command_size(message->bytes);
 	char position[24];
 
 	snprintf(position, sizeof position, "%" PRId64, message->position);
 	if (look->messages == 1)
-		terminal_table_begin(&look->table, message_columns, MESSAGE_COLUMNS, 0);
-	terminal_table_row(&look->table, (const char *[MESSAGE_COLUMNS]){ receiver.text, sender.text, tag.text, position, size.text, message->communicator }, "");
+		terminal_table_begin(&look->table, look->ways ? traced_columns : message_columns, look->ways ? TRACED_COLUMNS : MESSAGE_COLUMNS, 0);
+	if (look->ways)
+		terminal_table_row(&look->table, (const char *[TRACED_COLUMNS]){ receiver.text, sender.text, tag.text, position, size.text, way_ns < 0 ? "-" : way.text,
+			message->communicator }, "");
+	else
+		terminal_table_row(&look->table, (const char *[MESSAGE_COLUMNS]){ receiver.text, sender.text, tag.text, position, size.text, message->communicator }, "");
 	if (look->payload)
 		payload_print(look->payload, message->data, message->bytes, look->most, "             ");
 }
 
 static void tell(struct look *look, const struct seamark_files_message *message, uint32_t to)
 {
+	const int64_t way_ns = ways_of(look->ways, message, to);
 	json_t *object;
 
 	if (!look->list) {
-		tell_line(look, message, to);
+		tell_line(look, message, to, way_ns);
 		return;
 	}
 	object = json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "to", (json_int_t)to, "from", (json_int_t)message->source_world,
 			   "communicator", command_json_text(message->communicator), "source", (json_int_t)message->source,
 			   "tag", (json_int_t)message->tag, "turn", (json_int_t)message->turn, "position", (json_int_t)message->position,
 			   "bytes", (json_int_t)message->bytes);
+	if (way_ns >= 0)
+		json_object_set_new(object, "way_ns", json_integer(way_ns));
 	if (look->payload)
 		json_object_set_new(object, "payload", payload_json(message));
 	json_array_append_new(look->list, object);
@@ -377,7 +391,9 @@ static int look_into(struct look *look, const struct seamark_files_entry *entry)
 		command_print("checkpoint %" PRIu64 ", step %s, %" PRIu32 " ranks: %" PRIu64 " messages in flight (%s)", entry->number,
 			      command_step(entry->step).text, entry->ranks, entry->messages, command_size(entry->message_bytes).text);
 	}
+	look->ways = look->by == BY_NOTHING ? ways_open(entry) : NULL;
 	status = look_at_all(look, checkpoint, entry->ranks);
+	ways_close(look->ways);
 	if (!look->list && !look->posted && look->messages != entry->messages)
 		command_print("%" PRIu64 " of them (%s) are as was asked", look->messages, command_size(look->bytes).text);
 	if (!look->list && look->by == BY_NOTHING && (look->receives || look->posted))
@@ -432,7 +448,8 @@ int command_messages(int argc, char **argv)
 	const struct command_usage usage = { "messages [OPTIONS] [N]",
 		"The messages that were in flight when checkpoint N (a number, or the path of its folder; the newest, if it is left out) was cut:\n"
 		"sent before their senders' cuts, not received before their receivers'. By receiver, in the order in which they came; the\n"
-		"position is a message's place in its stream (same sender, communicator, tag).\n\n"
+		"position is a message's place in its stream (same sender, communicator, tag). Where the run kept a trace (SEAMARK_TRACE):\n"
+		"how long it had been on the way when its receiver cut.\n\n"
 		"Exit status: 0, 1 an image is damaged (it is named), 2 wrong usage, 3 the checkpoint cannot be read.", options, 0, 1 };
 	struct seamark_files_entry entry;
 	struct payload_way way;

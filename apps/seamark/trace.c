@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "trace.h"
+#include "trace_svg.h"
 
 /* --- which ranks ----------------------------------------------------------------------------------------------------------- */
 
@@ -113,6 +114,7 @@ static int tell_problems(const struct trace_model *model)
 }
 
 struct wanted {
+	struct trace_svg_request svg;
 	const char *perfetto, *shiviz;
 	int json;
 };
@@ -121,13 +123,15 @@ static int show_model(const struct wanted *wanted, const struct trace_model *mod
 {
 	int status = EXIT_FINE;
 
-	if (wanted->perfetto)
+	if (wanted->svg.path)
+		status = trace_svg_save(model, &wanted->svg);
+	if (wanted->perfetto && !status)
 		status = put_file(wanted->perfetto, model, view, trace_put_perfetto);
 	if (wanted->shiviz && !status)
 		status = put_file(wanted->shiviz, model, view, trace_put_shiviz);
 	if (wanted->json && !status)
 		status = command_print_json(trace_json(model, view));
-	else if (!wanted->perfetto && !wanted->shiviz && !status)
+	else if (!wanted->svg.path && !wanted->perfetto && !wanted->shiviz && !status)
 		trace_print(model, view);
 	return status;
 }
@@ -135,12 +139,15 @@ static int show_model(const struct wanted *wanted, const struct trace_model *mod
 int command_trace(int argc, char **argv)
 {
 	const char *given = NULL, *ranks = NULL;
-	int all = 0, listing = 0, status;
+	int all = 0, listing = 0, status, failed;
 	struct wanted wanted = { 0 };
 	const struct command_option options[] = {
 		{ "ranks", "LIST", "only what happened on these ranks, as 0-3,7", &ranks, NULL },
 		{ "all", NULL, "every event, and not only the snapshot's steps", NULL, &all },
-		{ "perfetto", "FILE", "write it for Perfetto and chrome://tracing (- is standard output)", &wanted.perfetto, NULL },
+		{ "svg", "FILE", "draw it (- is standard output)", &wanted.svg.path, NULL },
+		{ "by", "WHAT", "with --svg: down the picture goes time, order, or the cut as a straight line: time, order, cut", &wanted.svg.by, NULL },
+		{ "orders", NULL, "with --svg: orders too", NULL, &wanted.svg.orders },
+		{ "perfetto", "FILE", "write it for Perfetto and chrome://tracing", &wanted.perfetto, NULL },
 		{ "shiviz", "FILE", "write it for ShiViz", &wanted.shiviz, NULL },
 		{ "list", NULL, "which snapshots have a trace", NULL, &listing },
 		COMMAND_DIR(&given),
@@ -170,9 +177,10 @@ int command_trace(int argc, char **argv)
 		return EXIT_CANNOT_READ;
 	}
 	view.all = all;
-	status = open_view(&view, model, ranks) ? show_model(&wanted, model, &view) : EXIT_USAGE;
-	if (!status)
-		status = tell_problems(model);
+	wanted.svg.ranks = ranks ? ranks : all ? "all" : NULL;
+	status = open_view(&view, model, ranks) ? tell_problems(model) : EXIT_USAGE;
+	if (status != EXIT_USAGE && (failed = show_model(&wanted, model, &view)))
+		status = failed;
 	free(view.ranks);
 	trace_model_free(model);
 	return status;

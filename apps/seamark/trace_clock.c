@@ -270,8 +270,11 @@ static bool solve(struct clocks *clocks)
 	if (!clocks->up || !clocks->down)
 		return false;
 	/* From differences: the sum of two times of day would be no number. */
-	for (size_t i = clocks->count; i--;)
+	for (size_t i = clocks->count; i--;) {
 		clocks->guess[i] -= clocks->guess[0];
+		if (clocks->guess[i] > APART_MOST || clocks->guess[i] < -APART_MOST)
+			clocks->guess[i] = 0;
+	}
 	memcpy(clocks->up, clocks->guess, size);
 	memcpy(clocks->down, clocks->guess, size);
 	relax(clocks, clocks->up, true);

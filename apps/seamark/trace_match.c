@@ -283,6 +283,9 @@ static size_t gather_parts(const struct trace_model *model, struct part *parts)
 			struct part part = { stream_of(event, rank), event->peer >= 0 ? part_of(event->kind) : -1, { (int32_t)rank, (uint32_t)i } };
 
 			part.stream.count = event->position;
+			/* What was recorded for an earlier snapshot says nothing of this one. */
+			if (event->kind == TRACE_RECORDED && !event->after)
+				part.what = -1;
 			if (part.what >= 0 && parts)
 				parts[count] = part;
 			count += part.what >= 0;
@@ -464,8 +467,12 @@ static int64_t way_of(const struct trace_model *model, const struct trace_model_
 
 	if (message->sent.rank < 0)
 		return -1;
-	if (message->place == TRACE_MODEL_LATE && cut >= 0)
-		return time_of(model, (struct trace_model_end){ message->to, (uint32_t)cut }) - time_of(model, message->sent);
+	if (message->place == TRACE_MODEL_LATE && cut >= 0) {
+		/* It may have been sent after the receiver's cut, and before its sender's. */
+		const int64_t ns = time_of(model, (struct trace_model_end){ message->to, (uint32_t)cut }) - time_of(model, message->sent);
+
+		return ns > 0 ? ns : 0;
+	}
 	return message->told.rank >= 0 ? time_of(model, message->told) - time_of(model, message->sent) : -1;
 }
 

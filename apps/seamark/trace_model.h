@@ -74,7 +74,7 @@ struct trace_model_message {
 	struct trace_model_end drained;  /* TRACE_DRAINED */
 	enum trace_model_place place;
 	bool synchronous;
-	int64_t way_ns;         /* how long it has been on the way: from its sending to its telling; of a late one to its receiver's cut. -1: not known */
+	int64_t way_ns;         /* how long it has been on the way: from its sending to its telling; of a late one to its receiver's cut, 0 if that came first. -1: not known */
 };
 
 struct trace_model_marker {

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "trace.h"
+#include "trace_inside.h"
 
 static void say(struct trace_words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(struct trace_words *words, const char *format, ...)
@@ -73,10 +74,10 @@ static void say_place(struct trace_words *words, const struct trace_model *model
 	if (!message)
 		return;
 	if (message->sent.rank >= 0)
-		say(words, ", sent %s before", trace_time(event->ns - trace_event_of(model, message->sent)->ns).text);
+		say(words, ", sent %s before", trace_time(event->ns - trace_event_at(model, message->sent)->ns).text);
 	if (message->place == TRACE_MODEL_LATE)
-		say(words, "; late: sent before the cut of rank %" PRId32 " and %s after that of rank %" PRId32 ", so it is in flight", message->from,
-		    event->kind == TRACE_TOLD ? "received" : "not received", message->to);
+		say(words, "; late: sent before the cut of rank %" PRId32 ", and %s that of rank %" PRId32 ", so it is in flight", message->from,
+		    event->kind == TRACE_TOLD ? "received after" : "not received before", message->to);
 	else if (message->place == TRACE_MODEL_ORPHAN)
 		say(words, "; an orphan: sent after the cut of rank %" PRId32 ", and rank %" PRId32 " has not cut yet", message->from, message->to);
 	else if (message->place == TRACE_MODEL_NEW && event->after)
@@ -136,7 +137,7 @@ static void say_own(struct trace_words *words, const struct trace_model *model, 
 		[TRACE_COMMIT] = "writes the manifest", [TRACE_REBASED] = "counts messages from this cut on", [TRACE_UNSENT] = "is refused that send by MPI",
 		[TRACE_PLACED] = "knows the position of a message that it has received",
 	};
-	const struct trace_model_event *event = trace_event_of(model, end);
+	const struct trace_model_event *event = trace_event_at(model, end);
 	const bool bad = event->flags & (TRACE_VOID | TRACE_FAILED);
 
 	switch (event->kind) {
@@ -184,7 +185,7 @@ static void say_stream(struct trace_words *words, const struct trace_model *mode
 
 struct trace_words trace_event_words(const struct trace_model *model, struct trace_model_end end)
 {
-	const struct trace_model_event *event = trace_event_of(model, end);
+	const struct trace_model_event *event = trace_event_at(model, end);
 	struct trace_words words = { "" };
 
 	switch (event->kind) {

@@ -344,7 +344,7 @@ static void poll_others(int64_t now_ns)
 		calls_ask_for_collective();
 	if (unlikely(session.drilling) && inside.rank == 0)
 		drill_ask(now_ns);
-	if (session.watching || inside.committing)
+	if (session_in_snapshot() || inside.committing)
 		live_look(now_ns);
 	drive_feed((struct snapshot_event){.kind = SNAPSHOT_MOMENT});
 }

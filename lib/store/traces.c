@@ -27,6 +27,12 @@ static int make_folder(const char *path, struct fault *fault)
 	return failed && errno != EEXIST ? fault_errno(fault, "cannot make '%s'", path) : 0;
 }
 
+static void remove_file(const char *path)
+{
+	unlink(path);
+	crash_point("trace-file-removed");
+}
+
 static int write_file(const char *path, const struct bytes_out *bytes, struct fault *fault)
 {
 	int fd = io_open(path, O_WRONLY | O_CREAT | O_TRUNC), code;
@@ -38,21 +44,17 @@ static int write_file(const char *path, const struct bytes_out *bytes, struct fa
 	crash_point("trace-written");
 	if (io_close(fd) && !code)
 		code = fault_errno(fault, "cannot write '%s'", path);
+	/* A half of one is of no use, and takes space. (One that a kill leaves is known by its checksum.) */
+	if (code)
+		remove_file(path);
 	return code;
-}
-
-/* A half of one is of no use, and takes space. */
-static void remove_file(const char *path)
-{
-	unlink(path);
-	crash_point("trace-file-removed");
 }
 
 static int write_trace(struct store *store, const struct store_trace *trace, const struct bytes_out *bytes, struct fault *fault)
 {
 	struct io_path above = io_path("%s/" TRACES, store->folder);
 	struct io_path folder = io_path("%s/%07" PRIu64 ".L%02" PRIu32, above.text, trace->number, trace->life);
-	struct io_path path = io_path("%s/rank-%05" PRIu32 ".trace", folder.text, store->rank), fresh = io_path("%s.tmp", path.text);
+	struct io_path path = io_path("%s/rank-%05" PRIu32 ".trace", folder.text, store->rank);
 	int code;
 
 	if (bytes->failed)
@@ -61,12 +63,7 @@ static int write_trace(struct store *store, const struct store_trace *trace, con
 	if (!code)
 		code = make_folder(folder.text, fault);
 	if (!code)
-		code = write_file(fresh.text, bytes, fault);
-	if (!code && rename(fresh.text, path.text))
-		code = fault_errno(fault, "cannot rename '%s'", fresh.text);
-	crash_point("trace-renamed");
-	if (code)
-		remove_file(fresh.text);
+		code = write_file(path.text, bytes, fault);
 	return code;
 }
 

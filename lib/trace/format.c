@@ -195,7 +195,7 @@ int trace_get(struct trace_file *file, const void *data, size_t size, const char
 	file->clock = bytes_get_u64(&in);
 	file->real_ns = (int64_t)bytes_get_u64(&in);
 	file->lost = bytes_get_varint(&in);
-	in.bad |= file->rank >= file->ranks || file->ranks > TRACE_RANKS_MAX || !is_time(file->real_ns);
+	in.bad |= file->rank >= file->ranks || file->ranks > TRACE_RANKS_MAX || file->real_ns < 0 || file->real_ns > INT64_MAX / 2;
 	if (!in.bad)
 		get_lists(&in, file, &failed);
 	if (!failed && !in.bad && bytes_left(&in) == 0)

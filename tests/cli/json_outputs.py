@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""json_outputs.py SEAMARK MAKE_CHECKPOINTS MAKE_ARRAYS SOURCE: what every command prints with --json, also where it fails, is one document as docs/schema says, without a member
+"""json_outputs.py SEAMARK MAKE_CHECKPOINTS MAKE_ARRAYS MAKE_TRACES SOURCE: what every command prints with --json, also where it fails, is one document as docs/schema says, without a member
 that is not in the schema; and every member of a schema was seen in one. Every exit
 status that the -h of such a command has is that of a case."""
 import fcntl
@@ -12,7 +12,7 @@ import sys
 
 import jsonschema
 
-seamark, make_checkpoints, make_arrays, source = sys.argv[1:]
+seamark, make_checkpoints, make_arrays, make_traces, source = sys.argv[1:]
 sys.path.insert(0, os.path.join(source, "docs", "man"))
 sys.path.insert(0, os.path.join(source, "tests", "look"))
 sys.dont_write_bytecode = True
@@ -57,6 +57,7 @@ CASES = """
 0 messages --dir whole/ --by rank
 0 messages --dir whole/ --by tag
 0 messages --dir whole/ --by communicator
+0 messages --dir on_the_way/ 1
 1 messages --dir torn/
 2 messages --dir whole/ --by colour
 3 messages --dir whole/ 7
@@ -99,6 +100,12 @@ CASES = """
 0 doctor --mpi -- LAUNCHER -n 1
 1 doctor --mpi -- false
 3 doctor --mpi ALONE
+0 trace --dir traced/
+0 trace --dir traced/ 1
+0 trace --dir traced/ --list
+1 trace --dir torn_traces/ 1
+2 trace --dir traced/ --ranks 7
+3 trace --dir traced/ 9
 0 settings
 2 settings 1
 0 plan --cost 1min --mtbf 24h --dir empty/
@@ -165,6 +172,11 @@ def prepare():
     with open("cut/0000005.L01/rank-00001.smk", "r+b") as file:
         file.truncate(100)
     shutil.copy(seamark, "alone")
+    for where in ("traced", "torn_traces"):
+        subprocess.run([make_traces, where], check=True)
+    os.truncate("torn_traces/trace/0000001.L01/rank-00001.trace", 100)
+    make("on_the_way", "whole")
+    subprocess.run([make_traces, "on_the_way", "1"], check=True)
     os.mkdir("empty")
     os.mkdir("history")
     with open("history/history", "w", encoding="utf-8") as file:

@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# run.sh CASE COMMAND GENERATOR: runs a case in the working folder and compares what it prints with CASE's .expected. With BLESS=1 what it
+# run.sh CASE COMMAND GENERATOR TRACES: runs a case in the working folder and compares what it prints with CASE's .expected. With BLESS=1 what it
 # prints becomes what is expected.
 case=$1
 expected=${case%.sh}.expected
 SEAMARK=$2
 MAKE_CHECKPOINTS=$3
+MAKE_TRACES=$4
 TZ=UTC
 LC_ALL=C
-export SEAMARK MAKE_CHECKPOINTS TZ LC_ALL
+export SEAMARK MAKE_CHECKPOINTS MAKE_TRACES TZ LC_ALL
 unset SEAMARK_DIR
 
 # The identity of a run is drawn at random.

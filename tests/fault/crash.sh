@@ -49,6 +49,12 @@ set_scene() {
 		for folder in "$SEAMARK_DIR"/*.L*; do
 			[ ! -e "$folder/manifest.json" ] || : >"$folder/whole-00000.smk"
 		done
+		# More traces than are kept.
+		with="SEAMARK_TRACE=64KiB"
+		for number in 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17; do
+			mkdir -p "$SEAMARK_DIR/trace/00000$number.L01"
+			: >"$SEAMARK_DIR/trace/00000$number.L01/rank-00000.trace"
+		done
 		;;
 	damaged)
 		damaged=$newest

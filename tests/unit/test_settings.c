@@ -51,7 +51,7 @@ static void every_row_can_read_its_own_default_and_has_words(void)
 	size_t count;
 	const struct settings_row *rows = settings_table(&count);
 
-	CU_ASSERT_EQUAL(count, 22);
+	CU_ASSERT_EQUAL(count, 23);
 	for (size_t i = 0; i < count; i++) {
 		CU_ASSERT_TRUE(rows[i].read(&settings, rows[i].fallback));
 		CU_ASSERT_TRUE(strlen(rows[i].type) > 0 && strlen(rows[i].range) > 0 && strlen(rows[i].help) > 0);
@@ -265,6 +265,7 @@ static void what_cannot_be_is_refused_with_name_value_and_range(void)
 		"SEAMARK_CODEC=gzip", "SEAMARK_CODEC=lz4 zstd", "SEAMARK_RATE=200", "SEAMARK_RATE=200MB", "SEAMARK_RATE=0", "SEAMARK_RATE=0MB/s",
 		"SEAMARK_RATE=99kB/s", "SEAMARK_RATE=1001GB/s", "SEAMARK_RATE=-1MB/s", "SEAMARK_RATE=1.MB/s", "SEAMARK_RATE=18446744073709551617MB/s",
 		"SEAMARK_RATE=931.4GiB/s",
+		"SEAMARK_TRACE=2", "SEAMARK_TRACE=63KiB", "SEAMARK_TRACE=5GiB", "SEAMARK_TRACE=-1MiB", "SEAMARK_TRACE=often",
 		"SEAMARK_OFF=2", "SEAMARK_OFF=maybe",
 	};
 
@@ -283,6 +284,16 @@ static void what_cannot_be_is_refused_with_name_value_and_range(void)
 			    cases[i][strlen(rows[row].name)] == '=')
 				CU_ASSERT_STRING_EQUAL(fault.text + strlen(start), rows[row].range);
 	}
+}
+
+static void a_trace_has_its_size(void)
+{
+	CU_ASSERT_TRUE(load("SEAMARK_DIR=x", NULL) == 0 && settings.trace == 0);
+	CU_ASSERT_TRUE(load("SEAMARK_TRACE=1", NULL) == 0 && settings.trace == 1280 << 10);
+	CU_ASSERT_TRUE(load("SEAMARK_TRACE=yes", NULL) == 0 && settings.trace == 1280 << 10);
+	CU_ASSERT_TRUE(load("SEAMARK_TRACE=0", NULL) == 0 && settings.trace == 0);
+	CU_ASSERT_TRUE(load("SEAMARK_TRACE=64KiB", NULL) == 0 && settings.trace == 64 << 10);
+	CU_ASSERT_TRUE(load("SEAMARK_TRACE=1.5 MiB", NULL) == 0 && settings.trace == 1536 << 10);
 }
 
 static void the_two_signals_must_differ(void)
@@ -375,6 +386,7 @@ int main(void)
 		{ "signals go by name or number", signals_go_by_name_or_number },
 		{ "off in all its words", off_in_all_its_words },
 		{ "what cannot be is refused with name, value and range", what_cannot_be_is_refused_with_name_value_and_range },
+		{ "a trace has its size", a_trace_has_its_size },
 		{ "the two signals must differ", the_two_signals_must_differ },
 		{ "the first error is told and the rest is read", the_first_error_is_told_and_the_rest_is_read },
 		{ "a path too long is refused and quoted in part", a_path_too_long_is_refused_and_quoted_in_part },

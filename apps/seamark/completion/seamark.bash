@@ -23,7 +23,9 @@ _seamark() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return ;;
 	--format) words='hdf5 npy vtk raw' ;;
-	--by) words='channel rank tag communicator' ;;
+	--by)
+		words='channel rank tag communicator'
+		[ "${COMP_WORDS[1]}" != trace ] || words='time order cut' ;;
 	--payload) words='hex text int8 uint8 int16 uint16 int32 uint32 int64 uint64 float32 float64 complex64 complex128' ;;
 	*)
 		if [[ $word == -* ]]; then
