@@ -163,7 +163,7 @@ def whole_page(commands, version):
     page.section("exit status")
     for status, means in EXIT_STATUS:
         page.item("\\fB%s\\fR" % status, [means])
-    page.paragraphs("seamark-run(1) ends with the program's own exit status (128 + n: ended by signal n), or with one of its own:")
+    page.paragraphs("seamark-snapshot(1) has 4 and 5 besides. seamark-run(1) ends with the program's own exit status (128 + n: ended by signal n), or with one of its own:")
     for status, means in RUN_EXIT_STATUS:
         page.item("\\fB%s\\fR" % status, [means])
     page.section("environment")
