@@ -22,13 +22,16 @@ way() {
 	esac
 }
 
-# start COMMAND...: again if MPI itself has ended it (lab.sh).
+# start COMMAND...: again if MPI itself has ended it (lab.sh), or has not come to start it.
 start() {
 	for _ in 1 2 3; do
 		$way "$@" >start.log 2>&1
 		status=$?
 		cat start.log
-		if [ $status -ne 139 ] || grep -q 'seamark: Seamark ' start.log || ! grep -q ' Process received signal ' start.log; then break; fi
+		if [ $status -eq 0 ] || grep -q 'seamark: Seamark ' start.log ||
+			! grep -q ' Process received signal \|An ORTE daemon has unexpectedly failed after launch' start.log; then
+			break
+		fi
 		echo "AGAIN $*"
 	done
 	return $status
