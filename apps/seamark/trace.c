@@ -145,7 +145,7 @@ int command_trace(int argc, char **argv)
 		{ "ranks", "LIST", "only what happened on these ranks, as 0-3,7", &ranks, NULL },
 		{ "all", NULL, "every event, and not only the snapshot's steps", NULL, &all },
 		{ "svg", "FILE", "draw it (- is standard output)", &wanted.svg.path, NULL },
-		{ "by", "WHAT", "with --svg: down the picture goes time, order, or the cut as a straight line: time, order, cut", &wanted.svg.by, NULL },
+		{ "by", "WHAT", "with --svg: what goes from left to right: time, order (no distances), or cut (all cuts in one moment)", &wanted.svg.by, NULL },
 		{ "orders", NULL, "with --svg: orders too", NULL, &wanted.svg.orders },
 		{ "perfetto", "FILE", "write it for Perfetto and chrome://tracing", &wanted.perfetto, NULL },
 		{ "shiviz", "FILE", "write it for ShiViz", &wanted.shiviz, NULL },
