@@ -27,7 +27,7 @@ struct trace {
 	uint64_t turn;
 	enum trace_kind last_kind;
 	int64_t last_position;
-	struct trace_slot *left_out; /* the event that counts them in this attempt; null: none are */
+	uint64_t left_out;     /* the event that counts them in this attempt: the how manieth in its ring; 0: none */
 	struct trace_text *texts;
 	uint64_t text_end;     /* the next one's number, from 1 */
 };
@@ -69,23 +69,26 @@ void trace_free(struct trace *trace)
 
 /* --- adding ------------------------------------------------------------------------------------------------------------------ */
 
-static struct trace_slot *put(struct trace *trace, struct ring *ring, const struct trace_event *event)
+static void put(struct trace *trace, struct ring *ring, const struct trace_event *event)
 {
 	struct trace_slot *slot = &ring->slots[ring->added++ & ring->mask];
 	slot->event = *event;
 	slot->turn = ++trace->turn;
 	trace->last_kind = event->kind;
 	trace->last_position = event->position;
-	return slot;
 }
 
 /* The event that says so stands where the first of them would have been. */
 static void leave_out(struct trace *trace, int64_t ns)
 {
 	const struct trace_event event = {.ns = ns, .kind = TRACE_LEFT_OUT, .comm = TRACE_NO_COMM, .peer = -1};
-	if (!trace->left_out)
-		trace->left_out = put(trace, &trace->rings[PROTOCOL], &event);
-	trace->left_out->event.value++;
+	struct ring *ring = &trace->rings[PROTOCOL];
+	/* What the snapshot has done since may have pushed it out. */
+	if (trace->left_out == 0 || ring->added - trace->left_out > ring->mask) {
+		put(trace, ring, &event);
+		trace->left_out = ring->added;
+	}
+	ring->slots[(trace->left_out - 1) & ring->mask].event.value++;
 }
 
 void trace_add(struct trace *trace, const struct trace_event *event)
@@ -122,7 +125,7 @@ void trace_begin(struct trace *trace)
 	struct ring *ring = &trace->rings[APPLICATION];
 	const uint64_t before = (ring->mask + 1) / KEPT_BEFORE;
 	ring->kept = ring->added > before ? ring->added - before : 0;
-	trace->left_out = NULL;
+	trace->left_out = 0;
 }
 
 void trace_end(struct trace *trace)

@@ -192,9 +192,21 @@ freeze() {
 	done
 }
 
-# shellcheck disable=SC2046 # numbers
+runs() { # NAME
+	now=$(members_pids "$1")
+	# shellcheck disable=SC2086 # numbers
+	signal_all CONT $now
+	for one in $now; do
+		case "$(sed 's/.*) //' "/proc/$one/stat" 2>/dev/null)" in T*) return 1 ;; esac
+	done
+}
+
+# thaw NAME: all of it goes on. An nsenter whose child is stopped stops itself, perhaps a moment after it was let go on.
 thaw() {
-	signal_all CONT $(members_pids "$1")
+	for _ in 1 2; do
+		wait_until 10 runs "$1" || complain "processes of $1 do not go on"
+		sleep 0.2
+	done
 }
 
 set_link() { # NAME up|down

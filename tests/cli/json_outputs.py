@@ -273,7 +273,7 @@ for command in commands:
     usage = json.loads(subprocess.check_output([seamark, command, "-h", "--json"]))
     if any(option["name"] == "json" for option in usage["options"]):
         if results.schema_of(command) is None:
-            print("docs/schema/%s.json is missing: seamark %s has --json" % (command, command))
+            results.wrong.append("docs/schema/%s.json is missing: seamark %s has --json" % (command, command))
         elif command in run:
             told = re.findall(r"(?:^|, (?:or )?)(\d+)(?=[ :,.]|$)", usage["exit_status"].replace("\n", " "))
             for status in set(map(int, told)) - results.ended[command] - ELSEWHERE.get(command, set()):

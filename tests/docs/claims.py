@@ -44,7 +44,7 @@ commands = json.loads(subprocess.check_output([seamark, "-h", "--json"]))["comma
 for command in (command["name"] for command in commands):
     text = json.loads(subprocess.check_output([seamark, command, "-h", "--json"]))["exit_status"]
     if command not in told:
-        print("command.md has no row for '%s'" % command)
+        wrong.append("command.md has no row for '%s'" % command)
     elif command != "run" and re.findall(r"\d+", told[command]) != statuses(text):
         wrong.append("command.md: '%s' ends with %s, its -h has %s" % (command, told[command], statuses(text)))
 for command in set(told) - {command["name"] for command in commands}:

@@ -70,6 +70,14 @@ node_b=$(echo "$nodes_b" | sed -n 2p) node_d=$(echo "$nodes_b" | sed -n 1p)
 [ "$(field_of "$b" BatchHost)" = "$node_d" ] || fail "rank 0 of b is not where it was thought to be: $nodes_b"
 for node_c in n1 n2 n3 n4; do case " $node_a $node_b $node_d " in *" $node_c "*) ;; *) break ;; esac; done
 
+# Nothing of it stays stopped.
+thaw() {
+	lab thaw "$(number_of "$1")"
+	for one in $(lab pids "$(number_of "$1")"); do
+		grep -qs '^State:.T' "/proc/$one/status" && fail "process $one of $1 stays stopped"
+	done
+}
+
 lab freeze "$(number_of "$node_b")"
 cut_off "$node_a"
 cut_off "$node_b"
@@ -94,12 +102,12 @@ on_d "rm '$PWD/d/filler'"
 before=$(grep -c 'committed in' "out.$d")
 until_line 60 "out.$d" $((before + 1)) 'committed in'
 sleep 2
-lab thaw "$(number_of "$node_c")"
+thaw "$node_c"
 
 # --- b ------------------------------------------------------------------------------------------------------------------
 
 until_line 120 "out.$b" 1 'restored from checkpoint'
-lab thaw "$(number_of "$node_b")"
+thaw "$node_b"
 gone_from "$node_b" queens 60
 until_state 120 "$b" COMPLETED FAILED
 [ "$state" = COMPLETED ] || fail "b is $state"
