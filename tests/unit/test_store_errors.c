@@ -6,6 +6,7 @@
 
 #define URING_CALLS
 #include "../fault/uring.h"
+#include "store/run_file.h"
 #include "suites.h"
 #include "test_plan.h"
 
@@ -199,6 +200,7 @@ static bool meet_in_life(bool must_go_on)
 	struct store_commit commit;
 	struct fixture fixture;
 	struct fault fault = FAULT_NONE;
+	struct run_file told;
 	char held[300];
 	bool met;
 	int code;
@@ -222,6 +224,8 @@ static bool meet_in_life(bool must_go_on)
 		complain("a life that could not begin keeps the lock", NULL);
 	if (met && !code && plan.way == WAY_FAIL && plan.number != EINTR && plan.of == OF_FILES && plan.met.kind == CALL_LOCK)
 		complain("a life begins without the lock", NULL);
+	if (!code && (run_file_read(folder, &told, NULL) || told.life != fixture.life))
+		complain("a life begins, and run.json does not tell of it", NULL);
 	if (code && world_open(&fixture, folder, &fault))
 		fixture_stop("life", &fault);
 	check_folder(fixture.stores[0], true);
