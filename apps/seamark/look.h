@@ -65,6 +65,8 @@ struct look_reading {
 };
 
 void look_read(const struct look_process *process, struct look_reading *reading);
+/* What /proc says of a process; what it does not say stays as it is. false: it is gone. */
+bool look_stat(pid_t pid, char *state, int *parent);
 void look_read_tables(pid_t pid, struct look_reading *reading);
 void look_forget(struct look_reading *reading);
 const struct look_comm *look_comm_at(const struct look_reading *reading, int index);

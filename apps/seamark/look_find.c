@@ -140,19 +140,11 @@ void look_lose(struct look_processes *found)
 
 static pid_t parent_of(pid_t pid)
 {
-	char path[64], text[512];
+	char state;
 	int parent = 0;
 
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return 0;
-	size_t length = fread(text, 1, sizeof text - 1, file);
-	fclose(file);
-	text[length] = 0;
-	/* The name before it may have anything in it. */
-	const char *end = strrchr(text, ')');
-	return end && sscanf(end, ") %*c %d", &parent) == 1 ? parent : 0;
+	look_stat(pid, &state, &parent);
+	return parent;
 }
 
 static bool descends_from(pid_t pid, pid_t ancestor)

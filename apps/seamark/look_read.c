@@ -36,21 +36,30 @@ static bool read_block(const struct look_process *process, struct look_block *bl
 	return !memcmp(block->magic, LOOK_MAGIC, sizeof block->magic) && block->rank >= 0 && block->rank < block->ranks;
 }
 
-static char state_of(pid_t pid)
+bool look_stat(pid_t pid, char *state, int *parent)
 {
-	char path[64], text[512], state = '?';
+	char path[64], text[512];
 
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	FILE *file = fopen(path, "re");
 	if (!file)
-		return 0;
+		return false;
 	size_t length = fread(text, 1, sizeof text - 1, file);
 	fclose(file);
 	text[length] = 0;
+	/* The name before it may have anything in it. */
 	const char *end = strrchr(text, ')');
 	if (end)
-		sscanf(end, ") %c", &state);
-	return state;
+		sscanf(end, ") %c %d", state, parent);
+	return true;
+}
+
+static char state_of(pid_t pid)
+{
+	char state = '?';
+	int parent;
+
+	return look_stat(pid, &state, &parent) ? state : 0;
 }
 
 /* What its threads have had of the processors. */

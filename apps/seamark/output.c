@@ -38,14 +38,10 @@ char *command_line(const char *format, va_list list)
 void command_print(const char *format, ...)
 {
 	va_list list;
-	char *line;
 
 	va_start(list, format);
-	line = command_line(format, list);
+	terminal_print_list(4, TERMINAL_PLAIN, NULL, format, list);
 	va_end(list);
-	if (line)
-		terminal_put(line, 4, TERMINAL_PLAIN, NULL);
-	free(line);
 }
 
 void command_complain(const char *format, ...)

@@ -69,7 +69,7 @@ static size_t fitting(const char *text, size_t width)
 	return columns <= width || !best ? at : best;
 }
 
-void terminal_put(const char *line, size_t indent, enum terminal_colour colour, const char *word)
+static void put_line(const char *line, size_t indent, enum terminal_colour colour, const char *word)
 {
 	size_t width = indent != SIZE_MAX ? terminal_width() : 0, length = width ? fitting(line, width) : strlen(line);
 
@@ -88,30 +88,31 @@ void terminal_put(const char *line, size_t indent, enum terminal_colour colour, 
 	progress_resume();
 }
 
+void terminal_print_list(size_t indent, enum terminal_colour colour, const char *word, const char *format, va_list list)
+{
+	char *line = command_line(format, list);
+
+	if (line)
+		put_line(line, indent, colour, word);
+	free(line);
+}
+
 void terminal_print(enum terminal_colour colour, const char *word, const char *format, ...)
 {
 	va_list list;
-	char *line;
 
 	va_start(list, format);
-	line = command_line(format, list);
+	terminal_print_list(SIZE_MAX, colour, word, format, list);
 	va_end(list);
-	if (line)
-		terminal_put(line, SIZE_MAX, colour, word);
-	free(line);
 }
 
 void terminal_print_filled(size_t indent, enum terminal_colour colour, const char *word, const char *format, ...)
 {
 	va_list list;
-	char *line;
 
 	va_start(list, format);
-	line = command_line(format, list);
+	terminal_print_list(indent, colour, word, format, list);
 	va_end(list);
-	if (line)
-		terminal_put(line, indent, colour, word);
-	free(line);
 }
 
 /* --- tables -------------------------------------------------------------------------------------------------------- */

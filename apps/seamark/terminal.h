@@ -3,6 +3,7 @@
 #ifndef TERMINAL_H
 #define TERMINAL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +25,9 @@ void terminal_print(enum terminal_colour colour, const char *word, const char *f
 /* The same for text that may be long: lines are broken between words where the terminal ends, and go on under column `indent`. */
 void terminal_print_filled(size_t indent, enum terminal_colour colour, const char *word, const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* ... a line that is made already; indent SIZE_MAX: it is not broken. */
-void terminal_put(const char *line, size_t indent, enum terminal_colour colour, const char *word);
+/* Both, with a list of arguments; indent SIZE_MAX: the line is not broken. */
+void terminal_print_list(size_t indent, enum terminal_colour colour, const char *word, const char *format, va_list list)
+	__attribute__((format(printf, 4, 0)));
 
 /* --- tables -------------------------------------------------------------------------------------------------------- */
 

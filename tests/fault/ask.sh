@@ -4,6 +4,8 @@
 # the result is that of a run that nobody disturbed, bit for bit. Ranks that do not come to a safepoint, a program that was killed, one that ended, and somebody who does not wait any longer are told of, and
 # leave no request behind.
 set -u
+# shellcheck source-path=SCRIPTDIR source=processes.sh
+. "$(dirname "$0")/processes.sh"
 command="$TEST_BUILD/apps/seamark" heat="$TEST_BUILD/apps/heat"
 unset SEAMARK_EVERY SEAMARK_DIR SEAMARK_RESTART
 arguments="--size 60 --every 0"
@@ -57,20 +59,6 @@ ask() {
 nothing_left() {
 	rest=$(find "$SEAMARK_DIR" -name 'request' -o -name '.request*')
 	[ -z "$rest" ] || fail "'$rest' is left over"
-}
-
-# All processes that came of one.
-all_of() {
-	tree=$1 found=$1
-	while [ -n "$found" ]; do
-		next=
-		for one in $found; do
-			next="$next $(cat /proc/"$one"/task/*/children 2>/dev/null)"
-		done
-		found=$(echo $next)
-		tree="$tree $found"
-	done
-	echo $tree
 }
 
 # --- on 1, 2 and 4 ranks: by the folder, by a rank, and to leave by the launcher -----------------------------------------

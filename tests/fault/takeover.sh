@@ -4,6 +4,8 @@
 # and let go on when its successor is done; heat that makes no MPI call; and two `seamark run`. The first ends with status 76 and says why, the second goes on from the newest checkpoint and has the
 # right result, and what is in the folder verifies.
 set -u
+# shellcheck source-path=SCRIPTDIR source=processes.sh
+. "$(dirname "$0")/processes.sh"
 command="$TEST_BUILD/apps/seamark" heat="$TEST_BUILD/apps/heat" queens="$TEST_BUILD/apps/queens"
 launch="$MPIEXEC -n 2"
 started=
@@ -38,20 +40,6 @@ until_line() { # SECONDS FILE PATTERN
 		[ "$looks" -gt 0 ] || fail "no line '$3' in $2"
 		sleep 0.05
 	done
-}
-
-# The processes that were started for that number, itself among them.
-all_of() {
-	tree=" $1 " found=$1
-	while [ -n "$found" ]; do
-		next=
-		for one in $found; do
-			next="$next $(cat /proc/"$one"/task/*/children 2>/dev/null)"
-		done
-		found=$(echo $next)
-		tree="$tree $found "
-	done
-	echo $tree
 }
 
 ends() { # PROCESS STATUS
