@@ -56,7 +56,8 @@ static void add_commit(struct past *past, struct past_life *life, const struct h
 	if (!grown)
 		return;
 	life->commits = grown;
-	life->commits[life->commit_count++] = (struct past_commit){ .number = event->number, .bytes = event->bytes, .step = event->step,
+	life->commits[life->commit_count++] = (struct past_commit){ .number = event->number, .bytes = event->bytes,
+		.messages = event->messages, .message_bytes = event->message_bytes, .step = event->step,
 		.cut_ns = event->time_ns - (int64_t)(event->durable_s * 1e9), .durable_ns = event->time_ns, .held_s = event->held_s,
 		.cost_s = event->cost_s > 0 ? event->cost_s : event->held_s, .durable_s = event->durable_s };
 	life->end = event->stop ? PAST_STOPPED : PAST_OPEN;

@@ -11,6 +11,7 @@
 
 struct past_commit {
 	uint64_t number, bytes;
+	int64_t messages, message_bytes; /* in flight; or -1 */
 	int64_t step;            /* or -1 */
 	int64_t cut_ns;          /* when it was asked for ... */
 	int64_t durable_ns;      /* ... and when it was committed; since 1970 */

@@ -18,9 +18,9 @@ static json_t *number_or_null(double value)
 	return isnan(value) ? json_null() : json_real(value);
 }
 
-static json_t *step_json(int64_t step)
+static json_t *whole_or_null(int64_t value)
 {
-	return step < 0 ? json_null() : json_integer(step);
+	return value < 0 ? json_null() : json_integer(value);
 }
 
 static json_t *commits_json(const struct past_life *life)
@@ -30,10 +30,11 @@ static json_t *commits_json(const struct past_life *life)
 	for (size_t i = 0; i < life->commit_count; i++) {
 		const struct past_commit *commit = &life->commits[i];
 
-		json_array_append_new(list, json_pack("{s:I, s:o, s:I, s:I, s:f, s:f, s:f, s:I}", "number", (json_int_t)commit->number, "step",
-						      step_json(commit->step), "cut_ns", (json_int_t)commit->cut_ns, "committed_ns",
+		json_array_append_new(list, json_pack("{s:I, s:o, s:I, s:I, s:f, s:f, s:f, s:I, s:o, s:o}", "number", (json_int_t)commit->number, "step",
+						      whole_or_null(commit->step), "cut_ns", (json_int_t)commit->cut_ns, "committed_ns",
 						      (json_int_t)commit->durable_ns, "held_s", commit->held_s, "cost_s", commit->cost_s, "durable_s",
-						      commit->durable_s, "bytes", (json_int_t)commit->bytes));
+						      commit->durable_s, "bytes", (json_int_t)commit->bytes, "messages",
+						      whole_or_null(commit->messages), "message_bytes", whole_or_null(commit->message_bytes)));
 	}
 	return list;
 }
@@ -47,7 +48,7 @@ json_t *report_lives(const struct past *past)
 
 		json_array_append_new(list, json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:I, s:s, s:o, s:o}", "life", (json_int_t)life->number, "began_ns",
 						      (json_int_t)life->began_ns, "last_ns", (json_int_t)life->last_ns, "from", (json_int_t)life->from,
-						      "step", step_json(life->step), "ranks", (json_int_t)life->ranks, "host",
+						      "step", whole_or_null(life->step), "ranks", (json_int_t)life->ranks, "host",
 						      command_json_text(life->host), "process", (json_int_t)life->process, "end",
 						      past_end_name(life->end), "lost_s", number_or_null(life->lost_s), "commits", commits_json(life)));
 	}

@@ -131,10 +131,11 @@ static double number(double value)
 
 void history_commit(struct store *store, const struct store_commit *commit, int64_t durable_ns)
 {
-	add(store, json_pack("{s:s, s:I, s:o, s:I, s:I, s:f, s:f, s:f, s:I, s:b}", "event", "commit", "life", (json_int_t)store->life, "time", now(),
+	add(store, json_pack("{s:s, s:I, s:o, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:I, s:b}", "event", "commit", "life", (json_int_t)store->life, "time", now(),
 			     "number", (json_int_t)commit->identity.number, "step", (json_int_t)commit->identity.step, "held_s", number(commit->held_s),
 			     "cost_s", number(commit->cost_s), "durable_s", number((double)(durable_ns - commit->requested_ns) / 1e9),
-			     "bytes", (json_int_t)commit->bytes, "stop", (int)commit->stop));
+			     "bytes", (json_int_t)commit->bytes, "messages", (json_int_t)commit->messages,
+			     "message_bytes", (json_int_t)commit->message_bytes, "stop", (int)commit->stop));
 }
 
 void history_end(struct store *store, bool stopped)

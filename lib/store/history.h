@@ -19,7 +19,7 @@ void history_end(struct store *store, bool stopped);
 
 /* What the lives below a number tell: those of this run, or, for null, of any. SEAMARK_E_NOT_FOUND: there is no history. */
 int history_past(const char *folder, const uint8_t run[16], uint32_t below, struct store_past *past, struct fault *fault);
-/* What a line says; of what it does not say, and of what makes no sense: 0 and empty texts. */
+/* What a line says; of what it does not say, and of what makes no sense, unless noted: 0 and empty texts. */
 struct history_event {
 	enum { HISTORY_BEGIN, HISTORY_COMMIT, HISTORY_END, HISTORY_BEFORE } kind;
 	uint32_t life;
@@ -31,6 +31,7 @@ struct history_event {
 	int64_t step;          /* of a commit too; -1: none */
 	/* a commit */
 	uint64_t number, bytes;
+	int64_t messages, message_bytes; /* in flight; -1: it does not say */
 	double held_s, cost_s, durable_s;
 	bool stop;             /* of an end: it had been asked to leave */
 	bool ended;            /* an end: by `seamark run`, at a checkpoint that was just committed */

@@ -184,12 +184,13 @@ static uint64_t get_whole(const struct event *event, const char *name)
 	return value;
 }
 
-static int64_t get_step(const struct event *event)
+/* The same; -1: the line does not say it, or that there is none. */
+static int64_t get_whole_if_any(const struct event *event, const char *name)
 {
-	const struct member *member = find(event, "step");
-	uint64_t step = get_whole(event, "step");
+	const struct member *member = find(event, name);
+	uint64_t value = get_whole(event, name);
 
-	return !member || member->value[0] == '-' || step > INT64_MAX ? -1 : (int64_t)step;
+	return !member || member->value[0] == '-' || value > INT64_MAX ? -1 : (int64_t)value;
 }
 
 /* --- the lives ------------------------------------------------------------------------------------------------------------- */
@@ -414,9 +415,11 @@ static void fill_event(const struct event *line, struct history_event *event)
 	event->process = get_whole(line, "process");
 	event->ranks = get_whole(line, "ranks");
 	event->from = get_whole(line, "from");
-	event->step = get_step(line);
+	event->step = get_whole_if_any(line, "step");
 	event->number = get_whole(line, "number");
 	event->bytes = get_whole(line, "bytes");
+	event->messages = get_whole_if_any(line, "messages");
+	event->message_bytes = get_whole_if_any(line, "message_bytes");
 	event->held_s = get_number(line, "held_s");
 	event->cost_s = get_number(line, "cost_s");
 	event->durable_s = get_number(line, "durable_s");

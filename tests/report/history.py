@@ -19,7 +19,7 @@ def write(folder, ranks=4):
 
     def commit(life, clock, number, step, stop=False):
         return {"event": "commit", "life": life, "time": at(clock), "number": number, "step": step, "held_s": 0.25 * number, "cost_s": 0.5, "durable_s": 20, "bytes": 1048576,
-                "stop": stop}
+                "stop": stop, **({"messages": 5 + number, "message_bytes": 500 + number} if number != 2 else {})}
 
     lines = [begin(1, "00:00:00", 0, -1), commit(1, "01:00:20", 1, 100), commit(1, "02:00:20", 2, 200), begin(2, "03:00:00", 2, 200), commit(2, "04:00:20", 3, 300, True),
              {"event": "end", "life": 2, "time": at("04:01:00"), "how": "stopped"}, begin(3, "05:00:00", 3, 300), commit(3, "06:00:20", 4, 400)]

@@ -68,8 +68,11 @@ def check_charts(browser, data):
     whole = data["checkpoints"]
     for name in ("flight", "matrix", "ranks", "storage", "times") + (("timeline",) if data["lives"] else ()):
         assert painted(browser, name), "nothing is drawn in '%s'" % name
-    same("in flight", browser.evaluate(SERIES % ("flight", 0)), [entry["message_bytes"] for entry in whole])
-    same("messages", browser.evaluate(SERIES % ("flight", 1)), [entry["messages"] for entry in whole])
+    told = {commit["number"]: commit for life in data["lives"] for commit in life["commits"] if commit["messages"] is not None}
+    told.update({entry["number"]: entry for entry in whole})
+    in_flight = [told[number] for number in sorted(told)]
+    same("in flight", browser.evaluate(SERIES % ("flight", 0)), [entry["message_bytes"] for entry in in_flight])
+    same("messages", browser.evaluate(SERIES % ("flight", 1)), [entry["messages"] for entry in in_flight])
     same("cells", sorted(browser.evaluate(SERIES % ("matrix", 0))), sorted([cell[1], cell[0], cell[3]] for cell in newest["matrix"]["cells"] if cell[3]))
     same("ranks", browser.evaluate(SERIES % ("ranks", 0)), [rank["state_bytes"] for rank in newest["ranks"]])
     if data["lives"]:

@@ -57,6 +57,11 @@ static struct store_past past_of(const char *text, uint32_t below)
 
 enum end { ENDS, STOPS, IS_KILLED, ASKED_AND_KILLED };
 
+/* What all commits told. */
+static struct {
+	int64_t messages, bytes;
+} in_flight;
+
 static void live(struct store_past *past, unsigned commits, enum end end)
 {
 	struct fixture fixture;
@@ -73,6 +78,8 @@ static void live(struct store_past *past, unsigned commits, enum end end)
 			fixture_begin_part(&fixture, fixture.next, rank, &world.parts[rank]);
 		for (uint32_t rank = 0; rank < 2; rank++)
 			fixture_finish_part(&fixture, rank, &world.parts[rank], &commit);
+		in_flight.messages += (int64_t)commit.messages;
+		in_flight.bytes += (int64_t)commit.message_bytes;
 		if (store_begin_commit(fixture.stores[0], &commit, 2, &fault) || fixture_commit_state(fixture.stores[0], &fault) != STORE_DURABLE)
 			fixture_stop("commit", &fault);
 		fixture.next++;
@@ -232,6 +239,7 @@ static void any_part_of_it_can_be_read(void)
 
 struct counted {
 	unsigned begins, commits, ends, befores, stops;
+	int64_t messages, message_bytes;
 	struct history_event last;
 };
 
@@ -244,6 +252,10 @@ static void count_event(void *context, const struct history_event *event)
 	counted->ends += event->kind == HISTORY_END;
 	counted->befores += event->kind == HISTORY_BEFORE;
 	counted->stops += event->stop;
+	if (event->kind == HISTORY_COMMIT) {
+		counted->messages += event->messages;
+		counted->message_bytes += event->message_bytes;
+	}
 	counted->last = *event;
 }
 
@@ -264,16 +276,19 @@ static void lines_are_told_one_by_one(void)
 	struct counted counted = { .begins = 0 };
 	struct fault fault = FAULT_NONE;
 
+	in_flight.messages = in_flight.bytes = 0;
 	CU_ASSERT_EQUAL(history_read(folder, count_event, &counted, &fault), SEAMARK_E_NOT_FOUND);
 	live(&past, 2, ENDS);
 	live(&past, 1, ASKED_AND_KILLED);
 	live(&past, 0, STOPS);
 	CU_ASSERT_EQUAL(history_read(folder, count_event, &counted, NULL), 0);
 	CU_ASSERT_TRUE(counted.begins == 3 && counted.commits == 3 && counted.ends == 2 && counted.stops == 2 && counted.befores == 0);
+	CU_ASSERT_TRUE(counted.messages > 0 && counted.messages == in_flight.messages && counted.message_bytes == in_flight.bytes);
 	counted = counted_of(BEGIN(1, "00:00:00") "{\"event\": \"commit\", \"life\": 1, \"time\": \"2026-01-01T00:00:00.000000001Z\", \"number\": 18446744073709551615, \"step\": -1, "
-			     "\"held_s\": 0.25, \"cost_s\": 5e-1, \"durable_s\": 3.5, \"bytes\": 20000000000000, \"stop\": true}\n{\"event\": \"commit\", \"life\": 1, \"time\": \"2026-01");
+			     "\"held_s\": 0.25, \"cost_s\": 5e-1, \"durable_s\": 3.5, \"bytes\": 20000000000000, \"message_bytes\": 0, \"stop\": true}\n{\"event\": \"commit\", \"life\": 1, \"time\": \"2026-01");
 	CU_ASSERT_TRUE(counted.begins == 1 && counted.commits == 1 && counted.last.life == 1 && counted.last.step == -1 && counted.last.stop);
 	CU_ASSERT_TRUE(counted.last.number == UINT64_MAX && counted.last.bytes == UINT64_C(20000000000000));
+	CU_ASSERT_TRUE(counted.last.messages == -1 && counted.last.message_bytes == 0);
 	CU_ASSERT_TRUE(counted.last.held_s == 0.25 && counted.last.cost_s == 0.5 && counted.last.durable_s == 3.5);
 	counted = counted_of("{\"event\": \"before\", \"run\": \"" OWN "\", \"lives\": 7, \"failures\": 3, \"lived_s\": 1e6}\n"
 			     "{\"event\": \"begin\", \"life\": 4294967295, \"time\": \"2026-01-01T00:00:00.000000001Z\"}\n"

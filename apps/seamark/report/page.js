@@ -205,7 +205,7 @@
 	}
 
 	function flight() {
-		const list = data.checkpoints.filter(entry => !entry.error), colours = palette();
+		const list = checkpoints().filter(one => one.messages != null), colours = palette();
 		if (!list.length)
 			return null;
 		return perCheckpoint(list, {
