@@ -22,7 +22,8 @@
 static struct {
 	struct trace *trace;
 	uint64_t clock;
-	uint64_t epoch;        /* of the attempt that is being traced, or was last */
+	struct snapshot_attempt attempt; /* that is being traced, or was last */
+	bool open;             /* ... whose outcome is to come */
 	bool said_void;        /* ... and why it is void here has been noted */
 } tracing;
 
@@ -287,9 +288,14 @@ void tracing_stepped(void)
 	if (snapshot_phase(inside.snapshot) == SNAPSHOT_IDLE)
 		return;
 	snapshot_attempt(inside.snapshot, &attempt);
-	if (attempt.epoch != tracing.epoch) {
+	const bool begins = attempt.epoch != tracing.attempt.epoch;
+	/* An announcement may be the first that this rank hears of the outcome of the attempt before. */
+	if (begins)
+		tracing_ended(snapshot_outcome(inside.snapshot));
+	tracing.attempt = attempt;
+	if (begins) {
 		struct trace_event event = nothing;
-		tracing.epoch = attempt.epoch;
+		tracing.open = true;
 		tracing.said_void = false;
 		trace_begin(tracing.trace);
 		event.kind = TRACE_ALERT;
@@ -313,14 +319,21 @@ static void add_cut(void)
 {
 	struct snapshot_attempt attempt;
 	struct snapshot_outgoing stream;
-	uint64_t marked = 0;
+	uint64_t marked = 0, more = 0;
 	snapshot_attempt(inside.snapshot, &attempt);
 	add_kind(TRACE_CUT, -1, attempt.cut_step, attempt.epoch, attempt.is_void);
-	for (size_t cursor = 0; snapshot_next_outgoing(inside.snapshot, &cursor, &stream); marked++)
-		if (marked < MARKED_MOST && stream.sent != 0)
+	for (size_t cursor = 0; snapshot_next_outgoing(inside.snapshot, &cursor, &stream);) {
+		if (stream.sent == 0)
+			continue;
+		if (marked < MARKED_MOST && trace_has_room(tracing.trace, TRACE_MARKED)) {
 			add(about(TRACE_MARKED, stream.key, stream.sent, 0));
-	if (marked > MARKED_MOST)
-		add_kind(TRACE_MARKED_MORE, -1, 0, marked - MARKED_MOST, false);
+			marked++;
+		} else {
+			more++;
+		}
+	}
+	if (more != 0)
+		add_kind(TRACE_MARKED_MORE, -1, 0, more, false);
 }
 
 void tracing_action(const struct snapshot_action *action)
@@ -354,7 +367,7 @@ void tracing_action(const struct snapshot_action *action)
 		keep((const struct copy *)(uintptr_t)action->token);
 		break;
 	case SNAPSHOT_REBASE:
-		add_kind(TRACE_REBASED, -1, 0, tracing.epoch, false);
+		add_kind(TRACE_REBASED, -1, 0, tracing.attempt.epoch, false);
 		break;
 	case SNAPSHOT_PUBLISH:
 		add_kind(TRACE_COMMIT, -1, 0, 0, false);
@@ -396,8 +409,9 @@ static void free_copy(void *context)
 	trace_copy_free(context);
 }
 
-static void hand_over(const struct snapshot_attempt *attempt)
+static void hand_over(void)
 {
+	const struct snapshot_attempt *attempt = &tracing.attempt;
 	struct trace_copy *copy = trace_copy(tracing.trace);
 	if (!copy)
 		return;
@@ -417,8 +431,11 @@ static void hand_over(const struct snapshot_attempt *attempt)
 
 void tracing_ended(const struct snapshot_outcome *outcome)
 {
-	struct snapshot_attempt attempt;
 	struct trace_event event = nothing;
+	/* Noted already, when the next attempt began. */
+	if (!tracing.open || outcome->epoch != tracing.attempt.epoch)
+		return;
+	tracing.open = false;
 	event.kind = TRACE_OUTCOME;
 	event.value = outcome->epoch;
 	event.flags = outcome->committed ? 0 : TRACE_VOID;
@@ -426,8 +443,7 @@ void tracing_ended(const struct snapshot_outcome *outcome)
 		event.text = why(outcome->reason, outcome->text);
 	add(event);
 	trace_end(tracing.trace);
-	snapshot_attempt(inside.snapshot, &attempt);
 	/* A drill, and what only resets the counts, has no number. */
-	if (!(outcome->want & (WANT_EMPTY | WANT_DRILL)) && attempt.epoch == outcome->epoch && attempt.life != 0)
-		hand_over(&attempt);
+	if (!(outcome->want & (WANT_EMPTY | WANT_DRILL)) && tracing.attempt.life != 0)
+		hand_over();
 }

@@ -46,6 +46,7 @@ struct store {
 	bool history_failed;     /* and that was said; the writer's thread */
 	bool traces_failed;      /* likewise */
 	_Atomic unsigned traces_waiting; /* to be written */
+	bool traces_left_out;    /* that was said; the program's thread alone */
 	enum settings_codec codec;
 	uint64_t rate;
 	struct store_files files;

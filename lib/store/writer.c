@@ -736,6 +736,9 @@ void store_write_trace(struct store *store, const struct store_trace *trace)
 	struct job *job = store->writer && atomic_load(&store->traces_waiting) < WAITING_MOST ? calloc(1, sizeof *job) : NULL;
 
 	if (!job) {
+		if (!store->traces_left_out)
+			log_say(LOG_NOTICE, "a trace is not kept: those before it have not been written yet");
+		store->traces_left_out = true;
 		trace->done(trace->context);
 		return;
 	}

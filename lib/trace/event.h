@@ -47,7 +47,7 @@ enum trace_kind {
 	TRACE_COMMIT,          /* rank 0 writes the manifest */
 	TRACE_COMMITTED,       /* ... which is in place: flags (TRACE_FAILED) */
 	TRACE_OUTCOME,         /* it is known: value (epoch), flags (TRACE_VOID), text (why) */
-	TRACE_LEFT_OUT,        /* so many of the application's events had no room from here to the outcome: value */
+	TRACE_LEFT_OUT,        /* so many events of messages, markers and orders had no room from here to the outcome: value */
 	TRACE_KINDS
 };
 

@@ -14,6 +14,8 @@ struct trace_slot {
 
 enum { APPLICATION, PROTOCOL };
 enum { TEXTS = 64, LEAST = 256, SHARE_OF_PROTOCOL = 4, KEPT_BEFORE = 4 /* a part of the ring */ };
+/* For what an attempt does once, or twice: the alert, the cut, the verdict. */
+enum { RESERVE = 64 };
 
 struct ring {
 	struct trace_slot *slots;
@@ -83,22 +85,37 @@ static void leave_out(struct trace *trace, int64_t ns)
 {
 	const struct trace_event event = {.ns = ns, .kind = TRACE_LEFT_OUT, .comm = TRACE_NO_COMM, .peer = -1};
 	struct ring *ring = &trace->rings[PROTOCOL];
-	/* What the snapshot has done since may have pushed it out. */
-	if (trace->left_out == 0 || ring->added - trace->left_out > ring->mask) {
+	if (trace->left_out == 0) {
 		put(trace, ring, &event);
 		trace->left_out = ring->added;
 	}
 	ring->slots[(trace->left_out - 1) & ring->mask].event.value++;
 }
 
+static bool is_application(unsigned kind)
+{
+	return kind >= TRACE_SEND && kind <= TRACE_SAFEPOINT;
+}
+
+/* Of these there are as many as there are messages, channels, or people who ask. */
+static bool is_many(unsigned kind)
+{
+	return (kind >= TRACE_SEND && kind <= TRACE_COUNTS_CAME) || kind == TRACE_MARKED || kind == TRACE_RECORDED || kind == TRACE_DRAINED;
+}
+
+bool trace_has_room(const struct trace *trace, enum trace_kind kind)
+{
+	const bool application = is_application(kind);
+	const struct ring *ring = &trace->rings[application ? APPLICATION : PROTOCOL];
+	return !is_many(kind) || ring->kept == UINT64_MAX || ring->added - ring->kept + (application ? 0 : RESERVE) <= ring->mask;
+}
+
 void trace_add(struct trace *trace, const struct trace_event *event)
 {
-	const bool application = event->kind >= TRACE_SEND && event->kind <= TRACE_SAFEPOINT;
-	struct ring *ring = &trace->rings[application ? APPLICATION : PROTOCOL];
-	if (application && ring->kept != UINT64_MAX && ring->added - ring->kept > ring->mask)
-		leave_out(trace, event->ns);
+	if (trace_has_room(trace, event->kind))
+		put(trace, &trace->rings[is_application(event->kind) ? APPLICATION : PROTOCOL], event);
 	else
-		put(trace, ring, event);
+		leave_out(trace, event->ns);
 }
 
 static void put_text(struct trace_text *to, const char *text)
@@ -125,12 +142,13 @@ void trace_begin(struct trace *trace)
 	struct ring *ring = &trace->rings[APPLICATION];
 	const uint64_t before = (ring->mask + 1) / KEPT_BEFORE;
 	ring->kept = ring->added > before ? ring->added - before : 0;
+	trace->rings[PROTOCOL].kept = trace->rings[PROTOCOL].added;
 	trace->left_out = 0;
 }
 
 void trace_end(struct trace *trace)
 {
-	trace->rings[APPLICATION].kept = UINT64_MAX;
+	trace->rings[APPLICATION].kept = trace->rings[PROTOCOL].kept = UINT64_MAX;
 }
 
 /* --- taken out ------------------------------------------------------------------------------------------------------------------ */
@@ -159,6 +177,8 @@ struct trace_copy *trace_copy(const struct trace *trace)
 		trace_copy_free(copy);
 		return NULL;
 	}
+	if (trace->rings[PROTOCOL].added > copy->count[PROTOCOL])
+		copy->turns_from = copy->slots[PROTOCOL][0].turn;
 	memcpy(copy->texts, trace->texts, TEXTS * sizeof *copy->texts);
 	copy->text_end = trace->text_end;
 	copy->first_text = trace->text_end > TEXTS ? trace->text_end - TEXTS : 1;
@@ -243,10 +263,20 @@ static void list_event(struct listing *listing, const struct trace_event *from)
 		event->text = list_text(listing, (struct named){NULL, from->text});
 }
 
+/* Where positions count from is known from the snapshots that moved the base: what was before the first that is still here is not told. */
+static size_t count_untold(const struct trace_copy *copy)
+{
+	size_t count = 0;
+	while (copy->turns_from != 0 && count < copy->count[APPLICATION] && copy->slots[APPLICATION][count].turn < copy->turns_from)
+		count++;
+	return count;
+}
+
 static void list_events(struct listing *listing)
 {
 	const struct trace_copy *copy = listing->copy;
-	size_t at[2] = {0, 0};
+	size_t at[2] = {count_untold(copy), 0};
+	listing->file.lost += at[APPLICATION];
 	while (!listing->failed && (at[0] < copy->count[0] || at[1] < copy->count[1])) {
 		int which = at[0] >= copy->count[0] ||
 			    (at[1] < copy->count[1] && copy->slots[1][at[1]].turn < copy->slots[0][at[0]].turn);

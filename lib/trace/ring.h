@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Events in memory: the newest of what the application does, and the newest of what the snapshot does, each in a ring of its own, so that many messages do not push out a cut. While an attempt is under way
- * nothing is overwritten that came after, or shortly before, its beginning: what has no room then is left out, and counted. Pure. */
+ * nothing is overwritten that came after its beginning, nor of the application's what came shortly before: what has no room then is left out, and counted; for what a rank does once in an attempt there is always
+ * room. Pure. */
 #ifndef TRACE_RING_H
 #define TRACE_RING_H
 
@@ -14,6 +15,8 @@ struct trace *trace_new(uint64_t bytes);
 void trace_free(struct trace *trace);
 
 void trace_add(struct trace *trace, const struct trace_event *event);
+/* Whether an event of this kind would be kept. */
+bool trace_has_room(const struct trace *trace, enum trace_kind kind);
 /* Keeps a text for an event, for as long as those after it leave it there. Its number. */
 uint64_t trace_text(struct trace *trace, const char *text);
 /* Whether nothing has happened since an event of this kind with this position was added. */
@@ -36,6 +39,7 @@ struct trace_copy {
 	size_t comm_count;
 	struct trace_slot *slots[2];
 	size_t count[2];
+	uint64_t turns_from;   /* what the application did before this turn is not told; 0: all of it is */
 	struct trace_text *texts;
 	uint64_t first_text, text_end;
 };

@@ -19,6 +19,7 @@ class Picture:
         self.root = tree.fromstring(text)
         self.wrong = []
         self.arrows = []        # (kind, from, to, count, x1, x2)
+        self.known = []         # of each, which of its ends are events: of the other nobody knows when it was
         self.cuts = {}          # rank: x
         self.names = set()
         for element in self.root.iter():
@@ -55,6 +56,8 @@ class Picture:
         numbers = [float(number) for number in re.findall(r"-?[\d.]+", line.get("d"))]
         if not all(math.isfinite(number) for number in numbers) or not element.find(NAMESPACE + "title").text:
             self.wrong.append("arrow without numbers or words")
+        title = element.find(NAMESPACE + "title").text
+        self.known.append(("; sent at " in title, "; received at " in title or "; noticed at " in title))
         self.arrows.append((kind, int(element.get("data-from")), int(element.get("data-to")), int(element.get("data-count")), numbers[0], numbers[-2]))
 
     def count(self, *kinds):
@@ -64,13 +67,13 @@ class Picture:
         """Beside being well-formed. By time an arrow may be so short that it stands upright; by order each has a column for either end."""
         slack = 0.11            # of a coordinate with one digit
         least = -slack if by == "time" else 0.2
-        for kind, start, end, _, x1, x2 in self.arrows:
+        for (kind, start, end, _, x1, x2), (sent, told) in zip(self.arrows, self.known):
             if x2 < x1 + least and not (kind == "orphan" and by == "cut"):
                 self.wrong.append("%s from %d to %d goes back: %.1f to %.1f" % (kind, start, end, x1, x2))
             first, last = self.cuts.get(start), self.cuts.get(end)
             if first is None or last is None or kind in ("marker", "order"):
                 continue
-            sides = (x1 <= first + slack, x1 >= first - slack, x2 <= last + slack, x2 >= last - slack)
+            sides = (not sent or x1 <= first + slack, not sent or x1 >= first - slack, not told or x2 <= last + slack, not told or x2 >= last - slack)
             right = {"before": sides[0] and sides[2], "after": sides[1] and sides[3], "late": sides[0] and sides[3], "orphan": sides[1] and sides[2]}[kind]
             if not right:
                 self.wrong.append("%s from %d to %d is on the wrong side of a cut" % (kind, start, end))

@@ -137,28 +137,66 @@ static void in_an_attempt_nothing_is_overwritten(void)
 	trace_file_free(&file);
 }
 
-/* The event that counts them may be pushed out itself, by what the snapshot does. */
-static void what_is_left_out_is_counted_in_no_other_event(void)
+/* Nor is what the snapshot itself does, however many messages and channels it has. */
+static void in_an_attempt_the_steps_of_the_snapshot_stay(void)
 {
+	static const enum trace_kind many[] = { TRACE_MARKER_SENT, TRACE_HEAD_CAME, TRACE_COUNTS_CAME, TRACE_RECORDED, TRACE_DRAINED, TRACE_ORDER_CAME };
 	struct trace_file file;
-	uint64_t left_out = 0;
+	uint64_t left_out = 0, kept = 0;
 
+	for (int i = 0; i < SLOTS; i++)
+		add(TRACE_ORDER_CAME, i);
 	trace_begin(trace);
+	add(TRACE_ALERT, 1);
+	add(TRACE_CUT, 1);
+	for (int i = 0; i < SLOTS; i++)
+		for (size_t k = 0; k < sizeof many / sizeof many[0]; k++)
+			add(many[k], i);
+	CU_ASSERT_FALSE(trace_has_room(trace, TRACE_MARKED));
+	CU_ASSERT_TRUE(trace_has_room(trace, TRACE_SEND));
 	for (int i = 0; i < SLOTS + 1; i++)
 		add(TRACE_SEND, i);
-	for (int i = 0; i < 2 * SLOTS; i++)
-		add(TRACE_MARKER_SENT, i);
-	for (int i = 0; i < 10; i++)
-		add(TRACE_SEND, i);
+	add(TRACE_CLOSED, 1);
+	add(TRACE_OUTCOME, 1);
 	file = read_again();
+	CU_ASSERT_EQUAL(count_of(&file, TRACE_ALERT), 1);
+	CU_ASSERT_EQUAL(count_of(&file, TRACE_CUT), 1);
+	CU_ASSERT_EQUAL(count_of(&file, TRACE_CLOSED), 1);
+	CU_ASSERT_EQUAL(count_of(&file, TRACE_OUTCOME), 1);
+	CU_ASSERT_EQUAL(count_of(&file, TRACE_LEFT_OUT), 1);
 	for (size_t i = 0; i < file.event_count; i++)
 		if (file.events[i].kind == TRACE_LEFT_OUT)
 			left_out += file.events[i].value;
-		else
-			CU_ASSERT_EQUAL(file.events[i].value, 0);
-	CU_ASSERT_EQUAL(left_out, 10);
+	for (size_t k = 0; k < sizeof many / sizeof many[0]; k++)
+		kept += count_of(&file, many[k]);
+	kept += count_of(&file, TRACE_SEND);
+	CU_ASSERT_TRUE(left_out > 0 && kept > SLOTS);
+	/* Each is there, or was overwritten before the attempt, or is counted. */
+	CU_ASSERT_EQUAL(kept + left_out + file.lost, 6 * SLOTS + SLOTS + 1 + SLOTS);
 	trace_file_free(&file);
 	trace_end(trace);
+	CU_ASSERT_TRUE(trace_has_room(trace, TRACE_MARKED));
+}
+
+/* Positions count from the newest base: what was before the first moving of it that is still known would be counted from nowhere. */
+static void nothing_is_told_that_counts_from_an_unknown_base(void)
+{
+	struct trace_file file;
+	size_t first_send = 0;
+
+	for (int i = 0; i < 5 * SLOTS; i++) {
+		if (i % 10 == 0)
+			add(TRACE_SEND, i);
+		add(TRACE_REBASED, i);
+	}
+	file = read_again();
+	CU_ASSERT_EQUAL(count_of(&file, TRACE_REBASED), SLOTS);
+	while (first_send < file.event_count && file.events[first_send].kind != TRACE_SEND)
+		first_send++;
+	CU_ASSERT_TRUE_FATAL(first_send > 0 && first_send < file.event_count);
+	CU_ASSERT_TRUE(file.events[first_send].position >= file.events[0].position);
+	CU_ASSERT_EQUAL(file.event_count + file.lost, 5 * SLOTS + 5 * SLOTS / 10);
+	trace_file_free(&file);
 }
 
 static void texts_stay_as_long_as_there_is_room(void)
@@ -213,7 +251,8 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{ "the newest stay in their order", the_newest_stay_in_their_order },
 		{ "in an attempt nothing is overwritten", in_an_attempt_nothing_is_overwritten },
-		{ "what is left out is counted in no other event", what_is_left_out_is_counted_in_no_other_event },
+		{ "in an attempt the steps of the snapshot stay", in_an_attempt_the_steps_of_the_snapshot_stay },
+		{ "nothing is told that counts from an unknown base", nothing_is_told_that_counts_from_an_unknown_base },
 		{ "texts stay as long as there is room", texts_stay_as_long_as_there_is_room },
 		{ "every change of a file is found", every_change_of_a_file_is_found },
 		CU_TEST_INFO_NULL,
