@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# overhead.sh BUILD [ROUNDS [PART...]]: what messages cost with Seamark idle, against the same program without it; PART: messages, pairs, halo, snapshots.
+# overhead.sh BUILD [ROUNDS [PART...]]: what messages cost with Seamark idle, against the same program without it; PART: messages, pairs, halo, snapshots; traced: with Seamark idle,
+# and with SEAMARK_TRACE=1 besides.
 #
 # Rounds without and with the library take turns, and change who goes first; told are the medians of the rounds, and their ratio as time: above 1 is slower. Behind it is the ratio of the
 # fastest rounds: where it is another, something else ran meanwhile. Two ranks are bound to two cores. The last part compares messages while snapshots are under way with those between them, in one run. Nothing is
 # written but the table; what else runs on the machine is in the numbers.
 set -eu
 
-build=${1:?"usage: overhead.sh BUILD [ROUNDS [messages|pairs|halo|snapshots]...]"}
+build=${1:?"usage: overhead.sh BUILD [ROUNDS [messages|pairs|halo|snapshots|traced]...]"}
 rounds=${2:-9}
-[ $# -gt 2 ] && shift 2 || set -- messages pairs halo snapshots
+[ $# -gt 2 ] && shift 2 || set -- messages pairs halo snapshots traced
 build=$(cd "$build" && pwd)
 overhead=$build/bench/overhead
 preload="env LD_PRELOAD=$build/lib/libseamark.so"
@@ -93,6 +94,10 @@ for part; do
 	rm -rf "$SEAMARK_DIR"
 	case $part in
 	messages) in_turns "$two $overhead messages" "$two $preload $overhead messages" && rows ;;
+	traced)
+		echo "(without a trace, and with one)"
+		in_turns "$two $preload $overhead messages" "$two $preload SEAMARK_TRACE=1 $overhead messages" && rows
+		;;
 	pairs) in_turns "$four $overhead pairs" "$four $preload $overhead pairs" && rows ;;
 	halo) in_turns halos_without halos_with && rows ;;
 	snapshots)

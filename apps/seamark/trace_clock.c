@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Clocks of different nodes differ. What is known of them: nothing comes before it was sent, and nobody leaves the closing barrier or the verdict before everybody is in it. Each such pair says by how much one clock is at
  * least ahead of the other: difference constraints, solved by relaxation (Bellman and Ford), starting from the clocks' own idea of the time of day. From there once upwards and once downwards, as little as need be; the middle
- * of two solutions is one, and is taken. What no offsets can satisfy (clocks that drift) is pushed behind its cause, as in Lamport's clocks. */
+ * of two solutions is one, and is taken. Where no offsets satisfy them all (clocks that drift, and a trace that goes far back), those of what happened since the alert count alone; what they do not satisfy is pushed behind
+ * its cause, as in Lamport's clocks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,7 +112,7 @@ struct bound {
 struct clocks {
 	uint32_t *of;           /* [ranks] */
 	size_t count;
-	int64_t *guess, *up, *down;
+	int64_t *guess, *up, *down, *offsets;
 	struct bound *bounds;
 	size_t bound_count;
 };
@@ -210,18 +211,21 @@ static void bound_meetings(struct clocks *clocks, const struct trace_model *mode
 				add_bound(clocks, model, last[i], first[j]);
 }
 
-static bool gather_bounds(struct clocks *clocks, const struct trace_model *model)
+/* recent: those of what came since the alert. */
+static bool gather_bounds(struct clocks *clocks, const struct trace_model *model, bool recent)
 {
 	const size_t pairs = clocks->count <= CLOCKS_ALL_PAIRS ? clocks->count * clocks->count : 0;
 	struct trace_model_end *ends = calloc(2 * clocks->count + 1, sizeof *ends);
 
+	free(clocks->bounds);
+	clocks->bound_count = 0;
 	clocks->bounds = calloc(model->event_count + 2 * pairs + 1, sizeof *clocks->bounds);
 	if (!ends || !clocks->bounds) {
 		free(ends);
 		return false;
 	}
 	for (uint32_t rank = 0; rank < model->ranks; rank++)
-		for (size_t i = 0; i < model->of[rank].count; i++) {
+		for (size_t i = recent && model->of[rank].phases.alert >= 0 ? (size_t)model->of[rank].phases.alert : 0; i < model->of[rank].count; i++) {
 			const struct trace_model_end effect = { (int32_t)rank, (uint32_t)i }, cause = trace_cause(model, effect);
 
 			if (cause.rank >= 0)
@@ -261,38 +265,53 @@ static void relax(const struct clocks *clocks, int64_t *offsets, bool up)
 	}
 }
 
-static bool solve(struct clocks *clocks)
+static bool make_room(struct clocks *clocks)
 {
 	const size_t size = clocks->count * sizeof *clocks->guess;
 
 	clocks->up = malloc(size + 1);
 	clocks->down = malloc(size + 1);
-	if (!clocks->up || !clocks->down)
-		return false;
+	clocks->offsets = malloc(size + 1);
 	/* From differences: the sum of two times of day would be no number. */
 	for (size_t i = clocks->count; i--;) {
 		clocks->guess[i] -= clocks->guess[0];
 		if (clocks->guess[i] > APART_MOST || clocks->guess[i] < -APART_MOST)
 			clocks->guess[i] = 0;
 	}
+	return clocks->up && clocks->down && clocks->offsets;
+}
+
+/* false: not all bounds hold. */
+static bool solve(struct clocks *clocks)
+{
+	const size_t size = clocks->count * sizeof *clocks->guess;
+	bool holds = true;
+
 	memcpy(clocks->up, clocks->guess, size);
 	memcpy(clocks->down, clocks->guess, size);
 	relax(clocks, clocks->up, true);
 	relax(clocks, clocks->down, false);
 	for (size_t i = 0; i < clocks->count; i++)
-		clocks->guess[i] = clocks->down[i] + (clocks->up[i] - clocks->down[i]) / 2;
-	return true;
+		clocks->offsets[i] = clocks->down[i] + (clocks->up[i] - clocks->down[i]) / 2;
+	for (size_t i = 0; i < clocks->bound_count; i++)
+		holds &= clocks->offsets[clocks->bounds[i].to] - clocks->offsets[clocks->bounds[i].from] >= clocks->bounds[i].least_ns;
+	return holds;
 }
 
 bool trace_correct_clocks(struct trace_model *model)
 {
 	struct clocks clocks = { 0 };
-	bool fine = match_orders(model) && number_clocks(&clocks, model) && gather_bounds(&clocks, model) && solve(&clocks);
+	bool fine = match_orders(model) && number_clocks(&clocks, model) && make_room(&clocks) && gather_bounds(&clocks, model, false);
 
+	if (fine && !solve(&clocks)) {
+		fine = gather_bounds(&clocks, model, true);
+		if (fine)
+			solve(&clocks);
+	}
 	for (uint32_t rank = 0; fine && rank < model->ranks; rank++) {
 		struct trace_model_rank *of = &model->of[rank];
 
-		of->offset_ns = of->there ? clocks.guess[clocks.of[rank]] : 0;
+		of->offset_ns = of->there ? clocks.offsets[clocks.of[rank]] : 0;
 		for (size_t i = 0; i < of->count; i++)
 			of->events[i].ns = of->events[i].own_ns + of->offset_ns;
 	}
@@ -301,6 +320,7 @@ bool trace_correct_clocks(struct trace_model *model)
 	free(clocks.guess);
 	free(clocks.up);
 	free(clocks.down);
+	free(clocks.offsets);
 	free(clocks.bounds);
 	return fine;
 }

@@ -2,6 +2,7 @@
 /* What the files of the model share.
  *   trace_read.c   the folder and its files
  *   trace_model.c  from files to a model
+ *   trace_place.c  positions of messages
  *   trace_match.c  messages and markers: their two ends
  *   trace_clock.c  what comes after what; clocks
  *   trace_order.c  one causal order */
@@ -19,6 +20,32 @@ static inline struct trace_model_event *trace_event_at(const struct trace_model 
 
 /* Reads the files of a snapshot's trace: files[rank] of those that can be used, problems of the others. */
 int trace_read_files(struct trace_model *model, const char *folder, uint64_t number, struct fault *fault);
+
+#define TRACE_ORDER_BY(x, y, field) \
+	if ((x)->field != (y)->field) \
+	return (x)->field < (y)->field ? -1 : 1
+
+/* A base that moved to the cut of an epoch: by how much, for one stream. */
+struct trace_moved {
+	uint64_t epoch;
+	int32_t from, to, comm;
+	uint32_t tag;
+	int64_t count;
+};
+
+struct trace_bases {
+	struct trace_moved *moved;
+	size_t count, room;
+};
+
+/* By epoch and stream, as qsort() wants it. */
+int trace_by_stream(const void *a, const void *b);
+/* The stream that a message's event is of; epoch and count are 0. */
+struct trace_moved trace_stream_of(const struct trace_model_event *event, uint32_t rank);
+/* What all cuts say. false: no memory. The list is freed in any case by the caller. */
+bool trace_gather_bases(struct trace_bases *bases, const struct trace_model *model);
+/* How many messages of a stream were sent before its sender's cut of an epoch. false: not known. */
+bool trace_count_at(const struct trace_bases *bases, struct trace_moved wanted, int64_t *count);
 
 /* Where each event's positions are counted from: puts them to what they are at the cut. false: no memory. */
 bool trace_place_positions(struct trace_model *model);

@@ -4,205 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/list.h"
 #include "trace_inside.h"
-
-/* --- where positions count from --------------------------------------------------------------------------------------------- */
-
-/* A base that moved to the cut of an epoch: by how much, for one stream. */
-struct moved {
-	uint64_t epoch;
-	int32_t from, to, comm;
-	uint32_t tag;
-	int64_t count;
-};
-
-struct bases {
-	struct moved *moved;
-	size_t count, room;
-};
-
-#define ORDER(x, y, field) \
-	if ((x)->field != (y)->field) \
-	return (x)->field < (y)->field ? -1 : 1
-
-static int by_stream(const void *a, const void *b)
-{
-	const struct moved *x = a, *y = b;
-
-	ORDER(x, y, epoch);
-	ORDER(x, y, from);
-	ORDER(x, y, to);
-	ORDER(x, y, comm);
-	ORDER(x, y, tag);
-	return 0;
-}
-
-/* What a rank's cut says of its streams; one with a peer of -1 says that nothing was left out. */
-static bool gather_cut(struct bases *bases, const struct trace_model_rank *of, uint32_t rank, size_t cut)
-{
-	bool whole = true;
-	size_t i;
-
-	for (i = cut + 1; i <= of->count; i++) {
-		const struct trace_model_event *event = i < of->count ? &of->events[i] : NULL;
-		const bool ends = !event || (event->kind != TRACE_MARKED && event->kind != TRACE_MARKED_MORE);
-
-		whole &= ends || event->kind != TRACE_MARKED_MORE;
-		if (ends && !whole)
-			return true;
-		if (!ends && event->kind == TRACE_MARKED_MORE)
-			continue;
-		struct moved *larger = list_with_room(bases->moved, bases->count, &bases->room, sizeof *larger);
-
-		if (!larger)
-			return false;
-		bases->moved = larger;
-		bases->moved[bases->count++] =
-			ends ? (struct moved){ of->events[cut].value, (int32_t)rank, -1, -1, 0, 0 }
-			     : (struct moved){ of->events[cut].value, (int32_t)rank, event->peer, event->comm, event->tag, event->position };
-		if (ends)
-			return true;
-	}
-	return true;
-}
-
-static bool gather_bases(struct bases *bases, const struct trace_model *model)
-{
-	for (uint32_t rank = 0; rank < model->ranks; rank++)
-		for (size_t i = 0; i < model->of[rank].count; i++)
-			if (model->of[rank].events[i].kind == TRACE_CUT && !gather_cut(bases, &model->of[rank], rank, i))
-				return false;
-	if (bases->count)
-		qsort(bases->moved, bases->count, sizeof *bases->moved, by_stream);
-	return true;
-}
-
-/* How many messages of a stream were sent before its sender's cut of an epoch. false: not known. */
-static bool count_at(const struct bases *bases, struct moved wanted, int64_t *count)
-{
-	const struct moved *found = bases->count ? bsearch(&wanted, bases->moved, bases->count, sizeof wanted, by_stream) : NULL;
-
-	*count = found ? found->count : 0;
-	if (found)
-		return true;
-	wanted = (struct moved){ wanted.epoch, wanted.from, -1, -1, 0, 0 };
-	return bases->count && bsearch(&wanted, bases->moved, bases->count, sizeof wanted, by_stream);
-}
-
-static bool is_message(const struct trace_model_event *event)
-{
-	return event->kind == TRACE_SEND || event->kind == TRACE_UNSENT || event->kind == TRACE_TOLD || event->kind == TRACE_PLACED ||
-	       event->kind == TRACE_RECORDED || event->kind == TRACE_DRAINED;
-}
-
-static bool is_sending(const struct trace_model_event *event)
-{
-	return event->kind == TRACE_SEND || event->kind == TRACE_UNSENT;
-}
-
-static struct moved stream_of(const struct trace_model_event *event, uint32_t rank)
-{
-	const bool out = is_sending(event);
-
-	return (struct moved){ .from = out ? (int32_t)rank : event->peer, .to = out ? event->peer : (int32_t)rank, .comm = event->comm, .tag = event->tag };
-}
-
-/* The events of a rank at which its base moved: few. */
-struct moments {
-	size_t *at;
-	size_t count, room;
-};
-
-static bool gather_moments(struct moments *moments, const struct trace_model_rank *of)
-{
-	moments->count = 0;
-	for (size_t i = 0; i < of->count; i++) {
-		if (of->events[i].kind != TRACE_REBASED)
-			continue;
-		size_t *larger = list_with_room(moments->at, moments->count, &moments->room, sizeof *larger);
-
-		if (!larger)
-			return false;
-		moments->at = larger;
-		moments->at[moments->count++] = i;
-	}
-	return true;
-}
-
-/* The bases that moved between where a position was noted and the cut of the snapshot. */
-static void place(struct trace_model_event *events, size_t i, uint32_t rank, const struct bases *bases, const struct moments *moments, uint64_t epoch)
-{
-	struct trace_model_event *event = &events[i];
-	struct moved stream = stream_of(event, rank);
-	int64_t count;
-
-	for (size_t m = 0; m < moments->count && event->position != TRACE_MODEL_NO_POSITION; m++) {
-		const bool later = moments->at[m] > i;
-
-		stream.epoch = events[moments->at[m]].value;
-		if ((stream.epoch < epoch) != later)
-			continue;
-		if (!count_at(bases, stream, &count))
-			event->position = TRACE_MODEL_NO_POSITION;
-		else
-			event->position += later ? -count : count;
-	}
-}
-
-/* How far back a pair is looked for. */
-enum { BACK_MOST = 1 << 16 };
-
-/* What was told without a position got it later; a send that MPI refused gives its position back. */
-static void pair_back(struct trace_model_rank *of, size_t i)
-{
-	const struct trace_model_event *event = &of->events[i];
-	const enum trace_kind wanted = event->kind == TRACE_PLACED ? TRACE_TOLD : TRACE_SEND;
-
-	for (size_t at = i; at-- && i - at < BACK_MOST;) {
-		struct trace_model_event *other = &of->events[at];
-
-		if (other->kind != wanted)
-			continue;
-		if (wanted == TRACE_TOLD && (other->flags & TRACE_UNPLACED) && other->turn == event->turn) {
-			other->position = event->position;
-			return;
-		}
-		if (wanted == TRACE_SEND && other->peer == event->peer && other->comm == event->comm && other->tag == event->tag &&
-		    other->position == event->position) {
-			other->position = TRACE_MODEL_NO_POSITION;
-			return;
-		}
-	}
-}
-
-bool trace_place_positions(struct trace_model *model)
-{
-	struct bases bases = { 0 };
-	struct moments moments = { 0 };
-	bool fine = gather_bases(&bases, model);
-
-	for (uint32_t rank = 0; fine && rank < model->ranks; rank++) {
-		struct trace_model_rank *of = &model->of[rank];
-
-		fine = gather_moments(&moments, of);
-		for (size_t i = 0; fine && i < of->count; i++)
-			if (is_message(&of->events[i]))
-				place(of->events, i, rank, &bases, &moments, model->epoch);
-		for (size_t i = 0; fine && i < of->count; i++)
-			if (of->events[i].kind == TRACE_PLACED || of->events[i].kind == TRACE_UNSENT)
-				pair_back(of, i);
-	}
-	free(bases.moved);
-	free(moments.at);
-	return fine;
-}
 
 /* --- messages ----------------------------------------------------------------------------------------------------------------- */
 
 /* One of the events of a message. */
 struct part {
-	struct moved stream;    /* epoch 0; count: the position */
+	struct trace_moved stream;    /* epoch 0; count: the position */
 	int what;               /* sent, drained, recorded, told: in this order */
 	struct trace_model_end end;
 };
@@ -210,14 +18,14 @@ struct part {
 static int by_message(const void *a, const void *b)
 {
 	const struct part *x = a, *y = b;
-	int order = by_stream(&x->stream, &y->stream);
+	int order = trace_by_stream(&x->stream, &y->stream);
 
 	if (order)
 		return order;
-	ORDER(x, y, stream.count);
-	ORDER(x, y, what);
-	ORDER(x, y, end.rank);
-	ORDER(x, y, end.index);
+	TRACE_ORDER_BY(x, y, stream.count);
+	TRACE_ORDER_BY(x, y, what);
+	TRACE_ORDER_BY(x, y, end.rank);
+	TRACE_ORDER_BY(x, y, end.index);
 	return 0;
 }
 
@@ -263,7 +71,7 @@ static void make_messages(struct trace_model *model, const struct part *parts, s
 
 	for (size_t i = 0; i < count; i++) {
 		const struct part *part = &parts[i];
-		const bool same = last && part->stream.count != TRACE_MODEL_NO_POSITION && !by_stream(&last->stream, &part->stream) &&
+		const bool same = last && part->stream.count != TRACE_MODEL_NO_POSITION && !trace_by_stream(&last->stream, &part->stream) &&
 				  last->stream.count == part->stream.count;
 
 		if (!same || end_of(message, part->what)->rank >= 0)
@@ -280,7 +88,7 @@ static size_t gather_parts(const struct trace_model *model, struct part *parts)
 	for (uint32_t rank = 0; rank < model->ranks; rank++)
 		for (size_t i = 0; i < model->of[rank].count; i++) {
 			const struct trace_model_event *event = &model->of[rank].events[i];
-			struct part part = { stream_of(event, rank), event->peer >= 0 ? part_of(event->kind) : -1, { (int32_t)rank, (uint32_t)i } };
+			struct part part = { trace_stream_of(event, rank), event->peer >= 0 ? part_of(event->kind) : -1, { (int32_t)rank, (uint32_t)i } };
 
 			part.stream.count = event->position;
 			/* What was recorded for an earlier snapshot says nothing of this one. */
@@ -324,8 +132,8 @@ static int by_ranks(const void *a, const void *b)
 {
 	const struct trace_model_marker *x = a, *y = b;
 
-	ORDER(x, y, from);
-	ORDER(x, y, to);
+	TRACE_ORDER_BY(x, y, from);
+	TRACE_ORDER_BY(x, y, to);
 	return 0;
 }
 
@@ -416,7 +224,7 @@ static enum side side_of(const struct trace_model *model, struct trace_model_end
 	return trace_event_at(model, end)->after ? SIDE_AFTER : SIDE_BEFORE;
 }
 
-static enum side sent_side(const struct trace_model *model, const struct trace_model_message *message, const struct bases *bases)
+static enum side sent_side(const struct trace_model *model, const struct trace_model_message *message, const struct trace_bases *bases)
 {
 	int64_t count;
 
@@ -425,7 +233,7 @@ static enum side sent_side(const struct trace_model *model, const struct trace_m
 	if (message->recorded.rank >= 0)
 		return SIDE_BEFORE;
 	if (message->position == TRACE_MODEL_NO_POSITION ||
-	    !count_at(bases, (struct moved){ model->epoch, message->from, message->to, message->comm, message->tag, 0 }, &count))
+	    !trace_count_at(bases, (struct trace_moved){ model->epoch, message->from, message->to, message->comm, message->tag, 0 }, &count))
 		return SIDE_UNKNOWN;
 	return message->position <= count ? SIDE_BEFORE : SIDE_AFTER;
 }
@@ -444,7 +252,7 @@ static enum side untold_side(const struct trace_model *model, const struct trace
 	return to->lost == 0 || (message->sent.rank >= 0 && trace_event_at(model, message->sent)->ns >= to->events[0].ns) ? SIDE_AFTER : SIDE_UNKNOWN;
 }
 
-static enum trace_model_place judge(const struct trace_model *model, const struct trace_model_message *message, const struct bases *bases)
+static enum trace_model_place judge(const struct trace_model *model, const struct trace_model_message *message, const struct trace_bases *bases)
 {
 	enum side sent = sent_side(model, message, bases);
 	enum side told = message->told.rank >= 0 ? side_of(model, message->told) : untold_side(model, message);
@@ -473,7 +281,10 @@ static int64_t way_of(const struct trace_model *model, const struct trace_model_
 
 		return ns > 0 ? ns : 0;
 	}
-	return message->told.rank >= 0 ? time_of(model, message->told) - time_of(model, message->sent) : -1;
+	/* In a damaged trace it may have been told before. */
+	if (message->told.rank < 0 || time_of(model, message->told) < time_of(model, message->sent))
+		return -1;
+	return time_of(model, message->told) - time_of(model, message->sent);
 }
 
 /* Those whose sending is not in the trace first. */
@@ -485,18 +296,18 @@ static int by_sending(const void *a, const void *b, void *context)
 
 	if (sent_x != sent_y)
 		return sent_x < sent_y ? -1 : 1;
-	ORDER(x, y, to);
-	ORDER(x, y, from);
-	ORDER(x, y, comm);
-	ORDER(x, y, tag);
-	ORDER(x, y, position);
+	TRACE_ORDER_BY(x, y, to);
+	TRACE_ORDER_BY(x, y, from);
+	TRACE_ORDER_BY(x, y, comm);
+	TRACE_ORDER_BY(x, y, tag);
+	TRACE_ORDER_BY(x, y, position);
 	return 0;
 }
 
 bool trace_judge_messages(struct trace_model *model)
 {
-	struct bases bases = { 0 };
-	bool fine = gather_bases(&bases, model);
+	struct trace_bases bases = { 0 };
+	bool fine = trace_gather_bases(&bases, model);
 
 	for (size_t i = 0; fine && i < model->message_count; i++) {
 		struct trace_model_message *message = &model->messages[i];

@@ -217,7 +217,7 @@ static void close(struct ordering *ordering)
 /* Times count from the announcement: the first alert of all; without one, from the first event. */
 static void shift(struct trace_model *model)
 {
-	int64_t zero_ns = INT64_MAX;
+	int64_t zero_ns = INT64_MAX, own_ns = 0;
 	uint32_t at = 0;
 
 	for (uint32_t rank = 0; rank < model->ranks; rank++) {
@@ -225,11 +225,13 @@ static void shift(struct trace_model *model)
 
 		if (of->phases.alert >= 0 && of->events[of->phases.alert].ns < zero_ns) {
 			zero_ns = of->events[of->phases.alert].ns;
+			own_ns = of->events[of->phases.alert].own_ns;
 			at = rank;
 		}
 	}
 	if (zero_ns == INT64_MAX && model->event_count) {
 		zero_ns = trace_event_at(model, model->in_order[0])->ns;
+		own_ns = trace_event_at(model, model->in_order[0])->own_ns;
 		at = (uint32_t)model->in_order[0].rank;
 	}
 	for (uint32_t rank = 0; rank < model->ranks; rank++)
@@ -237,7 +239,7 @@ static void shift(struct trace_model *model)
 			model->of[rank].events[i].ns -= zero_ns;
 	if (!model->event_count)
 		return;
-	model->announced_at_ns = zero_ns - model->of[at].offset_ns + model->files[at].real_ns;
+	model->announced_at_ns = model->files[at].real_ns + own_ns;
 	model->span_ns[0] = trace_event_at(model, model->in_order[0])->ns;
 	model->span_ns[1] = trace_event_at(model, model->in_order[model->event_count - 1])->ns;
 }

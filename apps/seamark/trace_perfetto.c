@@ -99,7 +99,7 @@ static void put_event(struct perfetto *perfetto, struct trace_model_end end)
 {
 	const struct trace_model_event *event = trace_event_at(perfetto->model, end);
 	const struct trace_model_rank *of = &perfetto->model->of[end.rank];
-	json_t *args = json_pack("{s:s}", "what", trace_event_words(perfetto->model, end).text);
+	json_t *args = json_pack("{s:o}", "what", command_json_text(trace_event_words(perfetto->model, end).text));
 
 	if (event->message >= 0)
 		json_object_set_new(args, "place", json_string(trace_place_name(perfetto->model->messages[event->message].place)));

@@ -72,6 +72,22 @@ static void print_clock(const struct shiviz *shiviz, int32_t rank)
 	fputs("}\n", shiviz->to);
 }
 
+/* In one line of UTF-8, whatever a name holds. false: no memory. */
+static bool print_event(const struct shiviz *shiviz, struct trace_model_end end)
+{
+	struct trace_words words = trace_event_words(shiviz->model, end);
+	json_t *text;
+
+	for (char *at = words.text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	text = command_json_text(words.text);
+	if (text)
+		fprintf(shiviz->to, "%.3fus %s\n", (double)trace_event_at(shiviz->model, end)->ns / 1e3, json_string_value(text));
+	json_decref(text);
+	return text;
+}
+
 static size_t place_of(const struct shiviz *shiviz, struct trace_model_end end)
 {
 	return trace_event_at(shiviz->model, end)->order - 1;
@@ -81,7 +97,6 @@ static size_t place_of(const struct shiviz *shiviz, struct trace_model_end end)
 static bool step(struct shiviz *shiviz, struct trace_model_end end)
 {
 	const struct trace_model *model = shiviz->model;
-	const struct trace_model_event *event = trace_event_at(model, end);
 	const struct trace_model_end cause = trace_cause(model, end);
 	const int entered = meeting_of(model, end, false), left = meeting_of(model, end, true);
 	uint32_t *clock = clock_of(shiviz, end.rank);
@@ -97,13 +112,9 @@ static bool step(struct shiviz *shiviz, struct trace_model_end end)
 	if (left >= 0)
 		merge(shiviz, clock, shiviz->meeting[left]);
 	if (is_shown(shiviz, end)) {
-		struct trace_words words = trace_event_words(model, end);
-
 		clock[shiviz->column[end.rank]]++;
-		for (char *at = words.text; *at; at++)
-			if ((unsigned char)*at < ' ' || *at == 0x7f)
-				*at = '?';
-		fprintf(shiviz->to, "%.3fus %s\n", (double)event->ns / 1e3, words.text);
+		if (!print_event(shiviz, end))
+			return false;
 		print_clock(shiviz, end.rank);
 	}
 	if (entered >= 0)

@@ -217,7 +217,7 @@ static void add_phases(struct drawing *drawing, uint32_t rank, bool held)
 	add_point(drawing, DIAGRAM_CLOSED, phase(rank, phases->closed), trace_no_end, NULL);
 }
 
-/* Who asked for it: the last request before the first alert of all. */
+/* Who asked for it: the last request before the first alert of all, if it was after the outcome of the snapshot before. */
 static void add_request(struct drawing *drawing)
 {
 	const struct trace_model *model = drawing->model;
@@ -228,7 +228,9 @@ static void add_request(struct drawing *drawing)
 
 		if (event->kind == TRACE_REQUEST)
 			request = model->in_order[i];
-		else if (event->kind == TRACE_ALERT && event->order == (uint32_t)i && model->of[model->in_order[i].rank].phases.alert == (int32_t)model->in_order[i].index)
+		else if (event->kind == TRACE_OUTCOME)
+			request = trace_no_end;
+		else if (model->of[model->in_order[i].rank].phases.alert == (int32_t)model->in_order[i].index)
 			first = model->in_order[i];
 	}
 	add_point(drawing, DIAGRAM_START, request.rank >= 0 ? request : first, trace_no_end, NULL);

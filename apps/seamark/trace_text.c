@@ -24,9 +24,9 @@ static void print_head(const struct trace_model *model)
 	if (model->orphans)
 		command_print("%" PRIu64 " orphan%s: sent after the sender's cut, received before the receiver's", model->orphans, model->orphans == 1 ? "" : "s");
 	command_print("announced %s; times are since then", command_time(model->announced_at_ns).text);
-	if (model->clocks > 1)
-		command_print("%" PRIu64 " clocks, aligned by what passed between them%s%s", model->clocks, model->pushed_ns ? "; where that was not enough, events moved by up to " : "",
-			      model->pushed_ns ? trace_time(model->pushed_ns).text : "");
+	if (model->clocks > 1 || model->pushed_ns)
+		command_print("%" PRIu64 " clock%s, aligned by what passed between them%s%s", model->clocks, model->clocks == 1 ? "" : "s",
+			      model->pushed_ns ? "; where that was not enough, events moved by up to " : "", model->pushed_ns ? trace_time(model->pushed_ns).text : "");
 	if (model->unordered)
 		command_print("%" PRIu64 " events could not be put behind their causes: the trace is damaged", model->unordered);
 	command_print("%s", "");

@@ -23,9 +23,12 @@ for optional in liblz4 libzstd hwloc; do
 done
 # shellcheck disable=SC2086,SC2046 # options are words
 build() {
+	more=
+	# What a harness needs beside the store.
+	if [ -f "$here/$1.sources" ]; then more="-I$root/apps/seamark $root/lib/trace/format.c $(sed "s|^|$root/|" "$here/$1.sources")"; fi
 	"$clang" -g -O1 -std=gnu11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -I"$root/lib" -I"$root/tests/unit" \
 		$(pkg-config --cflags $packages) "$here/fuzz_$1.c" "$root"/lib/base/*.c "$root"/lib/store/*.c "$root/lib/api/version.c" \
-		"$root"/lib/snapshot/ledger*.c -o "fuzz_$1" $(pkg-config --libs $packages) -lm -lpthread
+		"$root"/lib/snapshot/ledger*.c $more -o "fuzz_$1" $(pkg-config --libs $packages) -lm -lpthread
 }
 
 status=0
