@@ -89,7 +89,7 @@ static void tell_found(struct diff *diff, uint32_t rank, const struct seamark_fi
 		json_array_append_new(diff->list, found_json(found, region, &place, rank));
 		return;
 	}
-	if (region->dimensions)
+	if (region->type != SEAMARK_BYTE)
 		snprintf(apart, sizeof apart, ", by up to %.3Lg (of the value: %.3Lg)", found->absolute, found->relative);
 	if (found->not_numbers)
 		snprintf(numbers, sizeof numbers, "; %" PRIu64 " are NaN in one only", found->not_numbers);

@@ -7,7 +7,7 @@
 
 #include "command.h"
 
-/* How much may be between two numbers that count as equal: absolute + relative * the larger of the two. */
+/* How much may be between two numbers that count as equal: absolute + relative * the larger of the two, if that is not infinite. */
 struct diff_tolerance {
 	bool given;            /* else all bits must be equal */
 	long double absolute, relative;
@@ -17,7 +17,7 @@ struct diff_tolerance {
 struct diff_found {
 	uint64_t elements;     /* that there are; bytes for what has no type */
 	uint64_t differ;
-	uint64_t not_numbers;  /* of these: where one is NaN, and the other is not */
+	uint64_t not_numbers;  /* of these: where one is NaN, or a part of it, and the other is not */
 	long double absolute, relative; /* the largest differences between numbers */
 	uint64_t first;        /* the first that differs, with what it is in both */
 	char a[64], b[64];

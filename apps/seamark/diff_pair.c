@@ -137,27 +137,51 @@ static long double value_of(uint32_t type, const void *at, long double *imaginar
 	}
 }
 
+/* How far apart two real or imaginary parts are. Nothing is between those that are infinite alike, and between two that are no numbers. NaN: one alone is none. */
+static long double part_apart(long double a, long double b)
+{
+	return a == b || (isnan(a) && isnan(b)) ? 0 : fabsl(a - b);
+}
+
+static long double size_of(long double real, long double imaginary)
+{
+	return hypotl(isnan(real) ? 0 : real, isnan(imaginary) ? 0 : imaginary);
+}
+
 /* Whether two elements, of which some bits differ, count as different. */
 static bool measure(const struct comparing *comparing, const void *a, const void *b)
 {
 	struct diff_found *found = comparing->found;
-	long double ai, bi, ar = value_of(comparing->type, a, &ai), br = value_of(comparing->type, b, &bi), apart, larger;
-	bool a_is = !isnan(ar) && !isnan(ai), b_is = !isnan(br) && !isnan(bi);
+	const struct diff_tolerance *tolerance = comparing->tolerance;
+	long double ai, bi, ar = value_of(comparing->type, a, &ai), br = value_of(comparing->type, b, &bi), real = part_apart(ar, br),
+		    imaginary = part_apart(ai, bi), apart = hypotl(real, imaginary), larger = fmaxl(size_of(ar, ai), size_of(br, bi));
 
-	if (a_is != b_is) {
+	/* Bytes may be parts of anything. */
+	if (comparing->type == SEAMARK_BYTE)
+		return true;
+	if (isnan(real) || isnan(imaginary)) {
 		found->not_numbers++;
 		return true;
 	}
-	if (!a_is || (ar == br && ai == bi))
-		return !comparing->tolerance->given;
-	apart = hypotl(ar - br, ai - bi);
-	larger = fmaxl(hypotl(ar, ai), hypotl(br, bi));
-	if (comparing->tolerance->given && apart <= comparing->tolerance->absolute + comparing->tolerance->relative * larger)
+	if (apart == 0)
+		return !tolerance->given;
+	/* A part of what is infinite would be any distance. */
+	if (tolerance->given && apart <= tolerance->absolute + (isinf(larger) ? 0 : tolerance->relative * larger))
 		return false;
 	found->absolute = fmaxl(found->absolute, apart);
-	if (!isinf(larger))
-		found->relative = fmaxl(found->relative, apart / larger);
+	if (isinf(apart) || !isinf(larger))
+		found->relative = fmaxl(found->relative, isinf(apart) ? apart : apart / larger);
 	return true;
+}
+
+/* One NaN reads like another. */
+static void add_bits(const uint8_t *at, size_t each, char *text, size_t room)
+{
+	size_t length = strlen(text);
+
+	length += (size_t)snprintf(text + length, room - length, " 0x");
+	for (size_t i = each; i-- && length + 3 <= room;)
+		length += (size_t)snprintf(text + length, room - length, "%02x", at[i]);
 }
 
 static void compare_element(const struct comparing *comparing, const void *a, const void *b)
@@ -169,6 +193,10 @@ static void compare_element(const struct comparing *comparing, const void *a, co
 			found->first = found->elements;
 			payload_element(comparing->type, a, found->a, sizeof found->a);
 			payload_element(comparing->type, b, found->b, sizeof found->b);
+			if (!strcmp(found->a, found->b)) {
+				add_bits(a, comparing->each, found->a, sizeof found->a);
+				add_bits(b, comparing->each, found->b, sizeof found->b);
+			}
 		}
 	}
 	found->elements++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A run that goes on, from outside: which folder it uses, and its status in words.
  *   live_find.c   a process, a Slurm job or a folder: the folder
+ *   live_job.c    ... of a job
  *   live_words.c  the status, in words and as JSON; a line on a terminal that is written over
  *   snapshot.c    seamark snapshot
  *   watch.c       seamark watch */
@@ -20,8 +21,10 @@ struct live_folder {
 
 /* What a number is to be: a process of this host, or a Slurm job; LIVE_ANY: either. */
 enum live_kind { LIVE_ANY, LIVE_PROCESS, LIVE_JOB };
-/* The folder of the run that `target` names; null: the usual one. false: it is not known, which was said. */
-bool live_find(const char *target, enum live_kind kind, struct live_folder *folder);
+/* LIVE_UNKNOWN: nobody knows; LIVE_NOT_RUNNING: there is no run that could be asked, as of a job that is pending. Both were said. */
+enum live_found { LIVE_FOUND, LIVE_UNKNOWN, LIVE_NOT_RUNNING };
+/* The folder of the run that `target` names; null: the usual one. */
+enum live_found live_find(const char *target, enum live_kind kind, struct live_folder *folder);
 
 /* Whether the program that uses the folder is there, as far as can be known. LIVE_UNSURE: nobody has the lock, but its host is another, and locks may not be seen from here. */
 enum live_state { LIVE_GONE, LIVE_UNSURE, LIVE_THERE };

@@ -13,20 +13,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
-#include "live.h"
-#include "slurm.h"
-
-struct process {
-	int number, parent;
-	bool picked;
-};
-
-struct processes {
-	struct process *list;
-	size_t count, room;
-};
-
-struct path { char text[4096]; };
+#include "live_find.h"
 
 static struct path proc_path(int process, const char *name)
 {
@@ -81,7 +68,7 @@ static int parent_of(int process)
 	return parent;
 }
 
-static bool list_processes(struct processes *all)
+bool processes_list(struct processes *all)
 {
 	DIR *open = opendir("/proc");
 	struct dirent *entry;
@@ -119,28 +106,24 @@ static void pick_below(struct processes *all, int root)
 	}
 }
 
-/* What it was started with; null: nothing, or it may not be read. */
-static char *variable_of(int process, const char *name)
+void started_with_read(struct started_with *with, int process)
 {
-	size_t size, length = strlen(name);
-	char *text = proc_text(process, "environ", &size), *value = NULL;
-
-	for (char *at = text; at && at < text + size; at += strlen(at) + 1)
-		if (!strncmp(at, name, length) && at[length] == '=' && !value)
-			value = strdup(at + length + 1);
-	free(text);
-	return value;
+	with->text = proc_text(process, "environ", &with->size);
 }
 
-static void pick_job(struct processes *all, uint64_t job)
+const char *started_with_value(const struct started_with *with, const char *name)
 {
-	for (size_t i = 0; i < all->count; i++) {
-		char *value = variable_of(all->list[i].number, "SLURM_JOB_ID");
-		int64_t number;
+	size_t length = strlen(name);
 
-		all->list[i].picked = value && command_whole(value, INT64_MAX, &number) && (uint64_t)number == job;
-		free(value);
-	}
+	for (const char *at = with->text; at && at < with->text + with->size; at += strlen(at) + 1)
+		if (!strncmp(at, name, length) && at[length] == '=')
+			return at + length + 1;
+	return NULL;
+}
+
+void started_with_free(struct started_with *with)
+{
+	free(with->text);
 }
 
 static bool is_with_seamark(int process)
@@ -188,10 +171,9 @@ static bool folder_by_lock(int process, struct path *folder)
 	return found;
 }
 
-static bool folder_by_start(int process, struct path *folder)
+static bool folder_by_start(int process, const struct started_with *with, struct path *folder)
 {
-	char *given = variable_of(process, "SEAMARK_DIR");
-	const char *name = given && given[0] ? given : "seamark";
+	const char *given = started_with_value(with, "SEAMARK_DIR"), *name = given && given[0] ? given : "seamark";
 	ssize_t length = 0;
 
 	if (name[0] != '/')
@@ -200,18 +182,10 @@ static bool folder_by_start(int process, struct path *folder)
 		sprintf(folder->text + length, "%s%s", length ? "/" : "", name);
 	else
 		length = -1;
-	free(given);
 	return length >= 0;
 }
 
-/* The one folder that all have in common that tell of one; *several: they do not. */
-struct found {
-	struct path folder, other;
-	unsigned count;
-	bool several;
-};
-
-static void take(struct found *found, const struct path *folder)
+void found_take(struct found *found, const struct path *folder)
 {
 	struct stat a, b;
 	bool same = found->count && (!strcmp(found->folder.text, folder->text) ||
@@ -225,158 +199,123 @@ static void take(struct found *found, const struct path *folder)
 	found->count++;
 }
 
-static void look_through(const struct processes *all, struct found *found)
+/* As the setting is read. */
+static bool is_off(const struct started_with *with)
+{
+	const char *off = started_with_value(with, "SEAMARK_OFF");
+
+	return off && off[0] && strchr("1yYtT", off[0]);
+}
+
+static void look_at_start(int process, struct found *found)
+{
+	struct started_with with;
+	struct path folder;
+
+	started_with_read(&with, process);
+	if (is_off(&with))
+		found->off = true;
+	else if (folder_by_start(process, &with, &folder))
+		found_take(found, &folder);
+	started_with_free(&with);
+}
+
+void found_look_through(struct found *found, const struct processes *all)
 {
 	struct path folder;
 
 	for (size_t i = 0; i < all->count; i++)
 		if (all->list[i].picked && folder_by_lock(all->list[i].number, &folder))
-			take(found, &folder);
+			found_take(found, &folder);
 	for (size_t i = 0; !found->count && i < all->count; i++)
-		if (all->list[i].picked && is_with_seamark(all->list[i].number) && folder_by_start(all->list[i].number, &folder))
-			take(found, &folder);
+		if (all->list[i].picked && is_with_seamark(all->list[i].number))
+			look_at_start(all->list[i].number, found);
 }
 
-static bool tell(const struct found *found, const char *what, struct live_folder *folder)
+enum live_found found_tell(const struct found *found, const char *what, struct live_folder *folder)
 {
 	if (found->several)
 		command_complain("%s has programs that use the folders '%s' and '%s': name one of them", what, found->folder.text, found->other.text);
-	else if (found->count)
-		snprintf(folder->path, sizeof folder->path, "%s", found->folder.text);
-	return found->count && !found->several;
+	else if (!found->count && found->off)
+		command_complain("the program of %s was started with SEAMARK_OFF: it takes no checkpoints", what);
+	if (found->several || !found->count)
+		return found->several ? LIVE_UNKNOWN : LIVE_NOT_RUNNING;
+	snprintf(folder->path, sizeof folder->path, "%s", found->folder.text);
+	return LIVE_FOUND;
 }
 
 /* --- a process -------------------------------------------------------------------------------------------------------------- */
 
-static bool find_process(int process, bool quiet, struct live_folder *folder)
+static enum live_found find_process(int process, bool quiet, struct live_folder *folder)
 {
 	struct processes all = { 0 };
 	struct found found = { .count = 0 };
+	struct started_with with;
 	struct command_text what;
 
 	snprintf(what.text, sizeof what.text, "process %d", process);
-	list_processes(&all);
+	processes_list(&all);
 	pick_below(&all, process);
-	look_through(&all, &found);
+	found_look_through(&found, &all);
 	/* Of a launcher whose ranks are on other hosts: what it was started with reaches them. */
-	if (!found.count && folder_by_start(process, &found.folder) && is_run(found.folder.text))
+	started_with_read(&with, process);
+	if (!found.count && !found.off && folder_by_start(process, &with, &found.folder) && is_run(found.folder.text))
 		found.count = 1;
+	started_with_free(&with);
 	free(all.list);
 	folder->process = process;
-	if (!found.count && !quiet)
+	if (found.count || found.off)
+		return found_tell(&found, what.text, folder);
+	if (!quiet)
 		command_complain("process %d: neither it nor a process that came of it here is a program with Seamark, or they may not be looked at: name the folder", process);
-	return tell(&found, what.text, folder);
-}
-
-/* --- a job ------------------------------------------------------------------------------------------------------------------- */
-
-/* "... WorkDir=/home/me/a folder StdErr=...": up to the next word with a '='. */
-static bool work_dir(const char *printed, struct path *folder)
-{
-	const char *at = strstr(printed, " WorkDir="), *end;
-
-	if (!at)
-		return false;
-	at += strlen(" WorkDir=");
-	for (end = at; *end && *end != '\n'; end++) {
-		size_t word = *end == ' ' ? strspn(end + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") : 0;
-
-		if (word && end[1 + word] == '=')
-			break;
-	}
-	return (size_t)snprintf(folder->text, sizeof folder->text, "%.*s", (int)(end - at), at) < sizeof folder->text;
-}
-
-/* `seamark run` gives a run to its job: "slurm-CLUSTER-ID". */
-static bool belongs_to_job(const char *folder, uint64_t job)
-{
-	struct seamark_files_life life;
-	char end[32];
-	size_t length = (size_t)snprintf(end, sizeof end, "-%" PRIu64, job);
-
-	return !seamark_files_newest_life(folder, &life) && !strncmp(life.owner, "slurm-", 6) && strlen(life.owner) > length &&
-	       !strcmp(life.owner + strlen(life.owner) - length, end);
-}
-
-/* The usual folder where the job was submitted, if that can be seen to be this job's. */
-static bool ask_slurm(uint64_t job, bool is_process, struct live_folder *folder)
-{
-	struct slurm_query query;
-	struct path where = { "" }, usual;
-	bool answered;
-
-	slurm_ask_job(&query, job);
-	answered = slurm_wait(&query) == SLURM_ANSWER;
-	if (!answered)
-		command_complain(is_process ? "process %" PRIu64 " and what came of it are no programs with Seamark (or may not be looked at), and Slurm tells of no such job: %s: name the folder"
-				 : "there is no process %" PRIu64 " here, and Slurm tells of no such job: %s", job, query.complaint);
-	else if (!work_dir(query.text, &where))
-		command_complain("Slurm does not tell the working directory of job %" PRIu64 ": name the folder", job);
-	slurm_end(&query);
-	if (!where.text[0])
-		return false;
-	if (snprintf(usual.text, sizeof usual.text, "%.4000s/seamark", where.text) > 0 && belongs_to_job(usual.text, job)) {
-		snprintf(folder->path, sizeof folder->path, "%s", usual.text);
-		return true;
-	}
-	command_complain("the folder of job %" PRIu64 " is not known from here: no process of it is on this host, and '%s/seamark' is not its: name the folder (SEAMARK_DIR "
-			 "of the job), or call this on a node of the job", job, where.text);
-	return false;
-}
-
-static bool find_job(uint64_t job, bool is_process, struct live_folder *folder)
-{
-	struct processes all = { 0 };
-	struct found found = { .count = 0 };
-	struct command_text what;
-
-	snprintf(what.text, sizeof what.text, "job %" PRIu64, job);
-	list_processes(&all);
-	pick_job(&all, job);
-	look_through(&all, &found);
-	free(all.list);
-	return found.count ? tell(&found, what.text, folder) : ask_slurm(job, is_process, folder);
+	return LIVE_UNKNOWN;
 }
 
 /* --- any of them --------------------------------------------------------------------------------------------------------------- */
 
-static bool find_number(int64_t number, enum live_kind kind, struct live_folder *folder)
+static enum live_found find_number(int64_t number, enum live_kind kind, struct live_folder *folder)
 {
+	const struct live_job job = { (uint64_t)number, -1, -1 };
 	struct stat about;
 	bool is_process = number <= INT_MAX && !stat(proc_path((int)number, "").text, &about);
+	enum live_found found = LIVE_UNKNOWN;
 
 	if (kind == LIVE_PROCESS && !is_process) {
 		command_complain("there is no process %" PRId64 " here", number);
-		return false;
+		return LIVE_UNKNOWN;
 	}
 	/* Numbers of jobs and of processes are alike; one of a process that has nothing to do with Seamark may be a job's. */
-	if (kind != LIVE_JOB && is_process && find_process((int)number, kind == LIVE_ANY, folder))
-		return true;
-	if (kind == LIVE_PROCESS)
-		return false;
+	if (kind != LIVE_JOB && is_process)
+		found = find_process((int)number, kind == LIVE_ANY, folder);
+	if (kind == LIVE_PROCESS || found != LIVE_UNKNOWN)
+		return found;
 	folder->process = 0;
-	return find_job((uint64_t)number, is_process, folder);
+	return live_find_job(&job, is_process, folder);
 }
 
-bool live_find(const char *target, enum live_kind kind, struct live_folder *folder)
+enum live_found live_find(const char *target, enum live_kind kind, struct live_folder *folder)
 {
 	const char *path = target ? target : command_folder(NULL);
+	struct live_job job;
 	struct stat about;
 	int64_t number;
+	bool is_folder = !stat(path, &about) && S_ISDIR(about.st_mode);
 
 	*folder = (struct live_folder){ .process = 0 };
 	if (target && command_whole(target, INT64_MAX, &number))
 		return find_number(number, kind, folder);
+	if (target && kind != LIVE_PROCESS && (kind == LIVE_JOB || !is_folder) && live_read_job(target, &job))
+		return live_find_job(&job, false, folder);
 	if (kind != LIVE_ANY) {
-		command_complain("'%s' is no number", target ? target : "");
-		return false;
+		command_complain(kind == LIVE_JOB ? "'%s' is no job: 4711, 4711_3 of an array, 4711.0 for a step" : "'%s' is no number", target ? target : "");
+		return LIVE_UNKNOWN;
 	}
-	if (stat(path, &about) || !S_ISDIR(about.st_mode)) {
+	if (!is_folder) {
 		command_complain("'%s' is neither a folder nor a number: %s", path, strerror(stat(path, &about) ? errno : ENOTDIR));
-		return false;
+		return LIVE_UNKNOWN;
 	}
 	snprintf(folder->path, sizeof folder->path, "%s", path);
-	return true;
+	return LIVE_FOUND;
 }
 
 /* --- whether it is there ----------------------------------------------------------------------------------------------------- */

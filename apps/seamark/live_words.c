@@ -178,7 +178,7 @@ int live_width(int to)
 {
 	struct winsize size;
 
-	return !ioctl(to, TIOCGWINSZ, &size) && size.ws_col > 20 ? size.ws_col : 80;
+	return !ioctl(to, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80;
 }
 
 /* Cut at the terminal's width, or it would take two. What is in it is told by Seamark in ASCII, but for names. */

@@ -272,9 +272,12 @@ void slurm_ask_queue(struct slurm_query *query, uint64_t id)
 
 void slurm_ask_job(struct slurm_query *query, uint64_t id)
 {
-	struct word word = id_word(id);
+	slurm_ask_job_named(query, id_word(id).text);
+}
 
-	slurm_begin(query, (const char *[]){ "scontrol", "-o", "show", "job", word.text, NULL }, PATIENCE_S);
+void slurm_ask_job_named(struct slurm_query *query, const char *name)
+{
+	slurm_begin(query, (const char *[]){ "scontrol", "-o", "show", "job", name, NULL }, PATIENCE_S);
 }
 
 void slurm_ask_config(struct slurm_query *query)

@@ -37,6 +37,8 @@ enum slurm_answer {
 void slurm_begin(struct slurm_query *query, const char *const *arguments, double seconds);
 void slurm_ask_queue(struct slurm_query *query, uint64_t id);
 void slurm_ask_job(struct slurm_query *query, uint64_t id);
+/* "17_3" */
+void slurm_ask_job_named(struct slurm_query *query, const char *name);
 void slurm_ask_config(struct slurm_query *query);
 void slurm_requeue(struct slurm_query *query, uint64_t id);
 bool slurm_is_asking(const struct slurm_query *query);

@@ -18,7 +18,7 @@
 enum { EXIT_TIMEOUT = 4, EXIT_NOT_THERE = 5 };
 
 #define LOOK_NS 100000000
-/* Rank 0 looks once a second. Where locks may not be seen from here, a program that takes nothing for so long is not there. */
+/* Rank 0 looks once a second. Where locks may not be seen from here, a program that takes nothing for so long, and tells nothing, is not there. */
 #define TAKING_S 10.0
 /* A request that is not in the folder any more, and that the program does not know of: it is being answered, or was lost. */
 #define LOST_S 5.0
@@ -33,7 +33,8 @@ struct asking {
 	int stop, json;
 	double timeout_s;      /* INFINITY: none */
 	double began_s, seen_s, there_s; /* ... the request was in the folder, or known; the program was looked for */
-	bool asked, taken, lined;
+	double heard_s;        /* when the status was seen to change; 0: never */
+	bool asked, taken, lined, looked;
 	enum live_state state;
 	struct command_text by;
 	struct seamark_files_status status;
@@ -151,7 +152,7 @@ static struct live_line why_not(const struct asking *asking)
 /* Nobody waits any more. What was not taken is taken back; what was taken cannot be. */
 static int give_up(struct asking *asking, const char *result, int status)
 {
-	bool back = !asking->taken && asking->asked;
+	bool back = !asking->taken && asking->asked && seamark_files_is_asked(asking->folder, asking->token);
 	const char *after = back ? "the request is taken back" : asking->asked ? "the checkpoint will be taken all the same" : "nothing was asked";
 
 	clear_line(asking);
@@ -239,9 +240,12 @@ static int look(struct asking *asking)
 	double now_s = live_now_s();
 
 	if (!seamark_files_status(asking->folder, &status)) {
+		if (asking->looked && (!asking->has_status || status.time_ns != asking->status.time_ns))
+			asking->heard_s = now_s;
 		asking->status = status;
 		asking->has_status = true;
 	}
+	asking->looked = true;
 	request = own_request(asking);
 	if (request) {
 		asking->taken = true;
@@ -262,6 +266,12 @@ static int look(struct asking *asking)
 	return -1;
 }
 
+/* Where its lock may not be seen from here: it takes the request soon, and tells of itself now and then. */
+static bool is_heard_of(const struct asking *asking, double now_s)
+{
+	return now_s - asking->began_s < TAKING_S || (asking->heard_s > 0 && now_s - asking->heard_s < 3 * asking->status.again_s);
+}
+
 /* -1: go on; else what to leave with. Who uses the folder without a life that began in it may be `seamark compact`, or a start that waits for its first safepoint. */
 static int look_whether_there(struct asking *asking)
 {
@@ -273,7 +283,7 @@ static int look_whether_there(struct asking *asking)
 		return -1;
 	asking->there_s = now_s;
 	asking->state = live_state(asking->folder, &asking->by);
-	if (asking->state == LIVE_THERE || (asking->state == LIVE_UNSURE && now_s - asking->began_s < TAKING_S))
+	if (asking->state == LIVE_THERE || (asking->state == LIVE_UNSURE && is_heard_of(asking, now_s)))
 		return -1;
 	/* What it said last it said before it let go of the lock. */
 	if (asking->asked) {
@@ -284,6 +294,9 @@ static int look_whether_there(struct asking *asking)
 	}
 	if (!asking->by.text[0])
 		snprintf(text, sizeof text, "no program has used '%s' yet%s", asking->folder, hint);
+	else if (asking->heard_s > 0 && asking->state == LIVE_UNSURE)
+		snprintf(text, sizeof text, "nothing is heard of the program that uses '%s' any more (%s), for %s", asking->folder, asking->by.text,
+			 live_span(now_s - asking->heard_s).text);
 	else
 		snprintf(text, sizeof text, "no program uses '%s' (the last was %s)%s", asking->folder, asking->by.text, hint);
 	return not_there(asking, text);
@@ -358,15 +371,16 @@ int command_snapshot(int argc, char **argv)
 	const struct command_usage usage = { "snapshot [--stop] [--timeout TIME] [--job | --pid] [--json] [JOB | PID | DIR]\n"
 		"       seamark snapshot --look [-o PATH] [JOB | PID | DIR]",
 		"Asks a running program for a checkpoint, and waits for it. The program is named by its folder (SEAMARK_DIR, or 'seamark', if it is\n"
-		"left out); by the number of a process on this host, of a rank or of mpirun or `seamark run`; or by that of a Slurm job. A job's\n"
-		"folder is known on a host where a process of it runs, or if `seamark run` started it and the folder is 'seamark' where it was\n"
-		"submitted; else it must be named. The program takes the checkpoint at its next safepoints, as always. A request that was not taken\n"
+		"left out); by the number of a process on this host, of a rank or of mpirun or `seamark run`; or by that of a Slurm job, of an array's\n"
+		"task (4711_3) or of a step (4711.0). A job's folder is known on a host where a process of it runs, or if `seamark run` started it\n"
+		"and the folder is where it was submitted, or in a folder there; else it must be named. The program takes the checkpoint at its next safepoints, as always. A request that was not taken\n"
 		"is taken back when nobody waits any more.\n\n"
 		"With --look no checkpoint is asked for, and the program need not come to a safepoint, or to anything: the ranks on this host are\n"
 		"looked at from outside, also hung ones. `seamark explain` says who waits for whom in what was seen.\n\n"
 		"Exit status: 0 a checkpoint is committed, 1 the attempt was given up (void), 2 wrong usage, 3 something cannot be read or\n"
-		"written, 4 there was none in time, 5 no program uses the folder, or it ended before.", options, 0, 1 };
+		"written, 4 there was none in time, 5 no program uses the folder, or it ended before, or the job does not run.", options, 0, 1 };
 	struct live_folder folder;
+	enum live_found found;
 
 	if (!command_parse(&usage, &argc, &argv, &status))
 		return status;
@@ -380,7 +394,8 @@ int command_snapshot(int argc, char **argv)
 		command_complain(is_job && is_process ? "a number is that of a job or of a process: --job or --pid" : "'%s' is no time: 30s, 10min, none", timeout);
 		return EXIT_USAGE;
 	}
-	if (!live_find(argc ? argv[0] : NULL, is_job ? LIVE_JOB : is_process ? LIVE_PROCESS : LIVE_ANY, &folder))
-		return EXIT_CANNOT_READ;
+	found = live_find(argc ? argv[0] : NULL, is_job ? LIVE_JOB : is_process ? LIVE_PROCESS : LIVE_ANY, &folder);
+	if (found != LIVE_FOUND)
+		return found == LIVE_NOT_RUNNING ? EXIT_NOT_THERE : EXIT_CANNOT_READ;
 	return snapshot(&folder, timeout_s, stop, json);
 }

@@ -15,6 +15,8 @@
 /* One that is gone may be started again. */
 #define AGAIN_S 5.0
 #define THERE_S 2.0
+/* Who is there, and has told nothing for so long, has come to no safepoint yet. */
+#define SILENT_S 3.0
 enum { LINES_MOST = 12, LINE_MOST = 600 };
 
 struct watching {
@@ -23,7 +25,9 @@ struct watching {
 	struct seamark_files_status status;
 	bool has_status;
 	double told_s;         /* when it was first seen, by this clock */
+	double began_s;
 	double there_s, gone_s; /* when the program was looked for; since when it is gone, 0: it is not */
+	bool newer, said;      /* its status is a newer Seamark's; that there is none was said */
 	enum live_state state;
 	struct command_text by;
 	int drawn;             /* lines on the terminal that are to be written over */
@@ -240,8 +244,10 @@ static void show(struct watching *watching, bool changed)
 static bool look(struct watching *watching)
 {
 	struct seamark_files_status status;
+	int code = seamark_files_status(watching->folder, &status);
 
-	if (seamark_files_status(watching->folder, &status))
+	watching->newer = code == SEAMARK_E_VERSION;
+	if (code)
 		return false;
 	if (watching->has_status && status.time_ns == watching->status.time_ns && status.life == watching->status.life)
 		return false;
@@ -251,12 +257,14 @@ static bool look(struct watching *watching)
 	return true;
 }
 
-static void look_whether_there(struct watching *watching)
+/* Whether it says something new. */
+static bool look_whether_there(struct watching *watching)
 {
 	double now_s = live_now_s();
+	enum live_state before = watching->state;
 
 	if (watching->there_s && now_s - watching->there_s < THERE_S && !watching->status.ended)
-		return;
+		return false;
 	watching->there_s = now_s;
 	watching->state = live_state(watching->folder, &watching->by);
 	/* Where locks are not seen from here: it writes now and then. */
@@ -266,6 +274,19 @@ static void look_whether_there(struct watching *watching)
 		watching->gone_s = 0;
 	else if (!watching->gone_s)
 		watching->gone_s = now_s;
+	return watching->state != before;
+}
+
+/* Else a person would wait before an empty screen. */
+static void say_silence(struct watching *watching)
+{
+	struct seamark_files_status none;
+
+	if (watching->has_status || watching->said || watching->state == LIVE_GONE || live_now_s() - watching->began_s < SILENT_S)
+		return;
+	if (seamark_files_status(watching->folder, &none))
+		command_complain("nothing is told in '%s' yet: %s", watching->folder, seamark_files_error());
+	watching->said = true;
 }
 
 static int tell_end(const struct watching *watching)
@@ -282,6 +303,13 @@ static int tell_end(const struct watching *watching)
 	else
 		command_complain("no program has used '%s' yet", watching->folder);
 	return EXIT_PROBLEMS;
+}
+
+static int tell_newer(struct watching *watching)
+{
+	seamark_files_status(watching->folder, &watching->status);
+	command_complain("%s", seamark_files_error());
+	return EXIT_CANNOT_READ;
 }
 
 static int show_once(struct watching *watching)
@@ -309,10 +337,12 @@ static int watch(struct watching *watching)
 	struct timespec pause = { .tv_nsec = LOOK_NS };
 
 	for (;;) {
-		bool changed = look(watching);
+		bool changed = look(watching), moved = look_whether_there(watching);
 
-		look_whether_there(watching);
-		show(watching, changed);
+		show(watching, changed || (moved && watching->json));
+		if (watching->newer)
+			return tell_newer(watching);
+		say_silence(watching);
 		if (watching->gone_s && (live_now_s() - watching->gone_s > AGAIN_S || (watching->has_status && watching->status.ended)))
 			return tell_end(watching);
 		if (caught)
@@ -347,8 +377,9 @@ int command_watch(int argc, char **argv)
 		command_complain("a number is that of a job or of a process: --job or --pid");
 		return EXIT_USAGE;
 	}
-	if (!live_find(argc ? argv[0] : NULL, is_job ? LIVE_JOB : is_process ? LIVE_PROCESS : LIVE_ANY, &folder))
+	if (live_find(argc ? argv[0] : NULL, is_job ? LIVE_JOB : is_process ? LIVE_PROCESS : LIVE_ANY, &folder) != LIVE_FOUND)
 		return EXIT_CANNOT_READ;
+	watching.began_s = live_now_s();
 	watching.once = once;
 	watching.json = json;
 	watching.colours = isatty(STDOUT_FILENO) && !(no_colour && *no_colour);

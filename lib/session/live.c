@@ -165,19 +165,34 @@ void live_outcome(const struct snapshot_outcome *outcome)
 
 /* --- requests -------------------------------------------------------------------------------------------------------------- */
 
-/* The oldest that is answered goes; null: none is. */
+static bool is_known(uint64_t token)
+{
+	for (int i = 0; i < STATUS_REQUESTS; i++)
+		if (live.now.requests[i].answer != STATUS_NOBODY && live.now.requests[i].token == token)
+			return true;
+	return false;
+}
+
+static bool has_room(void)
+{
+	for (int i = 0; i < STATUS_REQUESTS; i++)
+		if (live.now.requests[i].answer != STATUS_TAKEN && live.now.requests[i].answer != STATUS_ASKED)
+			return true;
+	return false;
+}
+
+/* The oldest that is answered goes. */
 static struct status_request *room_for_request(void)
 {
 	struct status_request *requests = live.now.requests;
 
-	for (int i = 0; i < STATUS_REQUESTS; i++) {
-		if (requests[i].answer == STATUS_TAKEN || requests[i].answer == STATUS_ASKED)
-			continue;
-		memmove(&requests[i], &requests[i + 1], (size_t)(STATUS_REQUESTS - 1 - i) * sizeof *requests);
-		memset(&requests[STATUS_REQUESTS - 1], 0, sizeof *requests);
-		return &requests[STATUS_REQUESTS - 1];
-	}
-	return NULL;
+	int gone = 0;
+
+	while (gone + 1 < STATUS_REQUESTS && (requests[gone].answer == STATUS_TAKEN || requests[gone].answer == STATUS_ASKED))
+		gone++;
+	memmove(&requests[gone], &requests[gone + 1], (size_t)(STATUS_REQUESTS - 1 - gone) * sizeof *requests);
+	memset(&requests[STATUS_REQUESTS - 1], 0, sizeof *requests);
+	return &requests[STATUS_REQUESTS - 1];
 }
 
 /* As seamark_request does. */
@@ -196,12 +211,19 @@ static void ask(struct status_request *request)
 
 void live_asked(void)
 {
-	struct status_request *request = live.begun ? room_for_request() : NULL;
+	struct status_request *request;
+	uint64_t token;
+	bool stop;
 
-	if (!request)
+	if (!live.begun || !has_room())
 		return;
 	crash_point("request-seen");
-	status_take_request(inside.store, &request->token, &request->stop);
+	/* Who has not seen for long what became of it asks again. */
+	if (!status_take_request(inside.store, &token, &stop) || is_known(token))
+		return;
+	request = room_for_request();
+	request->token = token;
+	request->stop = stop;
 	request->answer = STATUS_TAKEN;
 	request->step = -1;
 	log_say(LOG_INFO, "somebody asks for a checkpoint%s", request->stop ? ", and to leave with it" : "");

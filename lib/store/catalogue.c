@@ -13,7 +13,6 @@
 
 #include "base/crash.h"
 #include "base/list.h"
-#include "base/log.h"
 #include "store/manifest.h"
 
 /* Only the one way in which we would write it, so that a folder has one name and a name one folder. */
@@ -213,6 +212,26 @@ static bool is_named(const struct store_checkpoint *checkpoint, const char *name
 	return false;
 }
 
+static bool is_leaving(const struct store_checkpoint *checkpoint, const char *name)
+{
+	return is_image(name) ? !is_named(checkpoint, name) : ends_with(name, ".tmp");
+}
+
+uint64_t catalogue_leavings(const struct store_checkpoint *checkpoint)
+{
+	DIR *open = io_opendir(checkpoint->path);
+	struct dirent *file;
+	struct stat about;
+	uint64_t bytes = 0;
+
+	while (open && (file = readdir(open)))
+		if (is_leaving(checkpoint, file->d_name) && !fstatat(dirfd(open), file->d_name, &about, AT_SYMLINK_NOFOLLOW) && S_ISREG(about.st_mode))
+			bytes += (uint64_t)about.st_size;
+	if (open)
+		closedir(open);
+	return bytes;
+}
+
 int catalogue_sweep(const struct store_checkpoint *checkpoint, struct fault *fault)
 {
 	DIR *open = io_opendir(checkpoint->path);
@@ -222,8 +241,8 @@ int catalogue_sweep(const struct store_checkpoint *checkpoint, struct fault *fau
 
 	if (!open)
 		return fault_errno(fault, "cannot open folder '%s'", checkpoint->path);
-	while (!code && (file = readdir(open))) {
-		bool left = is_image(file->d_name) ? !is_named(checkpoint, file->d_name) : ends_with(file->d_name, ".tmp");
+	while (!code && (errno = 0, file = readdir(open))) {
+		bool left = is_leaving(checkpoint, file->d_name);
 
 		if (left && !synced)
 			code = io_sync_folder(checkpoint->path, fault);
@@ -234,6 +253,8 @@ int catalogue_sweep(const struct store_checkpoint *checkpoint, struct fault *fau
 		if (left)
 			crash_point_on("leaving-swept", file->d_name);
 	}
+	if (!code && errno)
+		code = fault_errno(fault, "cannot list folder '%s'", checkpoint->path);
 	closedir(open);
 	return code;
 }
@@ -249,13 +270,15 @@ int catalogue_remove(const char *path, struct fault *fault)
 	open = io_opendir(path);
 	if (!open)
 		return errno == ENOENT ? 0 : fault_errno(fault, "cannot open folder '%s'", path);
-	while ((file = readdir(open))) {
+	while (errno = 0, file = readdir(open)) {
 		if (!is_ours(file->d_name))
 			continue;
 		if (unlinkat(dirfd(open), file->d_name, 0) && errno != ENOENT)
 			code = fault_errno(fault, "cannot remove '%s/%s'", path, file->d_name);
 		crash_point_on("old-file-removed", file->d_name);
 	}
+	if (errno)
+		code = fault_errno(fault, "cannot list folder '%s'", path);
 	closedir(open);
 	/* What a person has put there stays, and the folder with it. */
 	if (!code && rmdir(path) && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
@@ -294,10 +317,9 @@ int catalogue_revoke(const char *path, struct fault *fault)
 	return may_be_checkpoint(away.text) ? rename_folder(away.text, path, fault) : catalogue_remove(away.text, fault);
 }
 
-void catalogue_put_back(const char *folder)
+void catalogue_put_back(const char *folder, struct fault *fault)
 {
 	DIR *open = io_opendir(folder);
-	struct fault fault = FAULT_NONE;
 	struct dirent *file;
 
 	while (open && (file = readdir(open))) {
@@ -311,14 +333,12 @@ void catalogue_put_back(const char *folder)
 		if (!parse_name(strrchr(path.text, '/') + 1, &entry) || io_is_link(away.text))
 			continue;
 		if (may_be_checkpoint(away.text))
-			rename_folder(away.text, path.text, &fault);
+			rename_folder(away.text, path.text, fault);
 		else
-			catalogue_remove(away.text, &fault);
+			catalogue_remove(away.text, fault);
 	}
 	if (open)
 		closedir(open);
-	if (fault.code)
-		log_say(LOG_NOTICE, "leavings of an earlier run could not be removed: %s", fault.text);
 }
 
 static int find_newest(const char *folder, const struct catalogue_entry *list, size_t count, uint64_t below,

@@ -40,9 +40,11 @@ int catalogue_remove(const char *path, struct fault *fault);
  * into; and if it was there already, the folder is a checkpoint's and comes back. */
 int catalogue_revoke(const char *path, struct fault *fault);
 /* Folders that were taken out of the way and are checkpoints come back; the others go. What a life has left that was killed meanwhile. */
-void catalogue_put_back(const char *folder);
+void catalogue_put_back(const char *folder, struct fault *fault);
 /* Removes from a checkpoint's folder what its manifest, which is made durable first, does not name: what was left when it was rewritten. */
 int catalogue_sweep(const struct store_checkpoint *checkpoint, struct fault *fault);
+/* How many bytes these files have. */
+uint64_t catalogue_leavings(const struct store_checkpoint *checkpoint);
 
 /* Rank 0, in the writer's thread: all but the newest `keep` (0: none) and pinned ones are retired; of what is retired, the files go that nothing needs
  * which is kept; and attempts of earlier lives, whose ranks were still writing when this one began. Failures are told in the log: they cost space, nothing else. */

@@ -230,6 +230,11 @@ int seamark_files_pin(const char *path, int pinned)
 	} else if (unlink(file.text) && errno != ENOENT) {
 		return fault_errno(fault, "cannot remove '%s'", file.text);
 	}
+	/* A run may be retiring it: that looks for the pin once more, behind which this looks. */
+	if (pinned && access(manifest.text, F_OK)) {
+		unlink(file.text);
+		return fault_set(fault, SEAMARK_E_NOT_FOUND, "'%s' has just been retired", path);
+	}
 	return io_sync_folder(path, fault);
 }
 

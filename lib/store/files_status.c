@@ -21,6 +21,9 @@
 _Static_assert((int)SEAMARK_FILES_COMMITTING == (int)STATUS_COMMITTING && (int)SEAMARK_FILES_LEAVING == (int)STATUS_LEAVING, "they are handed out as they are");
 _Static_assert(sizeof ((struct seamark_files_request *)0)->detail == STATUS_TEXT, "nothing is cut twice");
 
+/* Whoever waits for three times of it waits no longer than that. */
+#define AGAIN_MOST_S 3600
+
 /* --- members ------------------------------------------------------------------------------------------------------------ */
 
 /* Reads an object's members; the first that is missing or cannot be fails all. */
@@ -215,6 +218,7 @@ static void get_state(struct reading *in, struct seamark_files_status *status)
 	status->begun_ns = get_moment(in, "begun");
 	status->time_ns = get_moment(in, "time");
 	status->again_s = get_number(in, "again_s");
+	in->failed |= status->again_s > AGAIN_MOST_S;
 }
 
 static void get_progress(struct reading *in, struct seamark_files_status *status)

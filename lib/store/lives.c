@@ -302,10 +302,13 @@ static int number_life(struct store *store, struct fault *fault)
 static int clear_folder(struct store *store, uint64_t *next, struct fault *fault)
 {
 	struct catalogue_entry *list = NULL;
+	struct fault own = FAULT_NONE;
 	size_t count = 0;
 	int code;
 
-	catalogue_put_back(store->folder);
+	catalogue_put_back(store->folder, &own);
+	if (own.code)
+		log_say(LOG_NOTICE, "leavings of an earlier run could not be removed: %s", own.text);
 	code = catalogue_list(store->folder, &list, &count, fault);
 	if (code)
 		return code;

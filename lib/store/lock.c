@@ -15,6 +15,8 @@
 #include "store/run_file.h"
 
 enum { TEXT_MOST = 400 };
+/* Who looks whether the folder is used has the lock for a moment. */
+#define LOOKS_S 0.2
 
 /* A child of fork shares the lock with its parent and would hold it for as long as it lives. */
 static _Atomic int to_drop = -1;
@@ -149,7 +151,7 @@ void lock_await(struct store *store, double patience_s)
 
 int lives_lock(struct store *store, struct fault *fault)
 {
-	int code = lock_take(store, 0, fault);
+	int code = lock_take(store, LOOKS_S, fault);
 
 	if (!code)
 		lock_sign(store);

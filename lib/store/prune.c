@@ -3,13 +3,14 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/moment.h"
+#include "base/list.h"
 #include "store/history.h"
 #include "store/manifest.h"
 #include "store/retention.h"
@@ -22,6 +23,8 @@ struct pruning {
 	void *context;
 	uint64_t spared;           /* the newest that is whole */
 	uint32_t spared_life;
+	struct doubt { uint64_t number; uint32_t life; struct fault why; } *doubts; /* newer ones that could not be looked at: who knows whether they are */
+	size_t doubt_count, doubt_room;
 	uint64_t newer;            /* seen so far */
 	struct fault *fault;
 };
@@ -36,14 +39,22 @@ static bool is_named(const struct seamark_files_wish *wish, uint64_t number)
 	return false;
 }
 
-/* Pinned ones stay whatever is wanted, and so does the newest that is whole: of what is named that is an error, found before. */
+static const struct doubt *doubt_of(const struct pruning *pruning, uint64_t number, uint32_t life)
+{
+	for (size_t i = 0; i < pruning->doubt_count; i++)
+		if (pruning->doubts[i].number == number && pruning->doubts[i].life == life)
+			return &pruning->doubts[i];
+	return NULL;
+}
+
+/* Pinned ones stay whatever is wanted, and so does the newest that is whole, or may be: of what is named that is an error, found before. */
 static bool goes(void *context, const struct store_checkpoint *found)
 {
 	struct pruning *pruning = context;
 	const struct seamark_files_wish *wish = pruning->wish;
 	uint64_t newer = pruning->newer++;
 
-	if (found->pinned || (found->number == pruning->spared && found->life == pruning->spared_life))
+	if (found->pinned || (found->number == pruning->spared && found->life == pruning->spared_life) || doubt_of(pruning, found->number, found->life))
 		return false;
 	if (wish->count)
 		return is_named(wish, found->number);
@@ -53,20 +64,37 @@ static bool goes(void *context, const struct store_checkpoint *found)
 }
 
 /* Headers, tables, sizes, and the files of others that it needs: what a restart looks at before it takes it. */
-static bool is_whole(const struct store_checkpoint *found)
+static int look_at(const struct store_checkpoint *found, struct fault *fault)
 {
-	bool whole = true;
+	int code = 0;
 
-	for (uint32_t rank = 0; whole && rank < found->ranks; rank++) {
+	for (uint32_t rank = 0; !code && rank < found->ranks; rank++) {
 		struct store_image *image = NULL;
 
-		whole = !store_open_image(&image, found, rank, NULL);
-		if (!whole)
+		code = store_open_image(&image, found, rank, fault);
+		if (code)
 			break;
-		whole = !store_open_parents(image, NULL);
+		code = store_open_parents(image, fault);
 		store_close_image(image);
 	}
-	return whole;
+	return code;
+}
+
+/* A disk that cannot be read for a moment, or no memory, says nothing about what is there. */
+static bool is_proof(int code)
+{
+	return code == SEAMARK_E_DAMAGED || code == SEAMARK_E_NOT_FOUND || code == SEAMARK_E_RUN || code == SEAMARK_E_VERSION;
+}
+
+static int doubt(struct pruning *pruning, const struct store_checkpoint *found, const struct fault *why, struct fault *fault)
+{
+	struct doubt *grown = list_with_room(pruning->doubts, pruning->doubt_count, &pruning->doubt_room, sizeof *grown);
+
+	if (!grown)
+		return fault_set(fault, SEAMARK_E_MEMORY, "no memory to look at checkpoint %" PRIu64, found->number);
+	pruning->doubts = grown;
+	grown[pruning->doubt_count++] = (struct doubt){ found->number, found->life, *why };
+	return 0;
 }
 
 /* If none is whole, the newest that can be read: it may be all that somebody has. */
@@ -78,10 +106,14 @@ static int find_spared(struct pruning *pruning, const char *folder, struct fault
 	bool whole = false;
 	int code = found ? catalogue_list(folder, &list, &count, fault) : fault_set(fault, SEAMARK_E_MEMORY, "no memory to look through '%s'", folder);
 
-	for (size_t i = code ? 0 : count; i-- && !whole;) {
+	for (size_t i = code ? 0 : count; !code && i-- && !whole;) {
+		struct fault why = FAULT_NONE;
+
 		if (!list[i].committed || catalogue_read(folder, &list[i], found, NULL))
 			continue;
-		whole = is_whole(found);
+		whole = !look_at(found, &why);
+		if (!whole && !is_proof(why.code))
+			code = doubt(pruning, found, &why, fault);
 		if (whole || !pruning->spared) {
 			pruning->spared = found->number;
 			pruning->spared_life = found->life;
@@ -100,12 +132,15 @@ static int check_named(struct pruning *pruning, const char *folder, struct fault
 
 	for (size_t i = 0; !code && i < pruning->wish->count; i++) {
 		uint64_t number = pruning->wish->numbers[i];
+		const struct doubt *unsure;
 		struct fault own = FAULT_NONE;
 
 		memset(found, 0, sizeof *found);
 		code = catalogue_at_number(folder, number, found, &own);
 		if (code && code != SEAMARK_E_DAMAGED && code != SEAMARK_E_VERSION)
 			fault_set(fault, code, "%s", own.text);
+		else if ((unsure = doubt_of(pruning, number, found->life)))
+			code = fault_set(fault, unsure->why.code, "checkpoint %" PRIu64 " may be the newest that is whole, and stays: %s", number, unsure->why.text);
 		else if (found->pinned)
 			code = fault_set(fault, SEAMARK_E_ARGUMENT, "checkpoint %" PRIu64 " is pinned: `seamark keep --off %" PRIu64 "` first", number, number);
 		else if (number == pruning->spared)
@@ -166,36 +201,79 @@ static void prune_leavings(struct pruning *pruning, size_t i)
 	struct io_path path = catalogue_path(keeping->folder, entry->number, entry->life);
 	uint64_t before = bytes_in(path.text);
 
-	if (!entry->committed && pruning->wish->dry_run) {
+	if (pruning->wish->dry_run && entry->committed) {
+		uint64_t left = keeping->fates[i] == FATE_KEPT && !catalogue_read(keeping->folder, entry, keeping->found, NULL) ? catalogue_leavings(keeping->found) : 0;
+
+		if (left)
+			tell(pruning, SEAMARK_FILES_LEFT, entry, left);
+	} else if (pruning->wish->dry_run) {
 		tell(pruning, SEAMARK_FILES_LEFT, entry, before);
-	} else if (!pruning->wish->dry_run) {
+	} else {
+		struct io_path away = io_path("%s.void", path.text);
 		uint64_t after;
+		bool gone;
 
 		retention_tidy_one(keeping, i, UINT32_MAX, pruning->fault);
-		after = bytes_in(path.text);
-		if (!pruning->fault->code && (!entry->committed || after < before))
-			tell(pruning, SEAMARK_FILES_LEFT, entry, before - after);
+		/* A person's files stay, in one of the two. */
+		after = bytes_in(path.text) + bytes_in(away.text);
+		gone = !entry->committed && !io_is_there(path.text) && !io_is_there(away.text);
+		if (!pruning->fault->code && (gone || after < before))
+			tell(pruning, SEAMARK_FILES_LEFT, entry, before > after ? before - after : 0);
 	}
 }
 
-/* Attempts that were taken out of the way, and not removed any more: the folder ends in ".void", and has no manifest. */
-static void tell_voids(struct pruning *pruning, const char *folder)
+/* An attempt that was taken out of the way, and not removed any more: the folder ends in ".void", and has no manifest. */
+static bool is_left(const char *folder, const char *name, struct catalogue_entry *entry)
+{
+	struct io_path path = io_path("%s/%s", folder, name);
+	char rest[8] = "";
+
+	return sscanf(name, "%" SCNu64 ".L%" SCNu32 "%7s", &entry->number, &entry->life, rest) == 3 && !strcmp(rest, ".void") && !io_is_link(path.text) &&
+	       !io_is_there(io_path("%s/" MANIFEST_NAME, path.text).text);
+}
+
+struct left { struct catalogue_entry entry; uint64_t bytes; };
+
+static int list_left(const char *folder, struct left **list, size_t *count, struct fault *fault)
 {
 	DIR *open = io_opendir(folder);
 	struct dirent *file;
+	size_t room = 0;
+	int code = 0;
 
-	while (open && (file = readdir(open))) {
-		struct io_path path = io_path("%s/%s", folder, file->d_name);
-		struct catalogue_entry entry = { 0 };
-		char rest[8] = "";
+	while (open && !code && (file = readdir(open))) {
+		struct left left = { .bytes = 0 }, *grown;
 
-		if (sscanf(file->d_name, "%" SCNu64 ".L%" SCNu32 "%7s", &entry.number, &entry.life, rest) != 3 || strcmp(rest, ".void") || io_is_link(path.text) ||
-		    io_is_there(io_path("%s/" MANIFEST_NAME, path.text).text))
+		if (!is_left(folder, file->d_name, &left.entry))
 			continue;
-		tell(pruning, SEAMARK_FILES_LEFT, &entry, bytes_in(path.text));
+		grown = list_with_room(*list, *count, &room, sizeof *grown);
+		if (!grown) {
+			code = fault_set(fault, SEAMARK_E_MEMORY, "no memory to look through '%s'", folder);
+			break;
+		}
+		left.bytes = bytes_in(io_path("%s/%s", folder, file->d_name).text);
+		snprintf(left.entry.name, sizeof left.entry.name, "%.31s", file->d_name);
+		*list = grown;
+		grown[(*count)++] = left;
 	}
 	if (open)
 		closedir(open);
+	return code;
+}
+
+static void prune_voids(struct pruning *pruning, const char *folder, struct fault *fault)
+{
+	bool dry_run = pruning->wish->dry_run;
+	struct left *list = NULL;
+	size_t count = 0;
+	int code = list_left(folder, &list, &count, fault);
+
+	if (!code && !dry_run)
+		catalogue_put_back(folder, fault);
+	for (size_t i = 0; !code && i < count; i++)
+		if (dry_run || !io_is_there(io_path("%s/%s", folder, list[i].entry.name).text))
+			tell(pruning, SEAMARK_FILES_LEFT, &list[i].entry, list[i].bytes);
+	free(list);
 }
 
 /* Newest first, as retention does: what is needed by one that goes may go after it. */
@@ -214,6 +292,9 @@ static void prune_all(struct pruning *pruning)
 		else
 			prune_leavings(pruning, i);
 	}
+	/* Where locks are not honoured. Nothing was changed since. */
+	if (!pruning->fault->code && !pruning->wish->dry_run && !lives_is_newest(keeping->store))
+		fault_set(pruning->fault, SEAMARK_E_BUSY, "a run has begun to use folder '%s': what is still to be removed stays", keeping->folder);
 }
 
 /* Nobody is there who could be using it: whatever life there was is over. */
@@ -226,12 +307,23 @@ static void remove_old_files(struct store *store)
 	io_unlink(io_path("%s/" HISTORY_NAME ".tmp", store->folder).text);
 }
 
+/* How long ago, by the clock of whoever keeps the files: those of two hosts need not agree. The lock was written just now. A time to come tells no more than one that is as long ago. */
+static double told_ago_s(const struct store *store)
+{
+	struct stat status, lock;
+
+	if (stat(io_path("%s/" STATUS_NAME, store->folder).text, &status) || fstat(store->lock, &lock))
+		return 0;
+	return fabs((double)(lock.st_mtim.tv_sec - status.st_mtim.tv_sec) + (double)(lock.st_mtim.tv_nsec - status.st_mtim.tv_nsec) / 1e9);
+}
+
 /* As the newest life, which is over, so that one which begins now is noticed. Where locks are not honoured between hosts a run may be there all the same: it writes its status now and then. */
 static int be_newest_life(struct store *store, struct fault *fault)
 {
 	struct seamark_files_status status;
 	struct run_file newest;
 	char host[RUN_FILE_HOST_MOST + 1];
+	double left_s;
 	int code = run_file_read(store->folder, &newest, fault);
 
 	if (code == SEAMARK_E_NOT_FOUND || code == SEAMARK_E_DAMAGED) {
@@ -241,10 +333,10 @@ static int be_newest_life(struct store *store, struct fault *fault)
 	if (code)
 		return code;
 	run_file_host(host);
-	if (strcmp(newest.host, host) && !seamark_files_status(store->folder, &status) && !status.ended &&
-	    (double)(moment_now_ns() - status.time_ns) < 3e9 * status.again_s)
+	left_s = strcmp(newest.host, host) && !seamark_files_status(store->folder, &status) && !status.ended ? 3 * status.again_s - told_ago_s(store) : 0;
+	if (left_s > 0)
 		return fault_set(fault, SEAMARK_E_BUSY, "folder '%s' seems to be used by life %" PRIu32 " (process %" PRId64 " on host '%s'), which has told how it is just now: "
-				 "if that has ended, this can be done in %.0f s", store->folder, newest.life, newest.process, newest.host, 3 * status.again_s);
+				 "if that has ended, this can be done in %.0f s", store->folder, newest.life, newest.process, newest.host, left_s);
 	memcpy(store->run, newest.run, sizeof store->run);
 	store->life = newest.life;
 	return 0;
@@ -252,6 +344,7 @@ static int be_newest_life(struct store *store, struct fault *fault)
 
 static int prune(struct pruning *pruning, struct store *store, struct fault *fault)
 {
+	struct fault left = FAULT_NONE;
 	int code = pruning->wish->dry_run ? 0 : be_newest_life(store, fault);
 
 	if (code)
@@ -261,9 +354,7 @@ static int prune(struct pruning *pruning, struct store *store, struct fault *fau
 		code = check_named(pruning, store->folder, fault);
 	if (code)
 		return code;
-	tell_voids(pruning, store->folder);
-	if (!pruning->wish->dry_run)
-		catalogue_put_back(store->folder);
+	prune_voids(pruning, store->folder, &left);
 	pruning->keeping.goes = goes;
 	pruning->keeping.context = pruning;
 	pruning->fault = fault;
@@ -272,6 +363,8 @@ static int prune(struct pruning *pruning, struct store *store, struct fault *fau
 	else if (!fault->code)
 		fault_set(fault, SEAMARK_E_MEMORY, "no memory to look through '%s'", store->folder);
 	retention_close(&pruning->keeping);
+	if (left.code)
+		fault_set(fault, left.code, "%s", left.text);
 	if (!fault->code && !pruning->wish->dry_run)
 		remove_old_files(store);
 	return fault->code;
@@ -308,6 +401,7 @@ int prune_folder(const char *folder, const struct seamark_files_wish *wish, void
 		code = lives_lock(store, fault);
 	if (!code)
 		code = prune(&pruning, store, fault);
+	free(pruning.doubts);
 	store_close(store);
 	return code;
 }

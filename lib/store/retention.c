@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "store/catalogue.h"
 #include "store/internal.h"
+#include "store/manifest.h"
 #include "store/retention.h"
 
 static void need(struct keeping *keeping, const struct store_parent *parent, bool *failed)
@@ -88,14 +89,14 @@ void retention_close(struct keeping *keeping)
 }
 
 /* Its manifest's name first. If another life has begun by then, it may have seen this as a checkpoint, and rest on it: then the name comes back, and nothing else is done. If not, no later one will take it for one,
- * and what follows may happen at any time. false: another life has begun. */
+ * and what follows may happen at any time. So it is with one that somebody has pinned since it was looked at: who pins one looks for the name afterwards. false: it stays. */
 static bool take_off_the_list(struct keeping *keeping, const char *path, enum catalogue_fate to, struct fault *fault)
 {
 	enum catalogue_fate was;
 
 	if (!lives_is_newest(keeping->store) || catalogue_rename(path, to, &was, fault))
 		return false;
-	if (lives_is_newest(keeping->store))
+	if (lives_is_newest(keeping->store) && (was != CATALOGUE_LISTED || !io_is_there(io_path("%s/" MANIFEST_PINNED, path).text)))
 		return true;
 	catalogue_rename(path, was, NULL, NULL);
 	return false;
@@ -106,13 +107,15 @@ void retention_retire_one(struct keeping *keeping, size_t i, struct fault *fault
 	const struct catalogue_entry *entry = &keeping->list[i];
 	struct io_path path = catalogue_path(keeping->folder, entry->number, entry->life);
 
+	bool gone = true;
+
+	if (!retention_is_needed(keeping, entry))
+		gone = take_off_the_list(keeping, path.text, CATALOGUE_RETIRED, fault) && !catalogue_remove(path.text, fault);
+	else if (entry->committed)
+		gone = take_off_the_list(keeping, path.text, CATALOGUE_HELD, fault);
 	/* One that could not be taken away may be restored still, so what it needs stays. */
-	if (!retention_is_needed(keeping, entry)) {
-		if (!take_off_the_list(keeping, path.text, CATALOGUE_RETIRED, fault) || catalogue_remove(path.text, fault))
-			keeping->fates[i] = FATE_UNREADABLE;
-	} else if (entry->committed) {
-		take_off_the_list(keeping, path.text, CATALOGUE_HELD, fault);
-	}
+	if (!gone)
+		keeping->fates[i] = FATE_UNREADABLE;
 }
 
 void retention_retire(struct store *store, uint64_t keep)

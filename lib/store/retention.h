@@ -26,7 +26,7 @@ bool retention_open(struct keeping *keeping, struct store *store, uint64_t keep,
 void retention_close(struct keeping *keeping);
 /* By one that is kept; and nobody knows what one needs that cannot be read. */
 bool retention_is_needed(const struct keeping *keeping, const struct catalogue_entry *entry);
-/* Takes it off the list, and removes it if it is not needed. One that stays in spite of that is FATE_UNREADABLE after it. */
+/* Takes it off the list, and removes it if it is not needed. One that stays on it, or whose files do, in spite of that is FATE_UNREADABLE after it. */
 void retention_retire_one(struct keeping *keeping, size_t i, struct fault *fault);
 /* Of one that stays what its manifest does not name; what attempts of lives below that one have left; what is held for nobody. */
 void retention_tidy_one(struct keeping *keeping, size_t i, uint32_t below, struct fault *fault);

@@ -62,6 +62,42 @@ static bool hear(struct status *status, struct status_now *now, unsigned *turn)
 	return true;
 }
 
+/* What was taken from the folder, and the program has not looked at: it computes. */
+struct waiting {
+	struct status_request list[STATUS_HANDED];
+	unsigned count;
+};
+
+/* Before it is heard what the program tells, so that a request is in one of the two, or in both. */
+static struct waiting waiting_requests(struct status *status)
+{
+	unsigned to = atomic_load(&status->handed_count);
+	struct waiting waiting = { .count = 0 };
+
+	for (unsigned i = atomic_load(&status->handed_taken); i != to; i++)
+		waiting.list[waiting.count++] = (struct status_request){ .token = atomic_load(&status->handed[i % STATUS_HANDED]),
+			.stop = atomic_load(&status->handed_stop[i % STATUS_HANDED]), .answer = STATUS_TAKEN, .step = -1 };
+	return waiting;
+}
+
+/* In place of the oldest that is answered. */
+static void add_waiting(struct status_now *now, const struct status_request *request)
+{
+	struct status_request *requests = now->requests;
+	int gone = -1;
+
+	for (int i = STATUS_REQUESTS; i--;) {
+		if (requests[i].answer != STATUS_NOBODY && requests[i].token == request->token)
+			return;
+		if (requests[i].answer != STATUS_TAKEN && requests[i].answer != STATUS_ASKED)
+			gone = i;
+	}
+	if (gone < 0)
+		return;
+	memmove(&requests[gone], &requests[gone + 1], (size_t)(STATUS_REQUESTS - 1 - gone) * sizeof *requests);
+	requests[STATUS_REQUESTS - 1] = *request;
+}
+
 /* --- rates -------------------------------------------------------------------------------------------------------------- */
 
 /* How far the program was when; the oldest goes when there are enough that span the time. */
@@ -147,20 +183,24 @@ static void write_status(struct store *store, const struct status_now *now, int6
 void status_look(struct store *store, int64_t now_ns)
 {
 	struct status *status = &store->status;
+	struct waiting waiting = waiting_requests(status);
 	struct status_now now;
 	uint64_t safepoints = atomic_load_explicit(&status->safepoints, memory_order_relaxed);
 	int64_t ago_ns = now_ns - status->written_ns;
-	unsigned turn;
+	unsigned turn, handed = atomic_load(&status->handed_count);
 
 	if (!atomic_load(&store->life_known) || atomic_load(&store->superseded) || !hear(status, &now, &turn))
 		return;
 	if (!status->begun_ns)
 		status->begun_ns = now_ns;
 	sample(status, now_ns);
-	if (turn == status->written_turn && status->image_done == status->written_done &&
+	if (turn == status->written_turn && handed == status->written_handed && status->image_done == status->written_done &&
 	    ago_ns < (safepoints != status->written_safepoints ? STEPS_NS : AGAIN_NS))
 		return;
+	for (unsigned i = 0; i < waiting.count; i++)
+		add_waiting(&now, &waiting.list[i]);
 	status->written_turn = turn;
+	status->written_handed = handed;
 	status->written_safepoints = safepoints;
 	status->written_done = status->image_done;
 	status->written_ns = now_ns;

@@ -112,7 +112,7 @@ struct status {
 	atomic_uint handed_count, handed_taken;
 
 	/* the thread's alone */
-	unsigned written_turn;
+	unsigned written_turn, written_handed;
 	uint64_t written_safepoints, written_done;
 	int64_t begun_ns, written_ns;
 	struct status_sample { int64_t ns, step; uint64_t safepoints; } samples[STATUS_SAMPLES];

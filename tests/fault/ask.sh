@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# ask.sh: `seamark snapshot` asks heat for checkpoints, which takes none by itself: by its folder, by a rank, by what launched it, two at once, and to leave. What was written is gone on from, and
+# ask.sh ELSEWHERE: `seamark snapshot` asks heat for checkpoints, which takes none by itself: by its folder, by a rank, by what launched it, two at once, and to leave. What was written is gone on from, and
 # the result is that of a run that nobody disturbed, bit for bit. Ranks that do not come to a safepoint, a program that was killed, one that ended, and somebody who does not wait any longer are told of, and
-# leave no request behind.
+# leave no request behind. Somebody on another host, who cannot see the lock, waits as long as the program tells of itself.
 set -u
 # shellcheck source-path=SCRIPTDIR source=processes.sh
 . "$(dirname "$0")/processes.sh"
-command="$TEST_BUILD/apps/seamark" heat="$TEST_BUILD/apps/heat"
+command="$TEST_BUILD/apps/seamark" heat="$TEST_BUILD/apps/heat" elsewhere=$1
 unset SEAMARK_EVERY SEAMARK_DIR SEAMARK_RESTART
 arguments="--size 60 --every 0"
 started=
@@ -50,7 +50,8 @@ ends() { # STATUS
 ask() {
 	wanted=$1 pattern=$2
 	shift 2
-	"$command" snapshot "$@" >ask.log 2>&1 </dev/null
+	# shellcheck disable=SC2086 # perhaps words
+	$command snapshot "$@" >ask.log 2>&1 </dev/null
 	status=$?
 	[ "$status" -eq "$wanted" ] || fail "snapshot $* ends with $status, not $wanted"
 	grep -q -e "$pattern" ask.log || fail "snapshot $* does not say '$pattern'"
@@ -101,7 +102,10 @@ done
 [ -n "$second" ] || fail "there is no second rank"
 started="$started $second"
 kill -STOP "$second"
-ask 4 'announced: 1 of 2 ranks have answered.*taken all the same' --timeout 4s
+env LD_PRELOAD="$elsewhere" "$command" snapshot >elsewhere.log 2>&1 </dev/null &
+from_elsewhere=$!
+until_elsewhere=$(($(date +%s) + 12))
+ask 4 'announced: 1 of 2 ranks have answered.*taken all the same' --timeout 8s
 kill -STOP "$first"
 ask 4 'rank 0 has not taken the request.*taken back' --timeout 2s
 nothing_left
@@ -117,7 +121,13 @@ kill -TERM $asker
 wait $asker
 [ $? -eq 143 ] || fail "who was told to end does not"
 nothing_left
-kill -CONT "$second" "$first"
+kill -CONT "$first"
+# It has been waiting for longer than one is waited for that is not there.
+while [ "$(date +%s)" -lt "$until_elsewhere" ]; do sleep 0.2; done
+kill -0 $from_elsewhere 2>/dev/null || fail "who asks from elsewhere does not wait: $(cat elsewhere.log)"
+kill -CONT "$second"
+wait $from_elsewhere || fail "who asks from elsewhere is not answered: $(cat elsewhere.log)"
+grep -q 'is committed' elsewhere.log || fail "who asks from elsewhere is answered otherwise: $(cat elsewhere.log)"
 ask 0 '^checkpoint [0-9]* at step [0-9]* is committed' "$SEAMARK_DIR"
 
 # --- a checkpoint that cannot be written --------------------------------------------------------------------------------------------
@@ -131,6 +141,9 @@ kill -KILL $(all_of "$launcher") "$first" "$second" 2>/dev/null
 wait "$launcher" 2>/dev/null
 flock "$SEAMARK_DIR/lock" true
 ask 5 "no program uses '.*' (the last was life 1, process $first on host" "$SEAMARK_DIR"
+ask_command=$command command="env LD_PRELOAD=$elsewhere $command"
+ask 5 "no program uses '.*' (the last was life 1, process $first on host" "$SEAMARK_DIR"
+command=$ask_command
 nothing_left
 grep -q '"state": "running"' "$SEAMARK_DIR/status" || fail "a program that was killed has told of its end"
 mkdir unused

@@ -202,7 +202,7 @@ static void check_reason(const struct fault *fault)
 
 /* Whether what met the fault is a call without which the checkpoint of a number is none: what is written or read in its folder, and what makes that durable. `written`: how its files' names
  * begin, if they are opened for nothing else. */
-static bool is_final(uint64_t number, const char *written)
+__attribute__((unused)) static bool is_final(uint64_t number, const char *written)
 {
 	const char *name = strrchr(plan.path, '/');
 	bool temporary = strstr(plan.path, ".tmp");

@@ -361,6 +361,42 @@ static void a_request_reaches_the_program_once(void)
 	fixture_end(&fixture);
 }
 
+static bool is_taken(const struct seamark_files_status *status)
+{
+	return status->request_count && status->requests[status->request_count - 1].token == 92 && status->requests[status->request_count - 1].answer == SEAMARK_FILES_TAKEN;
+}
+
+static bool is_told(const struct seamark_files_status *status)
+{
+	return status->commits == 1;
+}
+
+/* The program computes, and has not looked: who asks is to know that it was taken. In place of what was answered before; once it is told of by the program, once. */
+static void what_was_taken_is_told_before_the_program_looks(void)
+{
+	struct fixture fixture;
+	struct seamark_files_status status;
+	struct status_now now = { .from_step = -1 };
+	uint64_t token;
+	bool stop;
+
+	for (int i = 0; i < STATUS_REQUESTS; i++)
+		now.requests[i] = (struct status_request){ .token = 1 + (uint64_t)i, .answer = i == 1 ? STATUS_COMMITTED : STATUS_ASKED, .number = 3, .step = -1 };
+	fixture_begin(&fixture, folder, 1);
+	status_tell(fixture.stores[0], &now);
+	CU_ASSERT_TRUE(comes(is_any, &status));
+	CU_ASSERT_EQUAL(seamark_files_ask(folder, 0, 1, 92), 0);
+	CU_ASSERT_TRUE(comes(is_taken, &status));
+	CU_ASSERT_TRUE(status.request_count == 8 && status.requests[0].token == 1 && status.requests[1].token == 3 && status.requests[7].stop);
+	CU_ASSERT_TRUE(status_take_request(fixture.stores[0], &token, &stop) && token == 92 && stop);
+	now.requests[1] = (struct status_request){ .token = 92, .answer = STATUS_ASKED, .number = 4, .step = -1 };
+	now.commits = 1;
+	status_tell(fixture.stores[0], &now);
+	CU_ASSERT_TRUE(comes(is_told, &status));
+	CU_ASSERT_TRUE(status.request_count == 8 && status.requests[1].token == 92 && status.requests[1].answer == SEAMARK_FILES_ASKED && status.requests[7].token == 8);
+	fixture_end(&fixture);
+}
+
 static void what_a_killed_life_had_taken_is_removed(void)
 {
 	struct fixture fixture;
@@ -412,6 +448,7 @@ int main(void)
 	CU_TestInfo run[] = {
 		{ "it is written when there is something to tell", it_is_written_when_there_is_something_to_tell },
 		{ "a request reaches the program once", a_request_reaches_the_program_once },
+		{ "what was taken is told before the program looks", what_was_taken_is_told_before_the_program_looks },
 		{ "what a killed life had taken is removed", what_a_killed_life_had_taken_is_removed },
 		{ "a request by hand", a_request_by_hand },
 		{ "a life that was replaced writes and takes nothing", a_life_that_was_replaced_writes_and_takes_nothing },
