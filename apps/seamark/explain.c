@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "command.h"
 #include "explain.h"
@@ -42,9 +41,15 @@ static bool add_file(struct documents *documents, const char *path)
 	json_error_t error;
 	json_t *document = json_load_file(path, 0, &error);
 
-	if (!document)
+	if (!document) {
 		command_complain("cannot read '%s': %s", path, error.text);
-	return document && add_document(documents, document);
+		return false;
+	}
+	if (!explain_is_look(document, path)) {
+		json_decref(document);
+		return false;
+	}
+	return add_document(documents, document);
 }
 
 static int is_part(const struct dirent *entry)
@@ -219,12 +224,16 @@ static int by_number(const void *a, const void *b)
 /* "ranks 0, 1 and 2", whatever order they wait in. */
 static struct explain_text circle_text(const struct explain_waits *circle)
 {
-	int sorted[64];
-	const int count = circle->count < 64 ? circle->count : 64;
+	int *sorted = malloc(((size_t)circle->count + 1) * sizeof *sorted);
+	struct explain_text text = {"some ranks"};
 
-	memcpy(sorted, circle->list, (size_t)count * sizeof *sorted);
-	qsort(sorted, (size_t)count, sizeof *sorted, by_number);
-	return explain_ranks_text(sorted, count);
+	if (sorted) {
+		memcpy(sorted, circle->list, (size_t)circle->count * sizeof *sorted);
+		qsort(sorted, (size_t)circle->count, sizeof *sorted, by_number);
+		text = explain_ranks_text(sorted, circle->count);
+	}
+	free(sorted);
+	return text;
 }
 
 /* Members of one collective in different calls. */
@@ -338,47 +347,6 @@ static void judge(struct finding *finding)
 
 /* --- told ----------------------------------------------------------------------------------------------------------------- */
 
-/* Of the clock alone, where it is of today. */
-static struct command_text local_time(const char *since)
-{
-	struct tm parts = {0}, here;
-	struct command_text text = {""};
-
-	strptime(since, "%Y-%m-%dT%H:%M:%S", &parts);
-	const time_t then = timegm(&parts), now = time(NULL);
-	localtime_r(&then, &here);
-	strftime(text.text, sizeof text.text, now - then < 12 * 3600 ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &here);
-	return text;
-}
-
-static void tell_rank(const struct finding *finding, int number)
-{
-	const struct explain_rank *rank = &finding->look.rank[number];
-	const struct explain_call *call = explain_blocked_call(rank);
-	const struct explain_text why = call ? explain_why_text(&finding->look, number, call) : (struct explain_text){""};
-	char step[40] = "", since[80] = "";
-
-	if (rank->step >= 0)
-		snprintf(step, sizeof step, ", step %" PRId64, rank->step);
-	if (call && call->since)
-		snprintf(since, sizeof since, ", since %s", local_time(call->since).text);
-	else if (call)
-		snprintf(since, sizeof since, ", for at least %.1f s", rank->to_s - rank->from_s);
-	if (rank->gone)
-		command_print("  rank %d is gone", number);
-	else if (rank->stopped)
-		command_print("  rank %d is stopped by a signal%s", number, step);
-	else if (!call)
-		command_print("  rank %d runs%s%s", number, rank->moved ? "" : ", without sending or receiving anything", step);
-	else
-		command_print("  rank %d%s: %s%s%s%s", number, step, explain_call_text(&finding->look, number, call).text, since, why.text[0] ? ": " : "",
-			      why.text);
-	/* Of several threads. */
-	for (size_t i = 0; call && !rank->gone && !rank->stopped && i < rank->call_count; i++)
-		if (&rank->calls[i] != call && rank->calls[i].same)
-			command_print("    and in another thread: %s", explain_call_text(&finding->look, number, &rank->calls[i]).text);
-}
-
 static bool awaits_message(const struct explain_rank *rank)
 {
 	const struct explain_call *call = explain_blocked_call(rank);
@@ -386,33 +354,10 @@ static bool awaits_message(const struct explain_rank *rank)
 	return call && call->count && (call->awaits->kind == EXPLAIN_RECEIVE || call->awaits->kind == EXPLAIN_PROBE);
 }
 
-/* Those in the circle first, in its order; then the others. */
-static void tell_ranks(const struct finding *finding)
-{
-	bool *told = calloc((size_t)finding->look.ranks, sizeof *told);
-	int lines = 0, left = 0;
-
-	for (int i = 0; told && i < finding->circle.count && lines < LINES_MOST; i++, lines++) {
-		tell_rank(finding, finding->circle.list[i]);
-		told[finding->circle.list[i]] = true;
-	}
-	for (int i = 0; told && i < finding->look.ranks; i++) {
-		if (told[i] || (!finding->look.rank[i].present && !finding->look.rank[i].gone))
-			continue;
-		if (lines++ < LINES_MOST)
-			tell_rank(finding, i);
-		else
-			left++;
-	}
-	if (left)
-		command_print("  and %d ranks more (--json tells of all)", left);
-	free(told);
-}
-
 static void tell(const struct finding *finding, const struct explain_look *before)
 {
 	command_print("%s.", finding->sentence);
-	tell_ranks(finding);
+	explain_tell_ranks(&finding->look, &finding->circle);
 	if (finding->missing.count)
 		command_print("  not looked at: %s", explain_ranks_text(finding->missing.list, finding->missing.count).text);
 	for (int i = 0; finding->verdict >= SUSPECTED && i < finding->stuck.count && i < LINES_MOST; i++)

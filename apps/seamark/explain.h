@@ -3,6 +3,7 @@
  *   explain_model.c  from documents to ranks, calls and streams
  *   explain_graph.c  who can go on, and who never will
  *   explain_text.c   what a call waits for, in words
+ *   explain_lines.c  where each rank is
  *   explain_leaks.c  messages that nobody asks for
  *   explain.c        the command */
 #ifndef EXPLAIN_H
@@ -20,23 +21,6 @@ enum explain_kind {
 enum { EXPLAIN_ANY = -1, EXPLAIN_NOT_KNOWN = -2 };
 #define EXPLAIN_NO_NUMBER INT64_MIN
 
-struct explain_await {
-	enum explain_kind kind;
-	int comm;              /* of explain_look.comms, or EXPLAIN_NOT_KNOWN */
-	int peer, tag;         /* EXPLAIN_ANY, EXPLAIN_NOT_KNOWN */
-	int64_t number;        /* EXPLAIN_NO_NUMBER */
-	int root;              /* EXPLAIN_NOT_KNOWN: none */
-	const char *call;      /* of a collective */
-};
-
-struct explain_call {
-	const char *name, *since;
-	bool same;             /* in both readings */
-	bool more;             /* it awaits more than is told */
-	struct explain_await *awaits;
-	size_t count;
-};
-
 struct explain_stream {
 	int comm, peer, tag;
 	int64_t total, seen;
@@ -44,6 +28,24 @@ struct explain_stream {
 
 struct explain_streams {
 	struct explain_stream *list; /* in the order of comm, peer, tag */
+	size_t count;
+};
+
+struct explain_await {
+	enum explain_kind kind;
+	int comm;              /* of explain_look.comms, or EXPLAIN_NOT_KNOWN */
+	int peer, tag;         /* EXPLAIN_ANY, EXPLAIN_NOT_KNOWN */
+	int64_t number;        /* EXPLAIN_NO_NUMBER */
+	int root;              /* EXPLAIN_NOT_KNOWN: none */
+	const char *call;      /* of a collective */
+	struct explain_streams later; /* of a receive from anywhere: by stream, how many receives were posted after it */
+};
+
+struct explain_call {
+	const char *name, *since;
+	bool same;             /* in both readings */
+	bool more;             /* it awaits more than is told */
+	struct explain_await *awaits;
 	size_t count;
 };
 
@@ -81,10 +83,14 @@ struct explain_look {
 	size_t comm_count;
 };
 
-/* The documents are of one run, at most one of each node; they stay as long as the look. false: that was said. */
+/* Whether a document is a look at all; false: what it is instead was said of `name`. */
+bool explain_is_look(const json_t *document, const char *name);
+/* The documents are looks, of one run, at most one of each node; they stay as long as the model. false: that was said. */
 bool explain_model(json_t *const *documents, size_t count, struct explain_look *look);
 void explain_free(struct explain_look *look);
 const struct explain_stream *explain_stream(const struct explain_streams *streams, int comm, int peer, int tag);
+/* Where those of a communicator with a peer begin. */
+size_t explain_streams_with(const struct explain_streams *streams, int comm, int peer);
 const struct explain_call *explain_blocked_call(const struct explain_rank *rank);
 
 /* --- the graph -------------------------------------------------------------------------------------------------------- */
@@ -94,7 +100,7 @@ size_t explain_settle(struct explain_look *look, bool supposed);
 /* For whom a rank that cannot go on, or is blocked, waits: the first of those of a kind, or -1. stuck: only those that cannot go on. */
 struct explain_waits { int *list; int count; };
 struct explain_waits explain_waits_for(const struct explain_look *look, int rank, bool stuck, bool supposed);
-/* The moments at which all ranks that cannot go on were in their calls: whether there is one. */
+/* Whether all ranks that cannot go on were so at one moment. */
 bool explain_at_one_moment(const struct explain_look *look);
 
 /* --- words ------------------------------------------------------------------------------------------------------------ */
@@ -108,6 +114,9 @@ struct explain_text explain_why_text(const struct explain_look *look, int rank, 
 struct explain_text explain_ranks_text(const int *list, int count);
 /* " on 'world/0.3'", or nothing for the world. */
 struct explain_text explain_on_text(const struct explain_look *look, int comm);
+
+/* Where each rank is, printed: those of a circle first. */
+void explain_tell_ranks(const struct explain_look *look, const struct explain_waits *circle);
 
 /* --- messages --------------------------------------------------------------------------------------------------------- */
 

@@ -42,18 +42,32 @@ static bool fits(int wanted, int is)
 	return wanted == EXPLAIN_ANY || wanted == is;
 }
 
-/* Whether a message that fits was sent by a rank, and no receive is posted for it yet; or the number-th of a stream, whatever was. */
+/* How many receives of a stream were posted after one from anywhere. */
+static int64_t posted_later(const struct explain_await *await, int source, int tag)
+{
+	int64_t count = 0;
+
+	for (size_t i = explain_streams_with(&await->later, await->comm, source); i < await->later.count && await->later.list[i].peer == source; i++)
+		count += await->later.list[i].tag == tag;
+	return count;
+}
+
+/* Whether a message that fits was sent by a rank, and no receive was posted for it before this one; or the number-th of a stream, whatever was. */
 static bool is_on_its_way(const struct explain_look *look, int to, int source, const struct explain_await *await)
 {
 	const struct explain_streams *sent = &look->rank[source].sent;
 
-	for (size_t i = 0; i < sent->count; i++) {
+	for (size_t i = explain_streams_with(sent, await->comm, to); i < sent->count; i++) {
 		const struct explain_stream *stream = &sent->list[i], *taken;
+		int64_t before;
 
-		if (stream->comm != await->comm || stream->peer != to || !fits(await->tag, stream->tag))
+		if (stream->comm != await->comm || stream->peer != to)
+			break;
+		if (!fits(await->tag, stream->tag))
 			continue;
 		taken = explain_stream(&look->rank[to].taken, stream->comm, source, stream->tag);
-		if (stream->total > (await->number != EXPLAIN_NO_NUMBER ? await->number - 1 : taken ? taken->total : 0))
+		before = (taken ? taken->total : 0) - posted_later(await, source, stream->tag);
+		if (stream->total > (await->number != EXPLAIN_NO_NUMBER ? await->number - 1 : before))
 			return true;
 	}
 	return false;
@@ -267,6 +281,9 @@ static bool call_can_end(struct graph *graph, int rank, const struct explain_cal
 		return true;
 	if (!strcmp(call->name, "MPI_Finalize"))
 		return finalize_can_end(graph);
+	/* What it sends is copied, however long that takes. */
+	if (!strcmp(call->name, "MPI_Bsend"))
+		return true;
 	for (size_t i = 0; i < call->count; i++)
 		any |= can_come(graph, rank, &call->awaits[i]);
 	return any || call->count == 0;
@@ -294,11 +311,15 @@ size_t explain_settle(struct explain_look *look, bool supposed)
 
 	for (int i = 0; i < look->ranks; i++)
 		look->rank[i].can_go_on = false;
-	for (bool more = true; more;) {
+	/* Upwards and downwards in turns: chains are mostly one of the two. */
+	for (bool more = true, up = true; more; up = !up) {
 		more = false;
-		for (int i = 0; i < look->ranks; i++)
-			if (!look->rank[i].can_go_on && is_free(&graph, i))
-				more = look->rank[i].can_go_on = true;
+		for (int i = 0; i < look->ranks; i++) {
+			const int at = up ? i : look->ranks - 1 - i;
+
+			if (!look->rank[at].can_go_on && is_free(&graph, at))
+				more = look->rank[at].can_go_on = true;
+		}
 	}
 	for (int i = 0; i < look->ranks; i++)
 		stuck += !look->rank[i].can_go_on && look->rank[i].present;
@@ -320,19 +341,33 @@ struct explain_waits explain_waits_for(const struct explain_look *look, int rank
 	return waits;
 }
 
+/* A blocking send may end although nobody asks for its message: the MPI library found room for it. */
+static bool may_end_unasked(const struct explain_rank *rank)
+{
+	bool may = false;
+
+	for (size_t i = 0; i < rank->call_count; i++)
+		for (size_t k = 0; k < rank->calls[i].count; k++)
+			may |= rank->calls[i].awaits[k].kind == EXPLAIN_BLOCKING_SEND && strcmp(rank->calls[i].name, "MPI_Ssend");
+	return may;
+}
+
+/* Whatever else a rank that cannot go on waits for would be in the counts of another of them. Let one be the first of them to go on after it was looked at: what it waited for came from another
+ * one, either before that was looked at, which its counts would show, or after it, which then was first. So all of them are still there when the last is looked at; only ranks in blocking sends
+ * must be seen to be. Clocks of different nodes are taken to be right to a second. */
 bool explain_at_one_moment(const struct explain_look *look)
 {
-	double from_s = 0, to_s = 0;
-	bool any = false;
+	const double clocks_s = 1;
+	const struct explain_rank *last = NULL;
 
-	for (int i = 0; i < look->ranks; i++) {
+	for (int i = 0; i < look->ranks; i++)
+		if (!look->rank[i].can_go_on && look->rank[i].present && (!last || look->rank[i].from_s > last->from_s))
+			last = &look->rank[i];
+	for (int i = 0; last && i < look->ranks; i++) {
 		const struct explain_rank *rank = &look->rank[i];
 
-		if (rank->can_go_on || !rank->present)
-			continue;
-		from_s = !any || rank->from_s > from_s ? rank->from_s : from_s;
-		to_s = !any || rank->to_s < to_s ? rank->to_s : to_s;
-		any = true;
+		if (!rank->can_go_on && rank->present && may_end_unasked(rank) && strcmp(rank->node, last->node) && rank->to_s < last->from_s + clocks_s)
+			return false;
 	}
-	return !any || from_s <= to_s;
+	return true;
 }

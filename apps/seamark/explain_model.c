@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From documents to ranks, calls and streams. A document may be anybody's: every number is looked at before it is an index. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,14 +36,23 @@ static int comm_named(const struct explain_look *look, const char *name)
 	return EXPLAIN_NOT_KNOWN;
 }
 
-static void add_members(const struct explain_look *look, struct explain_comm *comm, const json_t *list)
+/* Each once: the looks of several nodes tell of the sides of an intercommunicator. */
+static bool add_members(const struct explain_look *look, struct explain_comm *comm, const json_t *list)
 {
-	for (size_t i = 0; i < json_array_size(list); i++) {
+	bool *has = calloc((size_t)look->ranks, sizeof *has);
+
+	for (int i = 0; has && i < comm->count; i++)
+		has[comm->members[i]] = true;
+	for (size_t i = 0; has && i < json_array_size(list); i++) {
 		const int64_t member = number_of(json_array_get(list, i), -1);
 
-		if (member >= 0 && member < look->ranks && comm->count < look->ranks)
-			comm->members[comm->count++] = (int)member;
+		if (member < 0 || member >= look->ranks || has[member])
+			continue;
+		comm->members[comm->count++] = (int)member;
+		has[member] = true;
 	}
+	free(has);
+	return has != NULL;
 }
 
 static bool add_comms(struct explain_look *look, const json_t *comms)
@@ -51,8 +61,14 @@ static bool add_comms(struct explain_look *look, const json_t *comms)
 	json_t *item;
 
 	json_object_foreach((json_t *)(uintptr_t)comms, name, item) {
-		if (comm_named(look, name) >= 0)
+		const int known = comm_named(look, name);
+		if (known >= 0 && (!look->comms[known].inter || !look->comms[known].members))
 			continue;
+		if (known >= 0) {
+			if (!add_members(look, &look->comms[known], get(item, "members")) || !add_members(look, &look->comms[known], get(item, "others")))
+				return false;
+			continue;
+		}
 		struct explain_comm *list = realloc(look->comms, (look->comm_count + 1) * sizeof *list), *comm;
 		if (!list)
 			return false;
@@ -64,10 +80,73 @@ static bool add_comms(struct explain_look *look, const json_t *comms)
 		comm->members = malloc(((size_t)look->ranks + 1) * sizeof *comm->members);
 		if (!comm->members)
 			return false;
-		add_members(look, comm, get(item, "members"));
-		add_members(look, comm, get(item, "others"));
+		if (!add_members(look, comm, get(item, "members")) || !add_members(look, comm, get(item, "others")))
+			return false;
 	}
 	return true;
+}
+
+/* --- streams ---------------------------------------------------------------------------------------------------------- */
+
+static int peer_or_tag(const json_t *value, int64_t end)
+{
+	const int64_t number = number_of(value, -1);
+
+	if (json_is_string(value))
+		return EXPLAIN_ANY;
+	return number >= 0 && number < end ? (int)number : EXPLAIN_NOT_KNOWN;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct explain_stream *x = a, *y = b;
+
+	if (x->comm != y->comm)
+		return x->comm < y->comm ? -1 : 1;
+	if (x->peer != y->peer)
+		return x->peer < y->peer ? -1 : 1;
+	return x->tag < y->tag ? -1 : x->tag > y->tag;
+}
+
+static bool add_streams(const struct explain_look *look, struct explain_streams *streams, const json_t *list)
+{
+	streams->list = calloc(json_array_size(list) + 1, sizeof *streams->list);
+	if (!streams->list)
+		return false;
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *from = json_array_get(list, i);
+		const struct explain_stream stream = {
+			comm_named(look, text_of(json_array_get(from, 0))), peer_or_tag(json_array_get(from, 1), look->ranks),
+			peer_or_tag(json_array_get(from, 2), INT64_C(1) << 31), number_of(json_array_get(from, 3), 0), number_of(json_array_get(from, 4), 0)};
+
+		if (stream.comm >= 0 && stream.peer >= 0 && stream.tag >= 0)
+			streams->list[streams->count++] = stream;
+	}
+	qsort(streams->list, streams->count, sizeof *streams->list, compare);
+	return true;
+}
+
+const struct explain_stream *explain_stream(const struct explain_streams *streams, int comm, int peer, int tag)
+{
+	const struct explain_stream wanted = {.comm = comm, .peer = peer, .tag = tag};
+
+	return streams->count ? bsearch(&wanted, streams->list, streams->count, sizeof wanted, compare) : NULL;
+}
+
+size_t explain_streams_with(const struct explain_streams *streams, int comm, int peer)
+{
+	const struct explain_stream wanted = {.comm = comm, .peer = peer, .tag = INT_MIN};
+	size_t low = 0, high = streams->count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (compare(&streams->list[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 /* --- calls ------------------------------------------------------------------------------------------------------------ */
@@ -82,13 +161,21 @@ static enum explain_kind kind_of(const char *word)
 	return EXPLAIN_ARRIVING; /* of which nothing follows */
 }
 
-static int peer_or_tag(const json_t *value, int64_t end)
+/* One item each: those of a stream stand together. */
+static bool add_later(const struct explain_look *look, struct explain_await *await, const json_t *list)
 {
-	const int64_t number = number_of(value, -1);
+	await->later.list = list ? calloc(json_array_size(list) + 1, sizeof *await->later.list) : NULL;
+	for (size_t i = 0; await->later.list && i < json_array_size(list); i++) {
+		const json_t *from = json_array_get(list, i);
+		const struct explain_stream stream = {
+			.comm = await->comm, .peer = peer_or_tag(json_array_get(from, 0), look->ranks), .tag = peer_or_tag(json_array_get(from, 1), INT64_C(1) << 31)};
 
-	if (json_is_string(value))
-		return EXPLAIN_ANY;
-	return number >= 0 && number < end ? (int)number : EXPLAIN_NOT_KNOWN;
+		if (stream.comm >= 0 && stream.peer >= 0 && stream.tag >= 0)
+			await->later.list[await->later.count++] = stream;
+	}
+	if (await->later.count)
+		qsort(await->later.list, await->later.count, sizeof *await->later.list, compare);
+	return !list || await->later.list;
 }
 
 static struct explain_await await_of(const struct explain_look *look, const json_t *from)
@@ -106,9 +193,20 @@ static struct explain_await *awaits_of(const struct explain_look *look, const js
 	struct explain_await *awaits = calloc(json_array_size(list) + 1, sizeof *awaits);
 
 	*count = awaits ? json_array_size(list) : 0;
-	for (size_t i = 0; i < *count; i++)
+	for (size_t i = 0; i < *count; i++) {
 		awaits[i] = await_of(look, json_array_get(list, i));
+		/* Without memory for them nothing is known of it. */
+		if (!add_later(look, &awaits[i], get(json_array_get(list, i), "later")))
+			awaits[i].kind = EXPLAIN_ARRIVING;
+	}
 	return awaits;
+}
+
+static void free_awaits(struct explain_await *awaits, size_t count)
+{
+	for (size_t i = 0; awaits && i < count; i++)
+		free(awaits[i].later.list);
+	free(awaits);
 }
 
 /* In an order that is not that in which threads came. */
@@ -147,44 +245,6 @@ const struct explain_call *explain_blocked_call(const struct explain_rank *rank)
 		if (rank->calls[i].same)
 			return &rank->calls[i];
 	return NULL;
-}
-
-/* --- streams ---------------------------------------------------------------------------------------------------------- */
-
-static int compare(const void *a, const void *b)
-{
-	const struct explain_stream *x = a, *y = b;
-
-	if (x->comm != y->comm)
-		return x->comm < y->comm ? -1 : 1;
-	if (x->peer != y->peer)
-		return x->peer < y->peer ? -1 : 1;
-	return x->tag < y->tag ? -1 : x->tag > y->tag;
-}
-
-static bool add_streams(const struct explain_look *look, struct explain_streams *streams, const json_t *list)
-{
-	streams->list = calloc(json_array_size(list) + 1, sizeof *streams->list);
-	if (!streams->list)
-		return false;
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *from = json_array_get(list, i);
-		const struct explain_stream stream = {
-			comm_named(look, text_of(json_array_get(from, 0))), peer_or_tag(json_array_get(from, 1), look->ranks),
-			peer_or_tag(json_array_get(from, 2), INT64_C(1) << 31), number_of(json_array_get(from, 3), 0), number_of(json_array_get(from, 4), 0)};
-
-		if (stream.comm >= 0 && stream.peer >= 0 && stream.tag >= 0)
-			streams->list[streams->count++] = stream;
-	}
-	qsort(streams->list, streams->count, sizeof *streams->list, compare);
-	return true;
-}
-
-const struct explain_stream *explain_stream(const struct explain_streams *streams, int comm, int peer, int tag)
-{
-	const struct explain_stream wanted = {.comm = comm, .peer = peer, .tag = tag};
-
-	return streams->count ? bsearch(&wanted, streams->list, streams->count, sizeof wanted, compare) : NULL;
 }
 
 /* --- ranks ------------------------------------------------------------------------------------------------------------ */
@@ -247,23 +307,27 @@ static bool add_document(struct explain_look *look, const json_t *document)
 		fine = add_rank(look, json_array_get(list, i), node ? node : "", from_s, to_s);
 	look->from_s = look->to_s == 0 || from_s < look->from_s ? from_s : look->from_s;
 	look->to_s = to_s > look->to_s ? to_s : look->to_s;
-	/* All ranks of the run are on this node: what is not there is nowhere. */
-	for (int i = 0; number_of(get(document, "ranks_here"), 0) == look->ranks && i < look->ranks; i++)
-		look->rank[i].gone = !look->rank[i].present;
+	for (size_t i = 0; i < json_array_size(get(document, "gone")); i++) {
+		const int64_t gone = number_of(json_array_get(get(document, "gone"), i), -1);
+
+		if (gone >= 0 && gone < look->ranks)
+			look->rank[gone].gone = true;
+	}
 	return fine;
 }
 
-static bool is_look(const json_t *document)
+bool explain_is_look(const json_t *document, const char *name)
 {
 	const char *format = text_of(get(document, "format"));
 	const int64_t ranks = number_of(get(document, "ranks"), 0);
 
 	if (!format || strcmp(format, "seamark-look"))
-		command_complain("this is no look");
+		command_complain("%s is no look", name);
 	else if (number_of(get(document, "version"), 0) != 1)
-		command_complain("this look is of a newer version of Seamark");
-	else if (ranks < 1 || ranks > RANKS_MOST || !text_of(get(document, "run")))
-		command_complain("this look is damaged");
+		command_complain("%s is a look of another version of Seamark", name);
+	else if (ranks < 1 || ranks > RANKS_MOST || !text_of(get(document, "run")) || !json_is_array(get(document, "processes")) ||
+		 !json_is_object(get(document, "communicators")) || seconds_of(text_of(get(document, "taken"))) <= 0)
+		command_complain("%s is a damaged look", name);
 	else
 		return true;
 	return false;
@@ -274,9 +338,6 @@ bool explain_model(json_t *const *documents, size_t count, struct explain_look *
 	bool fine = true;
 
 	memset(look, 0, sizeof *look);
-	for (size_t i = 0; i < count; i++)
-		if (!is_look(documents[i]))
-			return false;
 	look->run = text_of(get(documents[0], "run"));
 	look->ranks = (int)number_of(get(documents[0], "ranks"), 0);
 	look->rank = calloc((size_t)look->ranks, sizeof *look->rank);
@@ -290,6 +351,9 @@ bool explain_model(json_t *const *documents, size_t count, struct explain_look *
 	}
 	for (size_t i = 0; fine && i < count; i++)
 		fine = add_document(look, documents[i]);
+	/* One that was seen was there. */
+	for (int i = 0; fine && i < look->ranks; i++)
+		look->rank[i].gone &= !look->rank[i].present;
 	if (!fine)
 		command_complain("no memory for this look");
 	return fine;
@@ -301,9 +365,9 @@ void explain_free(struct explain_look *look)
 		struct explain_rank *rank = &look->rank[i];
 
 		for (size_t k = 0; k < rank->call_count; k++)
-			free(rank->calls[k].awaits);
+			free_awaits(rank->calls[k].awaits, rank->calls[k].count);
 		free(rank->calls);
-		free(rank->posted);
+		free_awaits(rank->posted, rank->posted_count);
 		free(rank->sent.list);
 		free(rank->taken.list);
 		free(rank->begun);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* seamark snapshot --look: a snapshot of a running program for looking only. All ranks on this node are read, and after a while all once more; again while
  * some that seem to be where they were have not had the processor in between. */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,43 @@ static bool is_undecided(const struct look_pair *pairs, size_t count)
 	return false;
 }
 
+static bool is_dead(pid_t pid)
+{
+	char state = '?', path[64];
+	int parent, threads = 0;
+
+	if (kill(pid, 0) && errno == ESRCH)
+		return true;
+	if (!look_stat(pid, &state, &parent) || state != 'Z')
+		return false;
+	/* The first thread of one whose others go on is one of those, too. */
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	DIR *folder = opendir(path);
+	for (const struct dirent *entry; folder && (entry = readdir(folder));)
+		threads += entry->d_name[0] != '.';
+	if (folder)
+		closedir(folder);
+	return threads == 1;
+}
+
+/* The ranks on this node whose processes have ended. Of one that is not found but has a process nothing is known: it may have closed its block's descriptor, or be another user's. */
+static json_t *gone_of(const struct look_process *processes, const struct look_pair *pairs, size_t count)
+{
+	json_t *gone = json_array();
+	size_t teller = 0;
+
+	while (teller < count && !(pairs[teller].second.there && pairs[teller].second.block.here_told &&
+				   pairs[teller].second.block.pid == processes[teller].pid && look_shares_numbers(processes[teller].pid)))
+		teller++;
+	if (teller == count)
+		return gone;
+	const struct look_block *block = &pairs[teller].second.block;
+	for (int32_t i = 0; i < block->here_told && i < LOOK_RANKS; i++)
+		if (block->here_ranks[i].pid > 0 && is_dead(block->here_ranks[i].pid))
+			json_array_append_new(gone, json_integer(block->here_ranks[i].rank));
+	return gone;
+}
+
 static json_t *look_at(const struct look_process *processes, size_t count)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
@@ -66,7 +105,7 @@ static json_t *look_at(const struct look_process *processes, size_t count)
 		nanosleep(&pause, NULL);
 		read_all(processes, pairs, count, true);
 	} while (is_undecided(pairs, count) && now_ns(CLOCK_MONOTONIC) < until_ns);
-	document = look_document(processes, pairs, count);
+	document = look_document(processes, pairs, count, gone_of(processes, pairs, count));
 	if (!document)
 		command_complain("the program has ended meanwhile, or is one of another version of Seamark");
 	for (size_t i = 0; i < count; i++) {

@@ -49,12 +49,22 @@ struct look_comm {
 	uint64_t begun;
 };
 
+/* A thread that may be in MPI. */
+struct look_thread {
+	pid_t number;
+	char state;
+	int64_t ran_ns;
+};
+
 struct look_reading {
 	bool there;                        /* the process was there, and its block is in order */
 	struct look_block block;
 	char state;                        /* as in /proc/PID/stat */
 	int64_t cpu_ns;                    /* used by all of its threads; -1: not known */
-	char why[160];                     /* why its tables could not be read; empty: they were */
+	struct look_thread *threads;
+	size_t thread_count;
+	bool steady[LOOK_SLOTS];           /* what it was in before its tables were read it was in after that */
+	char why[240];                     /* why its tables could not be read; empty: they were */
 	struct ledger_stream *sent, *taken; /* in the order of their keys */
 	size_t sent_count, taken_count;
 	struct look_comm *comms;
@@ -88,7 +98,10 @@ static inline bool look_slot_is_used(const struct look_slot *slot)
 	return slot->call != LOOK_Nothing || slot->inside != 0 || slot->sending[0] != 0 || slot->sending[1] != 0 || slot->sending[2] != 0 ||
 	       slot->sending[3] != 0;
 }
-json_t *look_document(const struct look_process *processes, const struct look_pair *pairs, size_t count);
+/* gone: ranks of the run whose processes there are no more. */
+json_t *look_document(const struct look_process *processes, const struct look_pair *pairs, size_t count, json_t *gone);
+/* Whether the numbers of processes that a process knows are those that are seen here. */
+bool look_shares_numbers(pid_t pid);
 /* Looks at what `target` means; null: it could not, which was said. */
 json_t *look_take(const char *target);
 

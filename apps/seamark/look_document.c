@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "channel/position.h"
 #include "command.h"
 #include "look.h"
 
@@ -42,11 +43,25 @@ bool look_same(const struct look_pair *pair, size_t at)
 	unsigned as, as_then;
 	uint64_t key = sending_of(second, &as);
 
+	if (!pair->second.steady[at])
+		return false;
 	if (second->call != LOOK_Nothing)
-		return first->turn == second->turn && first->call == second->call;
+		return first->turn == second->turn && first->call == second->call && second->base == (uint32_t)pair->second.block.base;
 	if (key)
 		return key == sending_of(first, &as_then) && as == as_then && same_stream(pair, key);
 	return second->inside && second->inside == first->inside && same_collective(pair, second->inside);
+}
+
+/* One that sleeps in MPI waits for the kernel to wake it. */
+static bool has_worked(const struct look_reading *before, const struct look_thread *thread, int64_t enough_ns)
+{
+	for (size_t i = 0; i < before->thread_count; i++) {
+		const struct look_thread *then = &before->threads[i];
+
+		if (then->number == thread->number)
+			return thread->ran_ns - then->ran_ns >= enough_ns || (then->state == 'S' && thread->state == 'S');
+	}
+	return false;
 }
 
 bool look_tried(const struct look_pair *pair, size_t at)
@@ -56,8 +71,10 @@ bool look_tried(const struct look_pair *pair, size_t at)
 
 	if (second->call != LOOK_Nothing)
 		return second->beats >= first->beats + TURNS;
-	/* One that sleeps in MPI waits for the kernel to wake it. */
-	return pair->second.cpu_ns - pair->first.cpu_ns >= ENOUGH_NS || (pair->first.state == 'S' && pair->second.state == 'S');
+	for (size_t i = 0; i < pair->second.thread_count; i++)
+		if (!has_worked(&pair->first, &pair->second.threads[i], ENOUGH_NS))
+			return false;
+	return pair->second.thread_count != 0;
 }
 
 /* --- names -------------------------------------------------------------------------------------------------------------- */
@@ -125,13 +142,42 @@ static json_t *collective_awaited(const struct look_reading *reading, int index,
 	return awaited;
 }
 
+static bool is_later(const struct shadow *shadow, const struct look_awaited *than)
+{
+	return position_has(shadow) && shadow->turn > (uint64_t)than->number && ledger_key_comm(shadow->key) == ledger_key_comm(than->key) &&
+	       (than->flags & LOOK_ANY_SOURCE || ledger_key_peer(shadow->key) == ledger_key_peer(than->key)) &&
+	       (than->flags & LOOK_ANY_TAG || ledger_key_tag(shadow->key) == ledger_key_tag(than->key));
+}
+
+/* Of any source, or any tag. Receives that were posted later, of one stream, have drawn places that this one may take first. */
+static json_t *wildcard_awaited(const struct look_reading *reading, const struct look_awaited *from)
+{
+	json_t *awaited = stream_awaited("receive", reading, from->key, from->flags, INT64_MIN), *later = json_array();
+
+	for (size_t i = 0; i < reading->shadow_count; i++)
+		if (is_later(&reading->shadows[i], from))
+			json_array_append_new(later, json_pack("[i, i]", world_of(reading, reading->shadows[i].key), (int)ledger_key_tag(reading->shadows[i].key)));
+	if (json_array_size(later))
+		json_object_set(awaited, "later", later);
+	json_decref(later);
+	return awaited;
+}
+
+static json_t *sending_awaited(const struct look_reading *reading, uint64_t key)
+{
+	const struct ledger_stream *stream = look_stream(reading->sent, reading->sent_count, key);
+
+	return stream_awaited("blocking send", reading, key, 0, stream ? stream->total : INT64_MIN);
+}
+
 static json_t *one_awaited(const struct look_reading *reading, const struct look_awaited *from)
 {
-	const bool wild = from->flags & (LOOK_ANY_SOURCE | LOOK_ANY_TAG);
 
 	switch ((enum look_kind)from->kind) {
 	case LOOK_RECEIVE:
-		return stream_awaited("receive", reading, from->key, from->flags, wild ? INT64_MIN : from->number);
+		if (from->flags & (LOOK_ANY_SOURCE | LOOK_ANY_TAG))
+			return wildcard_awaited(reading, from);
+		return stream_awaited("receive", reading, from->key, 0, from->number);
 	case LOOK_PROBE:
 		return stream_awaited("probe", reading, from->key, from->flags, INT64_MIN);
 	case LOOK_SYNCHRONOUS:
@@ -142,6 +188,8 @@ static json_t *one_awaited(const struct look_reading *reading, const struct look
 		return collective_awaited(reading, (int)ledger_key_comm(from->key), from->number, from->call, -1);
 	case LOOK_ARRIVING:
 		return json_pack("{s:s}", "kind", "arriving");
+	case LOOK_SENDING:
+		return sending_awaited(reading, from->key);
 	case LOOK_FILE:
 		return json_pack("{s:s}", "kind", "file");
 	case LOOK_UNKNOWN:
@@ -170,12 +218,8 @@ static json_t *blocking_call(const struct look_reading *reading, const struct lo
 	const uint64_t key = sending_of(slot, &as);
 	json_t *awaited;
 
-	if (key) {
-		const struct ledger_stream *stream = look_stream(reading->sent, reading->sent_count, key);
-
-		awaited = stream_awaited("blocking send", reading, key, 0, stream ? stream->total : INT64_MIN);
-		return json_pack("{s:s, s:[o]}", "call", look_call_name(calls[as]), "awaits", awaited);
-	}
+	if (key)
+		return json_pack("{s:s, s:[o]}", "call", look_call_name(calls[as]), "awaits", sending_awaited(reading, key));
 	awaited = collective_awaited(reading, look_inside_comm(slot->inside), -1, look_inside_call(slot->inside), look_inside_root(slot->inside));
 	return json_pack("{s:s, s:[o]}", "call", look_call_name(look_inside_call(slot->inside)), "awaits", awaited);
 }
@@ -271,7 +315,7 @@ static json_t *process_of(const struct look_process *process, const struct look_
 	json_t *calls = calls_of(pair), *item;
 
 	item = json_pack("{s:i, s:i, s:s, s:o, s:b, s:o, s:I, s:o}", "rank", reading->block.rank, "pid", (int)process->pid, "state", state_word(pair, calls),
-			 "calls", calls, "several", reading->block.several != 0, "step",
+			 "calls", calls, "several", reading->block.several != 0 || reading->block.threads != 0, "step",
 			 reading->block.step >= 0 ? json_integer(reading->block.step) : json_null(), "safepoints", (json_int_t)reading->block.safepoints,
 			 "cpu_s", pair->second.cpu_ns >= 0 ? json_real((double)(pair->second.cpu_ns - pair->first.cpu_ns) / 1e9) : json_null());
 	if (!readable) {
@@ -279,7 +323,7 @@ static json_t *process_of(const struct look_process *process, const struct look_
 		return item;
 	}
 	json_object_set_new(item, "moved", json_boolean(has_moved(pair)));
-	json_object_set_new(item, "base", json_integer((json_int_t)reading->block.base));
+	json_object_set_new(item, "base", json_integer((json_int_t)(reading->block.base / 2)));
 	json_object_set_new(item, "sent", streams_of(reading, reading->sent, reading->sent_count, false));
 	json_object_set_new(item, "taken", streams_of(reading, reading->taken, reading->taken_count, true));
 	json_object_set_new(item, "posted", posted_of(reading));
@@ -316,7 +360,7 @@ static void add_comms(json_t *comms, const struct look_reading *reading)
 	}
 }
 
-json_t *look_document(const struct look_process *processes, const struct look_pair *pairs, size_t count)
+json_t *look_document(const struct look_process *processes, const struct look_pair *pairs, size_t count, json_t *gone)
 {
 	json_t *list = json_array(), *comms = json_object();
 	const struct look_block *any = NULL;
@@ -334,14 +378,15 @@ json_t *look_document(const struct look_process *processes, const struct look_pa
 			add_comms(comms, &pairs[i].second);
 	}
 	if (!any) {
+		json_decref(gone);
 		json_decref(list);
 		json_decref(comms);
 		return NULL;
 	}
 	snprintf(identity, sizeof identity, "%016" PRIx64, any->identity);
-	return json_pack("{s:s, s:i, s:s, s:i, s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o}", "format", "seamark-look", "version", 1, "run", identity, "ranks",
+	return json_pack("{s:s, s:i, s:s, s:i, s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "format", "seamark-look", "version", 1, "run", identity, "ranks",
 			 any->ranks, "ranks_here", any->here, "node", command_json_text(any->node), "taken", time_text(second_ns), "seconds",
 			 (double)(second_ns - first_ns) / 1e9, "mpi", command_json_text(any->mpi), "job",
 			 any->job[0] ? command_json_text(any->job) : json_null(), "folder", command_json_text(any->folder), "communicators", comms, "processes",
-			 list);
+			 list, "gone", gone);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/list.h"
@@ -43,6 +44,15 @@ static pid_t own_number(pid_t pid)
 	}
 	fclose(file);
 	return (pid_t)number;
+}
+
+bool look_shares_numbers(pid_t pid)
+{
+	char path[64];
+	struct stat own, its;
+
+	snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)pid);
+	return !stat("/proc/self/ns/pid", &own) && !stat(path, &its) && own.st_dev == its.st_dev && own.st_ino == its.st_ino;
 }
 
 static bool add(struct look_processes *found, struct look_process process)

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "look.h"
 
 /* Until no waiting loop was being written. A rank that is stopped while it writes leaves an odd number: then that loop is not believed. */
@@ -62,29 +64,80 @@ static char state_of(pid_t pid)
 	return look_stat(pid, &state, &parent) ? state : 0;
 }
 
-/* What its threads have had of the processors. */
-static int64_t cpu_of(pid_t pid)
+static int64_t ran_of(pid_t pid, pid_t thread)
 {
-	char path[320];
-	int64_t sum = -1, ran;
+	char path[96];
+	int64_t ran = -1;
 
+	snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", (int)pid, (int)thread);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%" SCNd64, &ran) != 1)
+		ran = -1;
+	fclose(file);
+	return ran;
+}
+
+/* What its threads have had of the processors, and which of them may be in MPI: the first, or any. */
+static void read_threads(pid_t pid, struct look_reading *reading)
+{
+	char path[64];
+	size_t room = 0;
+
+	reading->cpu_ns = -1;
 	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
 	DIR *folder = opendir(path);
-	if (!folder)
-		return -1;
-	for (const struct dirent *entry; (entry = readdir(folder));) {
-		if (entry->d_name[0] == '.')
+	for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+		const pid_t number = (pid_t)strtol(entry->d_name, NULL, 10);
+		struct look_thread thread = {.number = number, .state = '?', .ran_ns = number > 0 ? ran_of(pid, number) : -1}, *list;
+		int parent;
+
+		if (number <= 0)
 			continue;
-		snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, entry->d_name);
-		FILE *file = fopen(path, "re");
-		if (!file)
+		if (thread.ran_ns >= 0)
+			reading->cpu_ns = (reading->cpu_ns < 0 ? 0 : reading->cpu_ns) + thread.ran_ns;
+		if ((reading->block.first_only && number != pid) || !look_stat(number, &thread.state, &parent))
 			continue;
-		if (fscanf(file, "%" SCNd64, &ran) == 1)
-			sum = (sum < 0 ? 0 : sum) + ran;
-		fclose(file);
+		list = list_with_room(reading->threads, reading->thread_count, &room, sizeof *list);
+		if (!list) {
+			reading->thread_count = 0; /* whether it has worked is not known */
+			break;
+		}
+		reading->threads = list;
+		list[reading->thread_count++] = thread;
 	}
-	closedir(folder);
-	return sum;
+	if (folder)
+		closedir(folder);
+}
+
+static bool same_slot(const struct look_slot *a, const struct look_slot *b)
+{
+	return a->turn == b->turn && a->inside == b->inside && !memcmp(a->sending, b->sending, sizeof a->sending);
+}
+
+/* The tables between two readings of the block: they belong to a base that does not move meanwhile, and to those calls that stay the same. */
+static void read_tables(const struct look_process *process, struct look_reading *reading)
+{
+	enum { TRIES = 20 };
+	const struct timespec pause = {.tv_nsec = 1000000};
+	struct look_block after;
+
+	for (int tries = 0; tries < TRIES; tries++) {
+		look_read_tables(process->pid, reading);
+		if (!read_block(process, &after)) {
+			reading->there = false;
+			return;
+		}
+		for (size_t i = 0; i < LOOK_SLOTS; i++)
+			reading->steady[i] = same_slot(&reading->block.slots[i], &after.slots[i]);
+		if (after.base == reading->block.base && after.base % 2 == 0)
+			return;
+		reading->block = after;
+		nanosleep(&pause, NULL);
+	}
+	if (!reading->why[0])
+		snprintf(reading->why, sizeof reading->why, "its counts were being moved to another base while they were read");
 }
 
 void look_read(const struct look_process *process, struct look_reading *reading)
@@ -94,12 +147,12 @@ void look_read(const struct look_process *process, struct look_reading *reading)
 	reading->there = reading->state && reading->state != 'Z' && read_block(process, &reading->block);
 	if (!reading->there)
 		return;
-	reading->cpu_ns = cpu_of(process->pid);
 	if (reading->block.version != LOOK_VERSION || reading->block.bytes != sizeof reading->block) {
 		reading->there = false;
 		return;
 	}
-	look_read_tables(process->pid, reading);
+	read_threads(process->pid, reading);
+	read_tables(process, reading);
 }
 
 void look_forget(struct look_reading *reading)
@@ -110,6 +163,7 @@ void look_forget(struct look_reading *reading)
 	free(reading->sent);
 	free(reading->taken);
 	free(reading->shadows);
+	free(reading->threads);
 	memset(reading, 0, sizeof *reading);
 }
 

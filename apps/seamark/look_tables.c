@@ -159,8 +159,8 @@ void look_read_tables(pid_t pid, struct look_reading *reading)
 		if (copy_all(pid, reading))
 			return;
 	if (!copy(pid, reading->block.tables.ledger, &probe, 1))
-		snprintf(reading->why, sizeof reading->why, "its memory may not be read (process_vm_readv: %s%s)", strerror(errno),
-			 errno == EPERM ? "; kernel.yama.ptrace_scope, or a container's seccomp" : "");
+		snprintf(reading->why, sizeof reading->why, "its memory may not be read (process_vm_readv: %s)%s", strerror(errno),
+			 errno == EPERM || errno == ENOSYS ? "; root may, if kernel.yama.ptrace_scope is why, and in a container one with --cap-add=SYS_PTRACE" : "");
 	else
 		snprintf(reading->why, sizeof reading->why, "its tables changed while they were read");
 }

@@ -169,6 +169,8 @@ static inline int told_one(uint64_t handle, MPI_Status *status, int error)
 
 /* Waits for one request, in `call`; status is a real one. Errors are raised where MPI_Wait would (comm is MPI_COMM_NULL), or on comm. */
 int interpose_wait(enum look_call call, MPI_Request *request, MPI_Status *status, MPI_Comm comm);
+/* ... of a send that was begun just now, as a part of the call: errors are raised on comm. */
+int interpose_wait_sending(enum look_call call, MPI_Request *request, int dest, int tag, MPI_Comm comm);
 
 /* MPICH raises the error of a truncated receive on MPI_COMM_WORLD when it comes out in a test, and on its communicator in MPI_Recv, which we make of
  * tests. Found out in MPI_Init; then such tests are made with errors returned, for some 20 ns, and the error is raised where it belongs. */

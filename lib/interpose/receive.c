@@ -321,7 +321,7 @@ static int exchange(const char *function, const void *caller, const void *sendbu
 		    MPI_Status *status)
 {
 	MPI_Request receive, send;
-	MPI_Status own, ignored;
+	MPI_Status own;
 	int error = start(function, caller, recvbuf, recvcount, recvtype, source, recvtag, comm, &receive);
 	if (error != MPI_SUCCESS)
 		return error;
@@ -330,7 +330,7 @@ static int exchange(const char *function, const void *caller, const void *sendbu
 		take_back(&receive);
 		return error;
 	}
-	int send_error = interpose_wait(LOOK_Sendrecv, &send, &ignored, comm);
+	int send_error = interpose_wait_sending(LOOK_Sendrecv, &send, dest, sendtag, comm);
 	if (source == MPI_PROC_NULL) {
 		PMPI_Request_free(&receive);
 		error = PMPI_Recv(recvbuf, recvcount, recvtype, source, recvtag, comm, status); /* for its status */

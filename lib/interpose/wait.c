@@ -103,6 +103,14 @@ void interpose_before_telling(uint64_t handle, int error)
 
 /* --- one ---------------------------------------------------------------------------------------------------------------------- */
 
+static inline int end_wait(const MPI_Request *request, uint64_t handle, MPI_Status *status, int complete, int error)
+{
+	session_waited();
+	if (unlikely(error != MPI_SUCCESS && !complete && handle_of(*request) == handle))
+		return error;
+	return told_one(handle, status, error);
+}
+
 int interpose_wait(enum look_call call, MPI_Request *request, MPI_Status *status, MPI_Comm comm)
 {
 	const uint64_t handle = handle_of(*request);
@@ -112,10 +120,26 @@ int interpose_wait(enum look_call call, MPI_Request *request, MPI_Status *status
 		if (likely(complete || error != MPI_SUCCESS))
 			break;
 	}
-	session_waited();
-	if (unlikely(error != MPI_SUCCESS && !complete && handle_of(*request) == handle))
-		return error;
-	return told_one(handle, status, error);
+	return end_wait(request, handle, status, complete, error);
+}
+
+static void spin_sending(enum look_call call, int dest, int tag, MPI_Comm comm)
+{
+	const int index = comms_index(comm);
+	session_spin(call, SESSION_AWAITS_SENDING, (index | dest | tag) < 0 ? 0 : ledger_key((unsigned)index, (unsigned)dest, (unsigned)tag), 0);
+}
+
+int interpose_wait_sending(enum look_call call, MPI_Request *request, int dest, int tag, MPI_Comm comm)
+{
+	const uint64_t handle = handle_of(*request);
+	MPI_Status ignored;
+	int error, complete = 0;
+	for (session.spins = 0;; spin_sending(call, dest, tag, comm)) {
+		error = test_for(request, &complete, &ignored, comm);
+		if (likely(complete || error != MPI_SUCCESS))
+			break;
+	}
+	return end_wait(request, handle, &ignored, complete, error);
 }
 
 /* The same for the application's request, which a stand-in may serve. */

@@ -68,6 +68,10 @@ static void describe(const struct look_config *config)
 	block->ranks = config->ranks;
 	block->here = config->here;
 	block->threads = config->threads;
+	if (config->here_ranks && config->here <= LOOK_RANKS) {
+		memcpy(block->here_ranks, config->here_ranks, (size_t)config->here * sizeof *config->here_ranks);
+		block->here_told = config->here;
+	}
 	block->begun_ns = now_ns();
 	block->tables = config->tables;
 	block->step = -2;
@@ -105,6 +109,19 @@ void look_close(void)
 	descriptor = -1;
 }
 
+/* --- the base of the counts ------------------------------------------------------------------------------------------- */
+
+void look_base_moves(void)
+{
+	look_store(&look_here.base, look_here.base + 1);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void look_base_moved(void)
+{
+	__atomic_store_n(&look_here.base, look_here.base + 1, __ATOMIC_RELEASE);
+}
+
 /* --- waiting ---------------------------------------------------------------------------------------------------------- */
 
 void look_wait_begin(struct look_slot *slot, enum look_call call)
@@ -114,6 +131,7 @@ void look_wait_begin(struct look_slot *slot, enum look_call call)
 	slot->call = (uint16_t)call;
 	slot->count = 0;
 	slot->more = 0;
+	slot->base = (uint32_t)look_here.base;
 	slot->since_ns = now_ns();
 	slot->beats = 0;
 }

@@ -15,7 +15,7 @@
 #define LOOK_MAGIC "seamlook"
 /* What the descriptor of the block is called: this, then the run's identity in hex, a dash and the rank. */
 #define LOOK_NAME "seamark-look-"
-enum { LOOK_VERSION = 1, LOOK_SLOTS = 24, LOOK_AWAITED = 16, LOOK_PAGE = 4096, LOOK_FOLDER = 1024 };
+enum { LOOK_VERSION = 1, LOOK_SLOTS = 24, LOOK_AWAITED = 16, LOOK_RANKS = 448, LOOK_PAGE = 4096, LOOK_FOLDER = 1024 };
 
 enum look_call {
 #define LOOK_CALL(identifier, name) LOOK_##identifier,
@@ -28,13 +28,14 @@ const char *look_call_name(unsigned call);
 /* What one of the things that a call waits for is. */
 enum look_kind {
 	LOOK_UNKNOWN,     /* an ordinary send's request, or one that is not MPI's: nobody keeps its peer */
-	LOOK_RECEIVE,     /* a posted receive; `key` its stream or pattern, `number` its place in the stream */
+	LOOK_RECEIVE,     /* a posted receive; `key` its stream or pattern, `number` its place in the stream, or in the rank's receives if it is a pattern */
 	LOOK_PROBE,       /* a message that fits; likewise, without a number */
 	LOOK_SYNCHRONOUS, /* a synchronous send's being matched */
 	LOOK_STANDARD,    /* a persistent send */
 	LOOK_COLLECTIVE,  /* a non-blocking collective: the number-th on the communicator of `key`; `call` which */
 	LOOK_ARRIVING,    /* it is here, or on its way */
-	LOOK_FILE         /* a request of a file */
+	LOOK_FILE,        /* a request of a file */
+	LOOK_SENDING      /* the last send of the stream `key`: one that is a part of a blocking call */
 };
 enum { LOOK_ANY_SOURCE = 1, LOOK_ANY_TAG = 2 };
 
@@ -60,7 +61,7 @@ struct look_slot {
 	uint16_t call;                /* enum look_call; LOOK_Nothing: none */
 	uint16_t count;               /* of `awaited` */
 	uint32_t more;                /* awaited, for which there was no room */
-	uint32_t unused;
+	uint32_t base;                /* look_block.base when it was noted: its numbers are those of that base */
 	uint64_t beats;               /* turns of the loop since it was noted: what was awaited was asked about so often, in vain */
 	int64_t since_ns;             /* CLOCK_REALTIME when it was noted */
 	struct look_awaited awaited[LOOK_AWAITED];
@@ -74,6 +75,11 @@ struct look_tables {
 	uint64_t names_room;          /* ... the address of its size_t of items, ... */
 	uint32_t name_stride, name_offset, label_offset; /* ... with a text at one offset, and a pointer to one at the other */
 	uint32_t name_bytes;
+};
+
+/* A rank of the run and its process. */
+struct look_rank {
+	int32_t rank, pid;
 };
 
 struct look_block {
@@ -94,8 +100,12 @@ struct look_block {
 	struct look_tables tables;
 	int64_t step;                 /* of the last safepoint; -1: it had none, -2: there was no safepoint yet */
 	uint64_t safepoints;
-	uint64_t base;                /* how often the base of the counts has moved */
+	uint64_t base;                /* twice how often the base of the counts has moved; odd: it moves, and the tables are of no use */
 	uint64_t unnoted;             /* calls for which there was no slot */
+	/* The ranks on this node, as far as there is room, if all of them are told (here_told == here); 0: one whose number this process cannot know. */
+	int32_t here_told;
+	int32_t first_only;           /* 1: no thread of the process but the first may be in MPI */
+	struct look_rank here_ranks[LOOK_RANKS];
 	_Alignas(64) struct look_slot slots[LOOK_SLOTS];
 };
 
@@ -130,6 +140,10 @@ static inline int look_inside_root(uint64_t inside)
 	return (int)(int32_t)(uint32_t)inside;
 }
 
+/* Around what moves the base. */
+void look_base_moves(void);
+void look_base_moved(void);
+
 static inline void look_store(uint64_t *word, uint64_t value)
 {
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
@@ -144,6 +158,7 @@ static inline void look_sending(enum look_send as, uint64_t key)
 struct look_config {
 	uint64_t identity;
 	int rank, ranks, here;
+	const struct look_rank *here_ranks; /* here of them; null: not known */
 	bool threads;
 	const char *mpi, *folder;
 	struct look_tables tables;

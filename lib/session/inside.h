@@ -177,6 +177,8 @@ int restore_load_region(const char *name);
 int restore_settle(void);
 
 /* looking.c */
+/* Collective over the ranks on this node. */
+void looking_meet(MPI_Comm node);
 void looking_open(uint64_t identity);
 void looking_close(void);
 /* In a waiting loop: its turn, and after many of them what it waits for, as in session_spin. */

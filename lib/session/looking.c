@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What looks from outside find: the status block is opened, and what a waiting loop waits for is noted in it. */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "channel/comms.h"
@@ -14,7 +16,36 @@ static _Thread_local struct {
 	enum look_call call;
 	enum session_wait what;
 	uint64_t which;
+	uint64_t base;
 } waiting __attribute__((tls_model("initial-exec")));
+
+/* The ranks on this node; how many: 0, if that is not known. */
+static struct look_rank met[LOOK_RANKS];
+static int met_count;
+
+/* Numbers of processes mean something in one namespace only. */
+void looking_meet(MPI_Comm node)
+{
+	struct meeting {
+		int32_t rank, pid;
+		uint64_t device, space;
+	} all[LOOK_RANKS], own = {.rank = inside.rank, .pid = getpid()};
+	struct stat about;
+	int count;
+	PMPI_Comm_size(node, &count);
+	if (count > LOOK_RANKS)
+		return;
+	if (stat("/proc/self/ns/pid", &about) == 0) {
+		own.device = about.st_dev;
+		own.space = about.st_ino;
+	}
+	PMPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, node);
+	for (int i = 0; i < count; i++) {
+		const bool alike = own.space != 0 && all[i].space == own.space && all[i].device == own.device;
+		met[i] = (struct look_rank){all[i].rank, alike ? all[i].pid : 0};
+	}
+	met_count = count;
+}
 
 void looking_open(uint64_t identity)
 {
@@ -24,7 +55,7 @@ void looking_open(uint64_t identity)
 	PMPI_Get_library_version(mpi, &length);
 	mpi[strcspn(mpi, ",\n")] = 0;
 	const struct look_config config = {
-		.identity = identity, .rank = inside.rank, .ranks = inside.ranks, .here = inside.here,
+		.identity = identity, .rank = inside.rank, .ranks = inside.ranks, .here = inside.here, .here_ranks = met_count == inside.here ? met : NULL,
 		.threads = false, .mpi = mpi, .folder = inside.settings.dir,
 		.tables = {
 			.layout = tables_layout(), .ledger = (uint64_t)(uintptr_t)&session.ledger, .sequence = (uint64_t)(uintptr_t)&session.sequence,
@@ -77,6 +108,17 @@ void looking_beat(void)
 		own->beats++;
 }
 
+/* A receive that was cancelled and that took nothing gives its place back when that is known. The lowest place that this one may have then. */
+static int64_t lowest_place(const struct shadow *of)
+{
+	int64_t place = of->position;
+	if (likely(position_is_final(&session.sequence, of->key, of->turn)))
+		return place;
+	for (struct shadow *shadow = NULL; (shadow = shadow_next(&session.sequence.shadows, shadow));)
+		place -= shadow->kind == SHADOW_RECEIVE && (shadow->flags & SHADOW_CANCELLING) && shadow->key == of->key && shadow->turn < of->turn;
+	return place;
+}
+
 /* Shadows know receives, synchronous sends, persistent requests and collectives. */
 static void note_request(struct look_slot *slot, uint64_t handle)
 {
@@ -92,8 +134,10 @@ static void note_request(struct look_slot *slot, uint64_t handle)
 	case SHADOW_RECEIVE:
 		if (shadow->flags & (SHADOW_LEARNED | SHADOW_COMPLETE))
 			look_wait_for(slot, LOOK_ARRIVING, shadow->key, 0, 0, LOOK_Nothing);
+		else if (flags)
+			look_wait_for(slot, LOOK_RECEIVE, shadow->key, flags, (int64_t)shadow->turn, LOOK_Nothing);
 		else
-			look_wait_for(slot, LOOK_RECEIVE, shadow->key, flags, shadow->position, LOOK_Nothing);
+			look_wait_for(slot, LOOK_RECEIVE, shadow->key, 0, lowest_place(shadow), LOOK_Nothing);
 		break;
 	case SHADOW_SYNCHRONOUS:
 		look_wait_for(slot, LOOK_SYNCHRONOUS, shadow->key, 0, shadow->position, LOOK_Nothing);
@@ -143,6 +187,9 @@ static void note(struct look_slot *slot, enum look_call call, enum session_wait 
 	case SESSION_AWAITS_ARRIVAL:
 		look_wait_for(slot, LOOK_ARRIVING, 0, 0, 0, LOOK_Nothing);
 		break;
+	case SESSION_AWAITS_SENDING:
+		look_wait_for(slot, which ? LOOK_SENDING : LOOK_UNKNOWN, which, 0, 0, LOOK_Nothing);
+		break;
 	case SESSION_AWAITS_FILE:
 		look_wait_for(slot, LOOK_FILE, 0, 0, 0, LOOK_Nothing);
 		break;
@@ -154,7 +201,7 @@ static void note(struct look_slot *slot, enum look_call call, enum session_wait 
 
 void looking_note(enum look_call call, enum session_wait what, uint64_t which, int64_t many)
 {
-	if (waiting.noted && waiting.call == call && waiting.what == what && waiting.which == which)
+	if (waiting.noted && waiting.call == call && waiting.what == what && waiting.which == which && waiting.base == look_here.base)
 		return;
 	struct look_slot *slot = looking_slot();
 	if (slot == NULL)
@@ -165,6 +212,7 @@ void looking_note(enum look_call call, enum session_wait what, uint64_t which, i
 	waiting.call = call;
 	waiting.what = what;
 	waiting.which = which;
+	waiting.base = look_here.base;
 }
 
 void session_waited_slow(void)

@@ -81,6 +81,7 @@ static void find_writer_core(void)
 	PMPI_Comm_rank(node, &turn);
 	PMPI_Comm_size(node, &count);
 	inside.here = count;
+	looking_meet(node);
 	char own[TEXT] = "";
 	if (topology_open(&inside.topology, &fault) == 0)
 		topology_own_binding(inside.topology, own, sizeof own, &fault);
@@ -277,6 +278,7 @@ void session_begin(int thread_level)
 		drill_open();
 	looking_open((uint64_t)(unsigned)start.identity[0] << 32 | (unsigned)start.identity[1]);
 	look_here.threads = thread_level == MPI_THREAD_MULTIPLE;
+	look_here.first_only = thread_level < MPI_THREAD_SERIALIZED && gettid() == getpid();
 	session.mode = thread_level == MPI_THREAD_MULTIPLE ? SESSION_THREADS : SESSION_ALONE;
 	tracing_open();
 	session.hurry = session.mode == SESSION_ALONE && !tracing_is_on() ? SESSION_HURRY | SESSION_HURRY_RECEIVING : SESSION_HURRY_NONE;

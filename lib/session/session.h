@@ -179,6 +179,7 @@ enum session_wait {
 	SESSION_AWAITS_MESSAGE,
 	SESSION_AWAITS_ARRIVAL, /* of data that is on its way */
 	SESSION_AWAITS_FILE,
+	SESSION_AWAITS_SENDING, /* that the last send of the stream `which` is complete; 0: it is not counted */
 	SESSION_AWAITS_ALL      /* all ranks */
 };
 void session_spin(enum look_call call, enum session_wait what, uint64_t which, int64_t many);

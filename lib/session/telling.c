@@ -254,6 +254,7 @@ static int64_t moved(void *context, uint64_t key)
 
 void telling_rebase(void)
 {
+	look_base_moves();
 	for (struct shadow *shadow = NULL; (shadow = shadow_next(&session.sequence.shadows, shadow));) {
 		/* A wildcard has no stream yet, and its communicator may be freed: its index is not to be given to another. */
 		if (shadow->key != 0)
@@ -269,5 +270,5 @@ void telling_rebase(void)
 	mailbox_rebase(&session.mailbox, moved, NULL);
 	drill_rebase(moved);
 	snapshot_rebased(inside.snapshot);
-	look_here.base++;
+	look_base_moved();
 }

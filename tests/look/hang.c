@@ -3,6 +3,7 @@
  * not all zero. */
 #include <mpi.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,16 +79,63 @@ static void missed(void)
 	MPI_Barrier(MPI_COMM_WORLD);
 }
 
+/* Small ones may pass for each other. */
 static void different(void)
 {
-	int sum;
-
 	if (rank == 0)
 		MPI_Barrier(MPI_COMM_WORLD);
 	else
-		MPI_Allreduce(&one, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
-	/* Small ones may pass for each other. */
-	receive((rank + 1) % ranks, 7);
+		MPI_Allreduce(MPI_IN_PLACE, large, LARGE, MPI_CHAR, MPI_MAX, MPI_COMM_WORLD);
+}
+
+/* One rank exchanges with the wrong one. */
+static void exchange(void)
+{
+	MPI_Request request;
+
+	MPI_Irecv(&one, 1, MPI_INT, MPI_ANY_SOURCE, 9, MPI_COMM_WORLD, &request); /* nobody sends it */
+	MPI_Sendrecv(large, LARGE / 2, MPI_CHAR, (rank + 1) % ranks, 7, large + LARGE / 2, LARGE / 2, MPI_CHAR, (rank + ranks - 1) % ranks, rank == 1 ? 8 : 7,
+		     MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* Two communicators, and not in the same order. */
+static void order(void)
+{
+	MPI_Comm copy;
+
+	MPI_Comm_dup(MPI_COMM_WORLD, &copy);
+	MPI_Comm_set_name(copy, "copy");
+	MPI_Barrier(rank == 0 ? copy : MPI_COMM_WORLD);
+	MPI_Barrier(rank == 0 ? MPI_COMM_WORLD : copy);
+}
+
+/* What is sent on one communicator is waited for on another. */
+static void comm(void)
+{
+	MPI_Comm copy;
+
+	MPI_Comm_dup(MPI_COMM_WORLD, &copy);
+	MPI_Comm_set_name(copy, "copy");
+	if (rank == 0)
+		MPI_Send(&one, 1, MPI_INT, 1, 7, copy);
+	if (rank == 1)
+		receive(0, 7);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* From one side of an intercommunicator to the other, and back. */
+static void between(void)
+{
+	MPI_Comm own, both;
+
+	MPI_Comm_split(MPI_COMM_WORLD, rank == 0, rank, &own);
+	MPI_Intercomm_create(own, 0, MPI_COMM_WORLD, rank == 0 ? 1 : 0, 5, &both);
+	MPI_Comm_set_name(both, "both");
+	if (rank < 2)
+		MPI_Recv(&one, 1, MPI_INT, rank == 0 ? MPI_ANY_SOURCE : 0, 7, both, MPI_STATUS_IGNORE);
+	else
+		MPI_Send(large, LARGE, MPI_CHAR, 0, 8, both);
 }
 
 static void root(void)
@@ -126,6 +174,35 @@ static void probe(void)
 {
 	if (rank == 2)
 		MPI_Probe(1, 7, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void mprobe(void)
+{
+	MPI_Message message;
+
+	if (rank == 2)
+		MPI_Mprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &message, MPI_STATUS_IGNORE);
+	MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* What was cancelled takes nothing, and what is posted later takes nothing from what was posted before: the first message is for the receive from anywhere. */
+static void later(void)
+{
+	MPI_Request cancelled, first, second;
+	int to[3];
+
+	if (rank == 0) {
+		MPI_Irecv(&to[0], 1, MPI_INT, 1, 7, MPI_COMM_WORLD, &cancelled);
+		MPI_Irecv(&to[1], 1, MPI_INT, MPI_ANY_SOURCE, 7, MPI_COMM_WORLD, &first);
+		MPI_Irecv(&to[2], 1, MPI_INT, 1, 7, MPI_COMM_WORLD, &second);
+		MPI_Cancel(&cancelled);
+		MPI_Wait(&cancelled, MPI_STATUS_IGNORE);
+		MPI_Wait(&first, MPI_STATUS_IGNORE);
+		MPI_Wait(&second, MPI_STATUS_IGNORE);
+	}
+	if (rank == 1)
+		MPI_Send(&one, 1, MPI_INT, 0, 7, MPI_COMM_WORLD);
 	MPI_Barrier(MPI_COMM_WORLD);
 }
 
@@ -198,6 +275,39 @@ static void quiet(void)
 	receive(1, 7);
 }
 
+/* Other threads may be in MPI at any time, though none was so far. */
+static void *late_thread(void *argument)
+{
+	(void)argument;
+	compute();
+	MPI_Send(&one, 1, MPI_INT, (rank + 1) % ranks, 7, MPI_COMM_WORLD);
+	return NULL;
+}
+
+static void maybe(void)
+{
+	pthread_t late;
+
+	if (rank == 0)
+		pthread_create(&late, NULL, late_thread, NULL);
+	receive((rank + ranks - 1) % ranks, 7);
+}
+
+/* Whoever closes what is not its own is not seen any more. */
+static void hidden(void)
+{
+	char path[64], link[64];
+
+	for (int i = 3; rank == 1 && i < 256; i++) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", i);
+		const ssize_t length = readlink(path, link, sizeof link - 1);
+		link[length < 0 ? 0 : length] = 0;
+		if (!strncmp(link, "/memfd:seamark-look", 19))
+			close(i);
+	}
+	quiet();
+}
+
 /* The receive is not there yet, but its rank runs. */
 static void slow(void)
 {
@@ -238,12 +348,14 @@ int main(int argc, char **argv)
 		void (*run)(void);
 	} ways[] = {
 		{"receives", receives}, {"sends", sends}, {"ssends", ssends}, {"issends", issends}, {"tag", tag}, {"missed", missed}, {"different", different},
+		{"exchange", exchange}, {"order", order}, {"comm", comm}, {"between", between}, {"mprobe", mprobe}, {"later", later}, {"maybe", maybe}, {"hidden", hidden},
 		{"root", root}, {"waits", waits}, {"waitany", waitany}, {"probe", probe}, {"any", any}, {"finalize", finalize}, {"part", part},
 		{"ibarrier", ibarrier}, {"isends", isends}, {"threads", threads}, {"quiet", quiet}, {"slow", slow}, {"tests", tests}, {"leak", leak},
 	};
 	int level;
 
-	MPI_Init_thread(&argc, &argv, argc > 1 && !strcmp(argv[1], "threads") ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE, &level);
+	const bool several = argc > 1 && (!strcmp(argv[1], "threads") || !strcmp(argv[1], "maybe"));
+	MPI_Init_thread(&argc, &argv, several ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE, &level);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
 	large = calloc(1, LARGE);

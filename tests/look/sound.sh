@@ -9,7 +9,7 @@ seamark="$TEST_BUILD/apps/seamark"
 launcher=
 trap '[ -z "$launcher" ] || kill "$launcher" 2>/dev/null; wait' EXIT
 trap 'exit 1' INT TERM HUP
-until=$(($(date +%s) + 300))
+until=$(($(date +%s) + ${SOUND_S:-300}))
 done=0 waited=0
 
 start() {
@@ -32,7 +32,7 @@ while [ $done -lt "$looks" ]; do
 		;;
 	esac
 	! grep -q ': MPI_' said || waited=$((waited + 1))
-	[ "$(date +%s)" -lt $until ] || { echo "only $done looks in 300 s"; cat said complaints log; exit 1; }
+	[ "$(date +%s)" -lt $until ] || { echo "only $done looks in ${SOUND_S:-300} s"; cat said complaints log; exit 1; }
 done
 kill "$launcher" 2>/dev/null
 wait "$launcher" 2>/dev/null

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# smoke.sh [plain]: a cluster comes up, runs heat by srun and by mpirun on two nodes, loses a node and gets it back, and goes down with nothing left behind. `plain`: with ports
+# smoke.sh [plain]: a cluster comes up, runs heat by srun and by mpirun on two nodes, has a program that hangs looked at on both, loses a node and gets it back, and goes down with nothing left behind. `plain`: with ports
 # instead of namespaces.
 test=smoke
 # shellcheck source-path=SCRIPTDIR source=lab.sh
@@ -36,6 +36,29 @@ until_state 60 "$job" COMPLETED FAILED NODE_FAIL
 [ "$state" = COMPLETED ] || fail "the job with mpirun is $state"
 grep -q 'checkpoint [0-9]* at step [0-9]*: .*committed' "out.$job" || fail "no checkpoint under mpirun"
 same mpirun.raw
+
+# A program that hangs: a look at each node, and what they say together.
+printf '#!/bin/sh\nexec srun -N 2 -n 4 env LD_PRELOAD="%s" "%s" receives\n' "$TEST_BUILD/lib/libseamark.so" "$TEST_BUILD/tests/look/hang" >hang.job
+SEAMARK_DIR="$PWD/hanging" submit -N 2 -n 4 --time=5 hang.job
+looks=60
+while
+	rm -rf looks && mkdir looks
+	on_head srun --jobid="$job" --overlap -N 2 --ntasks-per-node=1 "$command" snapshot "$job" --look -o looks >looked 2>&1
+	"$command" explain looks >explained 2>&1
+	[ $? -ne 1 ]
+do
+	looks=$((looks - 1))
+	[ "$looks" -gt 0 ] || fail "no deadlock is told of: $(cat looked explained)"
+	sleep 0.2
+done
+grep -q '^Deadlock: ranks 0 to 3 wait for each other\.$' explained || fail "another deadlock is told of: $(cat explained)"
+# Of one node alone nothing is certain, unless there is only one.
+[ -n "$mode" ] || for look in looks/*; do
+	"$command" explain "$look" >explained 2>&1 || fail "a deadlock is told of by the look at one node: $(cat explained)"
+	grep -q '^It cannot be said: ranks . and . were not looked at' explained || fail "of one node: $(cat explained)"
+done
+on_head scancel "$job"
+until_state 30 "$job" CANCELLED COMPLETED FAILED
 
 lab kill-node 2
 [ -z "$(lab pids 2)" ] || fail "processes of a killed node are there"
