@@ -142,7 +142,7 @@ static void stretch(struct explain_look *look, const struct explain_look *before
 		if (!rank->present || !then->present || !explain_blocked_call(rank) || !explain_blocked_call(then))
 			continue;
 		json_t *now_calls = still(rank->source), *then_calls = still(then->source);
-		if (json_equal(now_calls, then_calls) && rank->safepoints == then->safepoints)
+		if (json_equal(now_calls, then_calls) && rank->safepoints == then->safepoints && rank->base == then->base)
 			rank->from_s = then->from_s;
 		json_decref(now_calls);
 		json_decref(then_calls);

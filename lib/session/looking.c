@@ -29,19 +29,19 @@ void looking_meet(MPI_Comm node)
 	struct meeting {
 		int32_t rank, pid;
 		uint64_t device, space;
-	} all[LOOK_RANKS], own = {.rank = inside.rank, .pid = getpid()};
+	} all[LOOK_RANKS], mine = {.rank = inside.rank, .pid = getpid()};
 	struct stat about;
 	int count;
 	PMPI_Comm_size(node, &count);
 	if (count > LOOK_RANKS)
 		return;
 	if (stat("/proc/self/ns/pid", &about) == 0) {
-		own.device = about.st_dev;
-		own.space = about.st_ino;
+		mine.device = about.st_dev;
+		mine.space = about.st_ino;
 	}
-	PMPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, node);
+	PMPI_Allgather(&mine, sizeof mine, MPI_BYTE, all, sizeof mine, MPI_BYTE, node);
 	for (int i = 0; i < count; i++) {
-		const bool alike = own.space != 0 && all[i].space == own.space && all[i].device == own.device;
+		const bool alike = mine.space != 0 && all[i].space == mine.space && all[i].device == mine.device;
 		met[i] = (struct look_rank){all[i].rank, alike ? all[i].pid : 0};
 	}
 	met_count = count;

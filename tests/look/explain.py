@@ -259,7 +259,7 @@ refuse("no-run", changed(run=None), "is a damaged look")
 refuse("no-processes", changed(processes=None), "is a damaged look")
 refuse("no-time", changed(taken="yesterday"), "is a damaged look")
 refuse("a-million-ranks", changed(ranks=1 << 20, processes=[]), "It cannot be said: ranks 0 to 1048575 were not looked at", status=0)
-for at in range(0, len(whole), 37):
+for at in range(0, len(whole), 101):
     refuse("cut-%d" % at, whole[:at], CANNOT)
 many = json.dumps(look(*[rank(i, *[call("MPI_Waitany", *[receive(1 << 40, 1 << 40, comm="nowhere")] * 50)] * 20) for i in range(2)])).encode()
 refuse("much-of-nothing", many, "No deadlock", status=0)
@@ -289,10 +289,10 @@ at_scale("ring-of-a-thousand", 20, "Deadlock: ranks 0 to 1023 wait for each othe
 at_scale("knot-of-a-thousand", 20, "Deadlock: ranks 0 and 1 wait for each other, and 1022 others wait for them.", look(*[rank(i, anyone) for i in range(MANY)]))
 at_scale("chain-of-a-thousand", 20, "No deadlock: rank 1023 runs, and 1023 wait.",
          look(*[rank(i, *([call(recv, receive(i + 1))] if i < MANY - 1 else []), step=i % 7) for i in range(MANY)]))
-everybody = [[["world", to, tag, 3] for to in range(0, MANY, 16) for tag in range(4)] for _ in range(MANY)]
+everybody = [[["world", to, tag, 3] for to in range(0, MANY, 64) for tag in range(4)] for _ in range(MANY)]
 taken = [["world", source, tag, 3, 3] for source in range(MANY) for tag in range(4)]
 at_scale("much-traffic-of-a-thousand", 20, "No deadlock: rank 512 runs, and 1023 wait.",
-         look(*[rank(i, *([anyone] if i != 512 else []), sent=everybody[i], taken=taken if i % 16 == 0 else []) for i in range(MANY)]))
+         look(*[rank(i, *([anyone] if i != 512 else []), sent=everybody[i], taken=taken if i % 64 == 0 else []) for i in range(MANY)]))
 
 for line in wrong:
     print(line)

@@ -198,11 +198,14 @@ static void later(void)
 		MPI_Irecv(&to[2], 1, MPI_INT, 1, 7, MPI_COMM_WORLD, &second);
 		MPI_Cancel(&cancelled);
 		MPI_Wait(&cancelled, MPI_STATUS_IGNORE);
+		MPI_Send(&one, 1, MPI_INT, 1, 3, MPI_COMM_WORLD);
 		MPI_Wait(&first, MPI_STATUS_IGNORE);
 		MPI_Wait(&second, MPI_STATUS_IGNORE);
 	}
-	if (rank == 1)
+	if (rank == 1) {
+		receive(0, 3);
 		MPI_Send(&one, 1, MPI_INT, 0, 7, MPI_COMM_WORLD);
+	}
 	MPI_Barrier(MPI_COMM_WORLD);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* player FILE: does what the file says, which programs.py has drawn: a line for each operation, "RANK OPERATION ARGUMENTS", on five communicators:
+/* player FILE END: does what the file says, which programs.py has drawn: a line for each operation, "RANK OPERATION ARGUMENTS", on five communicators:
  *   0 the world   1 a copy of it   2 its even or odd ranks   3 between these two (ranks of the other side)   4 the world from behind
- * A rank that has done all of its own says so and computes, for ever. */
+ * A rank that has done all of its own says so, and goes to its END: "compute", for ever, or "finalize". */
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,10 +110,10 @@ int main(int argc, char **argv)
 	MPI_Init(&argc, &argv);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-	FILE *file = fopen(argv[1], "r");
+	FILE *file = argc < 3 ? NULL : fopen(argv[1], "r");
 	large = calloc(1, LARGE);
 	into = calloc(1, LARGE);
-	if (argc < 2 || !file || !large || !into)
+	if (argc < 3 || !file || !large || !into)
 		MPI_Abort(MPI_COMM_WORLD, 2);
 	for (int i = 0; i < SLOTS; i++)
 		slots[i] = MPI_REQUEST_NULL;
@@ -126,6 +126,8 @@ int main(int argc, char **argv)
 	fclose(file);
 	printf("rank %d is through\n", rank);
 	fflush(stdout);
-	for (volatile int i = 0;; i++)
+	if (!strcmp(argv[2], "finalize"))
+		return MPI_Finalize();
+	for (;;)
 		usleep(10000);
 }

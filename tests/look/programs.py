@@ -203,6 +203,10 @@ class Program:
                     return False
         return all(sends.get(key, 0) <= 1 and takes[key] == 1 for key in anys)
 
+    def is_exact(self):
+        """Whether MPI has no choice in when its ranks leave their calls."""
+        return all(one.what not in ROOTED for own in self.lists for one in own)
+
     def text(self):
         return "".join("%d %s\n" % (rank, one.text(rank)) for rank in range(RANKS) for one in self.lists[rank])
 
@@ -235,6 +239,33 @@ class World:
         while any([self.step(rank) for rank in range(RANKS)]):
             pass
         return {rank for rank in range(RANKS) if self.at[rank] < len(self.lists[rank])}
+
+    def held(self):
+        """Those of whom it can be known: who is through may still send, or come to a collective."""
+        free = {rank for rank in range(RANKS) if self.at[rank] == len(self.lists[rank])}
+        while True:
+            more = {rank for rank in range(RANKS) if rank not in free and self.could_end(rank, self.lists[rank][self.at[rank]], free)}
+            if not more:
+                return set(range(RANKS)) - free
+            free |= more
+
+    def could_end(self, rank, one, free):
+        requests = self.requests[rank]
+        if one.what in ("wait", "waitall"):
+            # It waits for one after the other.
+            return next(self.could_come(rank, *requests[one.slot + i], free) for i in range(one.count or 1) if not self.is_over(rank, *requests[one.slot + i]))
+        if one.what == "waitany":
+            return any(self.could_come(rank, *requests[one.slot + i], free) for i in range(one.count))
+        return self.could_come(rank, one, self.current[rank], free)
+
+    @staticmethod
+    def could_come(rank, one, begun, free):
+        if one.what == "any":
+            return any(other in free for other in members(one.comm, rank))
+        if one.peer is not None:
+            return one.peer in free
+        calls, _ = begun
+        return all(other in free for other in members(one.comm, rank) if other not in calls)
 
     def step(self, rank):
         moved = False
@@ -332,13 +363,17 @@ class World:
 
 
 def draw(seed):
-    """The first program from this seed on that has one end; with what must stop, and what may."""
+    """The first program from this seed on that has one end; with who must stop, and who may; who is told to, and whether the others go to MPI_Finalize."""
     for attempt in range(1000):
         program = Program("%d.%d" % (seed, attempt))
         if not program.is_plain():
             continue
+        early, late = World(program, False), World(program, True)
         try:
-            return program, World(program, False).run(), World(program, True).run()
+            must, may = early.run(), late.run()
         except Mixed:
             continue
+        # Those that are through wait in MPI_Finalize for the others, or compute.
+        finalizes = bool(must) and program.dice.random() < 0.5
+        return program, must, may, set(range(RANKS)) if finalizes else late.held(), finalizes
     raise RuntimeError("no program")
