@@ -55,7 +55,8 @@ done
 stop
 
 start leak
-until "$seamark" snapshot --look -o before "$launcher" >said 2>&1; do
+# All of them must have come.
+until "$seamark" snapshot --look -o before "$launcher" >said 2>&1 && grep -q ": $ranks of $ranks ranks" said; do
 	in_time
 done
 while "$seamark" snapshot --look -o after "$launcher" >said 2>&1 && "$seamark" explain before after >said 2>&1; do
