@@ -43,6 +43,8 @@
 extern "C" {
 #endif
 
+/* --- constants and errors --------------------------------------------------------------------------------------------- */
+
 /** Version of this header; compare with seamark_version() for the library that is loaded. */
 #define SEAMARK_VERSION "0.1.0"
 
@@ -96,6 +98,8 @@ enum {
 
 /** The step of a program whose ranks have no steps in common; see seamark_safepoint(). */
 #define SEAMARK_ANY_STEP INT64_C(-1)
+
+/* --- the state -------------------------------------------------------------------------------------------------------- */
 
 /**
  * Names memory that must survive: a protected region. Local; ranks may protect different regions.
@@ -181,6 +185,8 @@ SEAMARK_PUBLIC int seamark_read(seamark_reader *from, void *data, size_t bytes);
 /** Forgets a region. Local. Checkpoints taken from now on do not have it. @return 0 or SEAMARK_E_NOT_FOUND */
 SEAMARK_PUBLIC int seamark_unprotect(const char *name);
 
+/* --- a restart -------------------------------------------------------------------------------------------------------- */
+
 /**
  * Takes the program back to its newest checkpoint that is whole on all ranks, or to the one that SEAMARK_RESTART names.
  * Collective; once, before the first safepoint. No message of the application may be pending or unreceived here. It may be called again after an
@@ -207,6 +213,8 @@ SEAMARK_PUBLIC int seamark_restore(int64_t *step);
  * @return 0; SEAMARK_E_NOT_FOUND: the checkpoint has no such region on this rank; SEAMARK_E_ORDER
  */
 SEAMARK_PUBLIC int seamark_saved_bytes(const char *name, size_t *bytes);
+
+/* --- checkpoints ------------------------------------------------------------------------------------------------------ */
 
 /**
  * Says that the protected regions are whole here, and makes the cut if a snapshot wants it. Local: ranks need not call it
@@ -265,6 +273,8 @@ SEAMARK_PUBLIC int seamark_committed(int64_t *number, int64_t *step);
  * @return 1 or 0
  */
 SEAMARK_PUBLIC int seamark_stopping(void);
+
+/* --- the library ------------------------------------------------------------------------------------------------------ */
 
 /** The version of the library, "major.minor.patch". Never freed. */
 SEAMARK_PUBLIC const char *seamark_version(void);

@@ -49,6 +49,8 @@
 extern "C" {
 #endif
 
+/* --- failures, and how far a call is ------------------------------------------------------------------------------ */
+
 /** What the last failure in this thread was, in words. Never null; valid until the next call here in this thread. */
 SEAMARK_PUBLIC const char *seamark_files_error(void);
 
@@ -135,12 +137,14 @@ struct seamark_files_wish {
 	size_t count;
 	int dry_run;            /**< 1: nothing is changed or locked, and what would be is told */
 };
+/** What becomes of a checkpoint, or of what was left of one. */
 enum seamark_files_fate {
 	SEAMARK_FILES_REMOVED,  /**< a checkpoint */
 	SEAMARK_FILES_HIDDEN,   /**< ... that is one no more; its files stay while a checkpoint that stays needs them */
 	SEAMARK_FILES_FREED,    /**< the files of one that had been hidden before, and that nothing needs any more */
 	SEAMARK_FILES_LEFT      /**< what an attempt has left, or a rewriting */
 };
+/** One that goes, or has gone. */
 struct seamark_files_pruned {
 	enum seamark_files_fate fate;
 	uint64_t number;
@@ -184,6 +188,7 @@ enum seamark_files_answer {
 	SEAMARK_FILES_LEAVING     /**< to leave, of a program that has been asked to already */
 };
 
+/** A request for a checkpoint from outside, and what has become of it. */
 struct seamark_files_request {
 	uint64_t token;
 	int stop;                 /**< 1: to leave with that checkpoint */
@@ -250,7 +255,7 @@ struct seamark_files_status {
 	struct seamark_files_request requests[8];
 };
 
-/** Reads it. Whether the program is still there it does not tell, if that was killed: see seamark_files_is_used().
+/** Reads the status. Whether the program is still there it does not tell, if that was killed: see seamark_files_is_used().
  * @return 0; SEAMARK_E_NOT_FOUND: there is none, or only one of a life that is not the newest; SEAMARK_E_DAMAGED, of one that is just being made after a crash, too */
 SEAMARK_PUBLIC int seamark_files_status(const char *folder, struct seamark_files_status *status);
 
@@ -272,6 +277,7 @@ SEAMARK_PUBLIC int seamark_files_withdraw(const char *folder, uint64_t token);
 
 /* --- a checkpoint ------------------------------------------------------------------------------------------------ */
 
+/** A checkpoint that is open for reading. */
 typedef struct seamark_files_checkpoint seamark_files_checkpoint;
 
 /** Opens the checkpoint in a folder (entry.path) by its manifest. @return 0; SEAMARK_E_NOT_FOUND: it has none */

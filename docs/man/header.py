@@ -29,6 +29,17 @@ class Thing:
             found += [(name, comment.group(1) if comment and name == names[-1] else "") for name in names]
         return found
 
+    def lines(self, width):
+        """The declaration; of a function in lines that fit, broken between parameters."""
+        if self.kind != "function":
+            return self.declaration.replace("\t", "    ").split("\n")
+        lines = [""]
+        for piece in re.findall(r"^\S+ [^(]*\(|.+?(?:, |$)", " ".join(self.declaration.split())):
+            if lines[-1].strip() and len(lines[-1] + piece.rstrip()) > width:
+                lines.append("    ")
+            lines[-1] += piece
+        return [line.rstrip() for line in lines]
+
     def purpose(self):
         """The first sentence, for lists of names."""
         sentence = re.split(r"(?<=[a-z0-9)\"])[.:] (?=[A-Z])|\.(?=\n|$)", self.text.replace("\n", " ").strip())[0].strip(" .")

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
@@ -198,18 +197,11 @@ def put_errors(page, thing, errors):
             page.item("\\fB%s\\fR" % name, [errors[name][:1].upper() + errors[name][1:] + "."])
 
 
-def declared(thing):
-    """Its declaration in lines that fit."""
-    if thing.kind != "function":
-        return thing.declaration.replace("\t", "    ").split("\n")
-    return textwrap.wrap(" ".join(thing.declaration.split()), 72, subsequent_indent="    ", break_long_words=False)
-
-
 def put_declarations(page, things, file):
     page.section("synopsis")
     lines = ["#include <%s>" % file]
     for thing in things:
-        lines += [""] + declared(thing)
+        lines += [""] + thing.lines(72)
     page.as_it_is(lines, bold=True)
 
 
@@ -284,7 +276,7 @@ def files_page(version):
             page.section(part)
         if not page.lines[-1].startswith(".SH"):
             page.lines.append(".PP")
-        page.as_it_is(declared(thing), bold=True)
+        page.as_it_is(thing.lines(72), bold=True)
         if not thing.text + thing.result:
             continue
         page.lines.append(".RS 4")
