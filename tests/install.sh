@@ -11,7 +11,7 @@ fail() {
 }
 
 cmake --install "$TEST_BUILD" --prefix "$PWD/first" >install.log || { cat install.log; fail "cannot install"; }
-mv first moved # nothing installed may know where it was put, but for the .pc files, which pkg-config tells
+mv first moved # nothing installed may know where it was put
 prefix=$PWD/moved
 pc=$(dirname "$(find "$prefix" -name seamark.pc)")
 lib=$(dirname "$pc")
@@ -54,8 +54,7 @@ target_link_libraries(reader PRIVATE Seamark::files)
 C
 
 flags() {
-	PKG_CONFIG_PATH=$pc pkg-config --define-variable=prefix="$prefix" --define-variable=libdir="$lib" \
-		--define-variable=includedir="$prefix/include" --cflags --libs "$1"
+	PKG_CONFIG_PATH=$pc pkg-config --cflags --libs "$1"
 }
 "$MPICC" -o pkg-saved saved.c $(flags seamark) -Wl,-rpath,"$lib"
 cc -o pkg-reader reader.c $(flags seamark-files) -Wl,-rpath,"$lib"

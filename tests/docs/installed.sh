@@ -4,8 +4,6 @@
 set -eu
 cmake --install "$TEST_BUILD" --prefix "$PWD/prefix" >install.log
 PKG_CONFIG_PATH=$(dirname "$(find "$PWD/prefix" -name seamark.pc)")
-# As if it had been configured for that place.
-sed -i "s|/usr/local|$PWD/prefix|g" "$PKG_CONFIG_PATH"/*.pc
 LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH")
 PATH=$PWD/prefix/bin:$(dirname "$MPICC"):$(dirname "$MPIEXEC"):$PATH
 export PKG_CONFIG_PATH LD_LIBRARY_PATH PATH
