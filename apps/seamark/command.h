@@ -83,6 +83,8 @@ struct command_guess {
 void command_guess_try(struct command_guess *guess, const char *word);
 /* null: none is near. */
 const char *command_guess(const struct command_guess *guess);
+/* Which of the words the value of --option is. -1: none, and that was said, with the one that somebody may have meant. */
+int command_choice(const char *option, const char *given, const char *const *words, size_t count);
 
 /* --- output -------------------------------------------------------------------------------------------------------- */
 
@@ -113,6 +115,7 @@ struct command_text command_elsewhere(const struct seamark_files_entry *entry);
 bool command_write_file(const char *path, const char *text, size_t size);
 
 struct command_text command_size(uint64_t bytes);     /* "1.5 GiB" */
+struct command_text command_span(double seconds);     /* "3.4 ms", "1.2 s", "15.0 min" */
 struct command_text command_time(int64_t since_1970_ns); /* local time */
 struct command_text command_step(int64_t step);       /* "-" for any */
 

@@ -32,8 +32,6 @@ enum live_state { LIVE_GONE, LIVE_UNSURE, LIVE_THERE };
 enum live_state live_state(const char *folder, struct command_text *by);
 
 double live_now_s(void);
-/* "3.2 s", "5 min". */
-struct command_text live_span(double seconds);
 
 struct live_line { char text[512]; };
 /* "announced: 3 of 4 ranks have answered". */

@@ -17,25 +17,6 @@ double live_now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-struct command_text live_span(double seconds)
-{
-	struct command_text text;
-
-	if (seconds < 1e-3)
-		snprintf(text.text, sizeof text.text, "%.0f us", seconds < 0 ? 0 : seconds * 1e6);
-	else if (seconds < 1)
-		snprintf(text.text, sizeof text.text, "%.1f ms", seconds * 1e3);
-	else if (seconds < 120)
-		snprintf(text.text, sizeof text.text, "%.1f s", seconds);
-	else if (seconds < 7200)
-		snprintf(text.text, sizeof text.text, "%.0f min", seconds / 60);
-	else if (seconds < 172800)
-		snprintf(text.text, sizeof text.text, "%.1f h", seconds / 3600);
-	else
-		snprintf(text.text, sizeof text.text, "%.1f days", seconds / 86400);
-	return text;
-}
-
 static const char *const phases[] = { "idle", "announced", "ordered", "cutting", "window", "writing", "verdict", "committing" };
 
 const char *live_phase_word(enum seamark_files_phase phase)

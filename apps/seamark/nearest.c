@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
 #include <string.h>
 
 #include "command.h"
@@ -47,4 +48,22 @@ void command_guess_try(struct command_guess *guess, const char *word)
 const char *command_guess(const struct command_guess *guess)
 {
 	return guess->best && guess->apart <= (strlen(guess->given) + 2) / 3 ? guess->best : NULL;
+}
+
+int command_choice(const char *option, const char *given, const char *const *words, size_t count)
+{
+	struct command_guess guess = { .given = given };
+	char list[256] = "";
+
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(given, words[i]))
+			return (int)i;
+		command_guess_try(&guess, words[i]);
+		snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", !i ? "" : i + 1 < count ? ", " : " or ", words[i]);
+	}
+	if (command_guess(&guess))
+		command_complain("--%s takes %s, not '%s'; did you mean '%s'?", option, list, given, command_guess(&guess));
+	else
+		command_complain("--%s takes %s, not '%s'", option, list, given);
+	return -1;
 }

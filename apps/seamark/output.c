@@ -191,6 +191,27 @@ struct command_text command_elsewhere(const struct seamark_files_entry *entry)
 	return text;
 }
 
+struct command_text command_span(double seconds)
+{
+	struct command_text text;
+
+	if (seconds <= 0)
+		snprintf(text.text, sizeof text.text, "0 s");
+	else if (seconds < 1e-3)
+		snprintf(text.text, sizeof text.text, "%.0f us", seconds * 1e6);
+	else if (seconds < 1)
+		snprintf(text.text, sizeof text.text, "%.1f ms", seconds * 1e3);
+	else if (seconds < 120)
+		snprintf(text.text, sizeof text.text, "%.1f s", seconds);
+	else if (seconds < 7200)
+		snprintf(text.text, sizeof text.text, "%.1f min", seconds / 60);
+	else if (seconds < 100 * 3600)
+		snprintf(text.text, sizeof text.text, "%.1f h", seconds / 3600);
+	else
+		snprintf(text.text, sizeof text.text, "%.1f days", seconds / 86400);
+	return text;
+}
+
 struct command_text command_time(int64_t since_1970_ns)
 {
 	struct command_text time = {"?"};

@@ -75,9 +75,9 @@ static bool find_mtbf(struct asked *asked, struct interval_terms *terms)
 	}
 	terms->mtbf_s = interval_mtbf(asked->sums.lived_s, (double)asked->sums.failures);
 	if (asked->sums.failures)
-		snprintf(asked->mtbf_from, sizeof asked->mtbf_from, "learned: %" PRIu64 " in %s", asked->sums.failures, plan_time(asked->sums.lived_s).text);
+		snprintf(asked->mtbf_from, sizeof asked->mtbf_from, "learned: %" PRIu64 " in %s", asked->sums.failures, command_span(asked->sums.lived_s).text);
 	else
-		snprintf(asked->mtbf_from, sizeof asked->mtbf_from, "assumed, as there was none in %s; --mtbf says it", plan_time(asked->sums.lived_s).text);
+		snprintf(asked->mtbf_from, sizeof asked->mtbf_from, "assumed, as there was none in %s; --mtbf says it", command_span(asked->sums.lived_s).text);
 	return true;
 }
 
@@ -104,7 +104,7 @@ static int make_plan(struct asked *asked, struct plan *plan)
 
 static void print_term(const char *name, double seconds, const char *from)
 {
-	command_print("%-38s %10s  (%s)", name, plan_time(seconds).text, from);
+	command_print("%-38s %10s  (%s)", name, command_span(seconds).text, from);
 }
 
 static const struct terminal_column table_columns[] = {
@@ -115,7 +115,7 @@ enum { TABLE_COLUMNS = sizeof table_columns / sizeof table_columns[0] };
 static void print_row(const struct terminal_table *table, const struct plan *plan, double interval_s, const char *note)
 {
 	struct plan_waste waste = plan_waste(plan, interval_s);
-	struct command_text every = plan_time(interval_s), checkpoints = plan_share(waste.checkpoints), again = plan_share(waste.again),
+	struct command_text every = command_span(interval_s), checkpoints = plan_share(waste.checkpoints), again = plan_share(waste.again),
 			    restarts = plan_share(waste.restarts), all = plan_share(waste.all);
 
 	terminal_table_row(table, (const char *[TABLE_COLUMNS]){ every.text, checkpoints.text, again.text, restarts.text, all.text }, note);
@@ -142,19 +142,19 @@ static void print_lost(const struct past_sums *sums, const struct plan *plan)
 	if (!sums->lives)
 		return;
 	command_print("%s", "");
-	command_print("so far: %" PRIu64 " li%s in %s, %" PRIu64 " checkpoint%s", sums->lives, sums->lives == 1 ? "fe" : "ves", plan_time(sums->elapsed_s).text,
+	command_print("so far: %" PRIu64 " li%s in %s, %" PRIu64 " checkpoint%s", sums->lives, sums->lives == 1 ? "fe" : "ves", command_span(sums->elapsed_s).text,
 		      sums->commits, sums->commits == 1 ? "" : "s");
-	command_print("  lost by checkpoints %14s %14s", plan_time(sums->lost_checkpoints_s).text, plan_share(sums->lost_checkpoints_s / elapsed_s).text);
+	command_print("  lost by checkpoints %14s %14s", command_span(sums->lost_checkpoints_s).text, plan_share(sums->lost_checkpoints_s / elapsed_s).text);
 	if (isnan(sums->lost_failures_s))
 		command_print("  lost by failures    %14s %14s  (%" PRIu64 "; of some the history has no more than the number)", "?", "", sums->failures);
 	else
-		command_print("  lost by failures    %14s %14s  (%" PRIu64 ")", plan_time(sums->lost_failures_s).text,
+		command_print("  lost by failures    %14s %14s  (%" PRIu64 ")", command_span(sums->lost_failures_s).text,
 			      plan_share(sums->lost_failures_s / elapsed_s).text, sums->failures);
 	if (sums->stops)
-		command_print("  between two lives   %14s %14s  (%" PRIu64 " without a failure)", plan_time(sums->between_s).text,
+		command_print("  between two lives   %14s %14s  (%" PRIu64 " without a failure)", command_span(sums->between_s).text,
 			      plan_share(sums->between_s / elapsed_s).text, sums->stops);
 	if (!isnan(sums->every_s))
-		command_print("  a cut every %s, by which %s is lost in the long run", plan_time(sums->every_s).text,
+		command_print("  a cut every %s, by which %s is lost in the long run", command_span(sums->every_s).text,
 			      plan_share(plan_waste(plan, sums->every_s).all).text);
 }
 
@@ -176,7 +176,7 @@ static int print_plan(const struct asked *asked, const struct plan *plan)
 	print_term("from a failure until it computes again", terms->restart_s, asked->restart_from);
 	print_term("mean time between failures", terms->mtbf_s, asked->mtbf_from);
 	command_print("%s", "");
-	command_print("Young's interval: %s; Daly's: %s", plan_time(plan->young_s).text, plan_time(plan->daly_s).text);
+	command_print("Young's interval: %s; Daly's: %s", command_span(plan->young_s).text, command_span(plan->daly_s).text);
 	command_print("the best: SEAMARK_EVERY=%s%s", setting_of(plan->best_s).text,
 		      plan->best_s <= terms->durable_s ? ", no more often, as one is under way at a time" : ", by Daly's formula");
 	command_print("%s", "");

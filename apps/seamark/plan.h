@@ -20,7 +20,6 @@ struct plan_waste {
 };
 struct plan_waste plan_waste(const struct plan *plan, double interval_s);
 
-struct command_text plan_time(double seconds);   /* "3.4 ms", "1.23 s", "15.0 min" */
 struct command_text plan_share(double share);    /* "0.028 %" */
 
 /* Waste against interval: in characters, so many columns wide, and as SVG. */

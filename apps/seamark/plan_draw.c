@@ -14,27 +14,6 @@ struct plan_waste plan_waste(const struct plan *plan, double interval_s)
 		.restarts = terms->restart_s / terms->mtbf_s, .all = interval_waste(interval_s, terms) };
 }
 
-struct command_text plan_time(double seconds)
-{
-	struct command_text text;
-
-	if (seconds <= 0)
-		snprintf(text.text, sizeof text.text, "0 s");
-	else if (seconds < 1e-3)
-		snprintf(text.text, sizeof text.text, "%.0f us", seconds * 1e6);
-	else if (seconds < 1)
-		snprintf(text.text, sizeof text.text, "%.1f ms", seconds * 1e3);
-	else if (seconds < 120)
-		snprintf(text.text, sizeof text.text, "%.1f s", seconds);
-	else if (seconds < 7200)
-		snprintf(text.text, sizeof text.text, "%.1f min", seconds / 60);
-	else if (seconds < 100 * 3600)
-		snprintf(text.text, sizeof text.text, "%.1f h", seconds / 3600);
-	else
-		snprintf(text.text, sizeof text.text, "%.1f days", seconds / 86400);
-	return text;
-}
-
 struct command_text plan_share(double share)
 {
 	struct command_text text;
@@ -82,7 +61,7 @@ enum { ROWS = 10, MARGIN = 11, WIDEST = 100 };
 
 static void put_axis(const struct plan *plan, int width)
 {
-	struct command_text from = plan_time(plan->from_s), best = plan_time(plan->best_s), to = plan_time(plan->to_s);
+	struct command_text from = command_span(plan->from_s), best = command_span(plan->best_s), to = command_span(plan->to_s);
 	char line[WIDEST + 64], axis[WIDEST + 1];
 	int at = (int)lround(part_of(plan, plan->best_s) * (width - 1)), begin;
 
@@ -159,9 +138,9 @@ static void put_ticks(const struct plan *plan, FILE *to, double top)
 			LEFT - 6, y + 4, plan_share(top * i / 4).text);
 	}
 	for (double interval = plan->best_s; interval <= plan->to_s * 1.001; interval *= 2)
-		fprintf(to, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x_of(part_of(plan, interval)), TOP + DOWN + 18, plan_time(interval).text);
+		fprintf(to, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x_of(part_of(plan, interval)), TOP + DOWN + 18, command_span(interval).text);
 	for (double interval = plan->best_s / 2; interval >= plan->from_s * 0.999; interval /= 2)
-		fprintf(to, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x_of(part_of(plan, interval)), TOP + DOWN + 18, plan_time(interval).text);
+		fprintf(to, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x_of(part_of(plan, interval)), TOP + DOWN + 18, command_span(interval).text);
 }
 
 void plan_draw_svg(const struct plan *plan, FILE *to)
@@ -178,7 +157,7 @@ void plan_draw_svg(const struct plan *plan, FILE *to)
 	put_area(plan, to, top, false);
 	put_ticks(plan, to, top);
 	fprintf(to, "<path class=\"best\" d=\"M%.1f %dV%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">the best: %s, loses %s</text>\n", best, TOP, TOP + DOWN,
-		best, TOP - 6, plan_time(plan->best_s).text, plan_share(plan_waste(plan, plan->best_s).all).text);
+		best, TOP - 6, command_span(plan->best_s).text, plan_share(plan_waste(plan, plan->best_s).all).text);
 	fprintf(to, "<rect class=\"checkpoints\" x=\"%d\" y=\"322\" width=\"12\" height=\"12\"/><text x=\"%d\" y=\"332\">checkpoints</text>\n", LEFT, LEFT + 18);
 	fprintf(to, "<rect class=\"again\" x=\"%d\" y=\"322\" width=\"12\" height=\"12\"/><text x=\"%d\" y=\"332\">computed again (restarts, %s at each interval, are not drawn)</text>\n</svg>\n",
 		LEFT + 120, LEFT + 138, plan_share(plan_waste(plan, plan->best_s).restarts).text);

@@ -22,14 +22,11 @@ static bool write_page(const char *path, const json_t *document, const json_t *d
 static bool verify_of(const char *text, enum report_verify *verify)
 {
 	static const char *const names[] = { "newest", "all", "none" };
+	int choice = text ? command_choice("verify", text, names, sizeof names / sizeof names[0]) : REPORT_VERIFY_NEWEST;
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (!text || !strcmp(text, names[i])) {
-			*verify = i;
-			return true;
-		}
-	command_complain("--verify takes newest, all or none, not '%s'", text);
-	return false;
+	if (choice >= 0)
+		*verify = (enum report_verify)choice;
+	return choice >= 0;
 }
 
 static int report(const char *folder, const char *path, enum report_verify verify, int json)

@@ -10,6 +10,7 @@
 
 #include "base/moment.h"
 #include "report.h"
+#include "terminal.h"
 
 /* --- the run and its lives ----------------------------------------------------------------------------------------------------- */
 
@@ -90,19 +91,38 @@ static void note(const struct seamark_files_problem *problem, void *context)
 					      problem->rank < 0 ? json_null() : json_integer(problem->rank), "text", command_json_text(problem->text)));
 }
 
+bool report_is_retired(const struct seamark_files_entry *entry)
+{
+	seamark_files_checkpoint *checkpoint;
+	int code = seamark_files_checkpoint_open(&checkpoint, entry->path);
+
+	if (!code)
+		seamark_files_checkpoint_close(checkpoint);
+	return code == SEAMARK_E_NOT_FOUND;
+}
+
+/* null: it was retired meanwhile. */
 static json_t *proof_of(const struct seamark_files_entry *entry, int *status)
 {
 	json_t *told = json_array();
 	struct seamark_files_proof proof = { .problems = 0 };
+	char what[48];
 	seamark_files_checkpoint *checkpoint;
 	int code = seamark_files_checkpoint_open(&checkpoint, entry->path);
 
 	if (!code) {
+		snprintf(what, sizeof what, "checkpoint %llu", (unsigned long long)entry->number);
+		progress_begin(what, entry->bytes + entry->referred_bytes);
 		code = seamark_files_verify(checkpoint, note, told, &proof);
+		progress_end();
 		seamark_files_checkpoint_close(checkpoint);
 	}
 	if (code && code != SEAMARK_E_DAMAGED)
 		json_array_append_new(told, json_pack("{s:I, s:n, s:o}", "code", (json_int_t)code, "rank", "text", command_json_text(seamark_files_error())));
+	if (code && report_is_retired(entry)) {
+		json_decref(told);
+		return NULL;
+	}
 	if (code)
 		*status = EXIT_PROBLEMS;
 	return json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "number", (json_int_t)entry->number, "holds", !code, "problems",
@@ -113,9 +133,7 @@ static json_t *proof_of(const struct seamark_files_entry *entry, int *status)
 
 /* --- the disk -------------------------------------------------------------------------------------------------------------------- */
 
-static struct {
-	json_int_t files, bytes;
-} disk;
+static struct report_disk disk;
 
 static int add_file(const char *path, const struct stat *status, int flag, struct FTW *at)
 {
@@ -128,14 +146,19 @@ static int add_file(const char *path, const struct stat *status, int flag, struc
 	return 0;
 }
 
+struct report_disk report_disk_of(const char *path)
+{
+	disk = (struct report_disk){ 0, 0 };
+	nftw(path, add_file, 16, FTW_PHYS);
+	return disk;
+}
+
 static json_t *storage_json(const char *folder, json_int_t listed)
 {
-	json_t *object;
+	struct report_disk used = report_disk_of(folder);
+	json_t *object = json_pack("{s:I, s:I, s:I}", "files", used.files, "bytes", used.bytes, "checkpoints_bytes", listed);
 	struct statvfs system;
 
-	disk.files = disk.bytes = 0;
-	nftw(folder, add_file, 16, FTW_PHYS);
-	object = json_pack("{s:I, s:I, s:I}", "files", disk.files, "bytes", disk.bytes, "checkpoints_bytes", listed);
 	if (!statvfs(folder, &system))
 		json_object_set_new(object, "free_bytes", json_integer((json_int_t)system.f_bavail * (json_int_t)system.f_frsize));
 	return object;
@@ -143,33 +166,55 @@ static json_t *storage_json(const char *folder, json_int_t listed)
 
 /* --- all together ---------------------------------------------------------------------------------------------------------------- */
 
+static void append(json_t *list, json_t *item)
+{
+	if (item)
+		json_array_append_new(list, item);
+}
+
+/* What is in the newest of those that are whole, and the proofs that were asked for. A running program may retire the oldest of them meanwhile. */
+static void look_inside(json_t *images, json_t *proofs, const seamark_files *files, size_t whole, enum report_verify verify, int *status)
+{
+	struct seamark_files_entry entry;
+
+	for (size_t i = 0; !seamark_files_entry_at(files, i, &entry); i++) {
+		if (entry.status)
+			continue;
+		if (whole <= REPORT_DETAILED)
+			append(images, report_images(&entry, status));
+		if (verify == REPORT_VERIFY_ALL || (verify == REPORT_VERIFY_NEWEST && whole == 1))
+			append(proofs, proof_of(&entry, status));
+		whole--;
+	}
+}
+
 static void put_checkpoints(json_t *document, const seamark_files *files, const char *folder, enum report_verify verify, int *status)
 {
 	json_t *list = json_array(), *images = json_array(), *proofs = json_array();
 	struct seamark_files_entry entry;
-	size_t count = seamark_files_count(files), whole = 0;
+	size_t whole = 0;
 	json_int_t bytes = 0;
 
-	for (size_t i = 0; i < count && !seamark_files_entry_at(files, i, &entry); i++) {
+	for (size_t i = 0; !seamark_files_entry_at(files, i, &entry); i++) {
 		json_array_append_new(list, command_json_entry(&entry));
 		whole += !entry.status;
 		bytes += entry.status ? 0 : (json_int_t)entry.bytes;
 		if (entry.status)
 			*status = EXIT_PROBLEMS;
 	}
-	for (size_t i = 0; i < count && !seamark_files_entry_at(files, i, &entry); i++) {
-		if (entry.status)
-			continue;
-		if (whole <= REPORT_DETAILED)
-			json_array_append_new(images, report_images(&entry, status));
-		if (verify == REPORT_VERIFY_ALL || (verify == REPORT_VERIFY_NEWEST && whole == 1))
-			json_array_append_new(proofs, proof_of(&entry, status));
-		whole--;
-	}
+	look_inside(images, proofs, files, whole, verify, status);
 	json_object_set_new(document, "checkpoints", list);
 	json_object_set_new(document, "images", images);
 	json_object_set_new(document, "certificates", proofs);
 	json_object_set_new(document, "storage", storage_json(folder, bytes));
+}
+
+static void put_traces(json_t *document, const char *folder, json_t *diagrams)
+{
+	json_t *left_out = json_array();
+
+	json_object_set_new(document, "traces", report_traces(folder, diagrams, left_out));
+	json_object_set_new(document, "traces_left_out", left_out);
 }
 
 static json_t *absolute(const char *folder)
@@ -198,7 +243,7 @@ json_t *report_gather(const char *folder, enum report_verify verify, json_t *dia
 			     so_far_json(&past));
 	past_free(&past);
 	put_checkpoints(document, files, folder, verify, status);
-	json_object_set_new(document, "traces", report_traces(folder, diagrams));
+	put_traces(document, folder, diagrams);
 	seamark_files_close(files);
 	return document;
 }

@@ -103,7 +103,6 @@ static void take_regions(struct images *images, const seamark_files_image *image
 static void note_problem(struct images *images, uint32_t rank)
 {
 	images->rank[rank].damaged = true;
-	command_complain("rank %" PRIu32 ": %s", rank, seamark_files_error());
 	json_array_append_new(images->problems, json_pack("{s:I, s:o}", "rank", (json_int_t)rank, "text", command_json_text(seamark_files_error())));
 }
 
@@ -215,13 +214,32 @@ static json_t *ranks_of(const struct images *images)
 
 /* --- */
 
+/* What was wrong is told, unless the program that uses the folder has retired the checkpoint meanwhile: then there is nothing to tell of it. */
+static bool settle_problems(const struct images *images, const struct seamark_files_entry *entry, int *status)
+{
+	const json_t *problem;
+	size_t i;
+
+	if (json_array_size(images->problems) && report_is_retired(entry))
+		return false;
+	json_array_foreach(images->problems, i, problem) {
+		const json_t *rank = json_object_get(problem, "rank");
+
+		if (rank)
+			command_complain("rank %lld: %s", (long long)json_integer_value(rank), report_member(problem, "text"));
+		else
+			command_complain("%s", report_member(problem, "text"));
+		*status = EXIT_PROBLEMS;
+	}
+	return true;
+}
+
 static json_t *look_into(struct images *images, const struct seamark_files_entry *entry, int *status)
 {
 	json_t *document = json_pack("{s:I, s:I}", "number", (json_int_t)entry->number, "ranks_in_all", (json_int_t)entry->ranks);
 	seamark_files_checkpoint *checkpoint;
 
 	if (seamark_files_checkpoint_open(&checkpoint, entry->path)) {
-		command_complain("%s", seamark_files_error());
 		json_array_append_new(images->problems, json_pack("{s:o}", "text", command_json_text(seamark_files_error())));
 	} else {
 		for (uint32_t rank = 0; rank < entry->ranks; rank++)
@@ -230,10 +248,11 @@ static json_t *look_into(struct images *images, const struct seamark_files_entry
 	}
 	json_object_set_new(document, "ranks", ranks_of(images));
 	put_channels(images, document);
-	if (json_array_size(images->problems))
-		*status = EXIT_PROBLEMS;
 	json_object_set(document, "problems", images->problems);
-	return document;
+	if (settle_problems(images, entry, status))
+		return document;
+	json_decref(document);
+	return NULL;
 }
 
 json_t *report_images(const struct seamark_files_entry *entry, int *status)

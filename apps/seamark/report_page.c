@@ -43,7 +43,9 @@ static void put_head(FILE *to, const json_t *document)
 	}
 	fputs("; made ", to);
 	report_time(to, json_integer_value(json_object_get(document, "made_ns")));
-	fprintf(to, " UTC by seamark %s</p>\n<button id=\"theme\" type=\"button\" hidden>light or dark</button></header>\n<main>\n", json_string_value(json_object_get(document, "seamark")));
+	fprintf(to, " UTC by seamark %s</p>\n<button id=\"theme\" type=\"button\" hidden>light or dark</button>\n", json_string_value(json_object_get(document, "seamark")));
+	report_links(to);
+	fputs("</header>\n<main>\n", to);
 }
 
 void report_write(FILE *to, const json_t *document, const json_t *diagrams)

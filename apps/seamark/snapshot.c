@@ -80,7 +80,7 @@ static void show_progress(struct asking *asking)
 		phase = live_phase(&asking->status);
 	if (asking->has_status && asking->status.snapshot.number)
 		snprintf(number, sizeof number, "snapshot %" PRIu64 " ", asking->status.snapshot.number);
-	snprintf(line, sizeof line, "%s: %s%s", live_span(seconds).text, number, !asking->taken ? "asked, and not taken yet" : phase.text);
+	snprintf(line, sizeof line, "%s: %s%s", command_span(seconds).text, number, !asking->taken ? "asked, and not taken yet" : phase.text);
 	live_put_line(STDERR_FILENO, line);
 	asking->lined = true;
 }
@@ -110,7 +110,7 @@ static int tell_committed(struct asking *asking, const struct seamark_files_requ
 	if (request->step >= 0)
 		snprintf(at, sizeof at, " at step %" PRId64, request->step);
 	if (asking->status.committed.number == request->number)
-		snprintf(held, sizeof held, ": held %s, %s", live_span(asking->status.committed.held_s).text, command_size(asking->status.committed.bytes).text);
+		snprintf(held, sizeof held, ": held %s, %s", command_span(asking->status.committed.held_s).text, command_size(asking->status.committed.bytes).text);
 	command_print("checkpoint %" PRIu64 "%s is committed%s%s", request->number, at, held, request->stop ? "; the program was asked to leave" : "");
 	return EXIT_FINE;
 }
@@ -163,7 +163,7 @@ static int give_up(struct asking *asking, const char *result, int status)
 	if (caught)
 		command_complain("left by a signal; %s", after);
 	else
-		command_complain("no checkpoint after %s: %s; %s", live_span(asking->timeout_s).text, why_not(asking).text, after);
+		command_complain("no checkpoint after %s: %s; %s", command_span(asking->timeout_s).text, why_not(asking).text, after);
 	return status;
 }
 

@@ -66,7 +66,7 @@ static struct command_text ago(const struct watching *watching, int64_t since_ns
 {
 	double since_s = (double)(watching->status.time_ns - since_ns) / 1e9;
 
-	return live_span((since_s < 0 ? 0 : since_s) + (watching->once ? 0 : live_now_s() - watching->told_s));
+	return command_span((since_s < 0 ? 0 : since_s) + (watching->once ? 0 : live_now_s() - watching->told_s));
 }
 
 struct at { char text[40]; };
@@ -109,7 +109,7 @@ static void add_checkpoint(struct lines *lines, const struct watching *watching)
 
 	if (status->committed.number)
 		add(lines, "checkpoint  %" PRIu64 "%s, %s ago: held %s, %" PRIu64 " message%s in flight (%s), %s", status->committed.number,
-		    at_step(status->committed.step).text, ago(watching, status->committed.time_ns).text, live_span(status->committed.held_s).text,
+		    at_step(status->committed.step).text, ago(watching, status->committed.time_ns).text, command_span(status->committed.held_s).text,
 		    status->committed.messages, status->committed.messages == 1 ? "" : "s", command_size(status->committed.message_bytes).text,
 		    command_size(status->committed.bytes).text);
 	else
@@ -130,7 +130,7 @@ static void add_next(struct lines *lines, const struct watching *watching)
 	else if (status->due_step)
 		add(lines, "next        at step %" PRId64, status->due_step);
 	else if (status->due_ns)
-		add(lines, "next        in %s", live_span(in_s < 0 ? 0 : in_s).text);
+		add(lines, "next        in %s", command_span(in_s < 0 ? 0 : in_s).text);
 	else if (!status->every_s && !status->every_steps)
 		add(lines, "next        when somebody asks");
 	if (status->stopping)

@@ -121,6 +121,8 @@ CASES = """
 0 report --dir chain/ --verify all
 0 report history
 0 report --dir traced/
+0 report --dir torn_traces/
+0 report --dir unread_traces/
 1 report --dir torn/
 1 report --dir lost/
 2 report --verify some
@@ -175,6 +177,10 @@ def prepare():
     for where in ("traced", "torn_traces"):
         subprocess.run([make_traces, where], check=True)
     os.truncate("torn_traces/trace/0000001.L01/rank-00001.trace", 100)
+    shutil.copytree("torn_traces", "unread_traces")
+    for where, _, names in os.walk("unread_traces/trace"):
+        for name in names:
+            os.truncate(os.path.join(where, name), 0)
     make("on_the_way", "whole")
     subprocess.run([make_traces, "on_the_way", "1"], check=True)
     os.mkdir("empty")

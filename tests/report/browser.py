@@ -98,9 +98,10 @@ class Browser:
             assert time.monotonic() < self.end, "never came: " + what
             time.sleep(0.05)
 
-    def open(self, path, width=1280, height=900, dark=False):
+    def open(self, path, width=1280, height=900, dark=False, phone=False):
         self.events.clear()
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
+        self.call("Emulation.setTouchEmulationEnabled", enabled=phone)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.call("Page.navigate", url="file://" + os.path.abspath(path))
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
@@ -127,6 +128,18 @@ class Browser:
 
     def mouse(self, kind, x, y, **more):
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+
+    def key(self, key, **more):
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **more)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def nameless(self):
+        """What somebody who does not see the page meets there and is not told what it is."""
+        nodes = self.call("Accessibility.getFullAXTree")["nodes"]
+        met = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]]
+        wanted = ("button", "combobox", "image", "img", "link", "navigation", "region", "columnheader", "heading", "DisclosureTriangle")
+        assert {"button", "link", "region", "columnheader", "heading"} <= {role for role, _ in met}, met[:50]
+        return sorted({role for role, name in met if role in wanted and not name.strip()})
 
     def click(self, x, y):
         self.mouse("mouseMoved", x, y)

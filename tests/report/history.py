@@ -3,6 +3,7 @@
 import json
 import re
 
+HOST = "n</script><script>hacked=1</script><img src='x'>&"
 LIVES, FAILURES, STOPS, COMMITS = 3, 1, 1, 4
 LOST_S = 3600.0  # from the cut at 02:00:00 to the begin at 03:00:00
 
@@ -15,7 +16,7 @@ def write(folder, ranks=4):
         return "2026-01-31T%s.000000000Z" % clock
 
     def begin(life, clock, origin, step):
-        return {"event": "begin", "life": life, "time": at(clock), "run": run, "host": "n</script>", "process": 4711, "owner": "", "ranks": ranks, "from": origin, "step": step}
+        return {"event": "begin", "life": life, "time": at(clock), "run": run, "host": HOST, "process": 4711, "owner": "", "ranks": ranks, "from": origin, "step": step}
 
     def commit(life, clock, number, step, stop=False):
         return {"event": "commit", "life": life, "time": at(clock), "number": number, "step": step, "held_s": 0.25 * number, "cost_s": 0.5, "durable_s": 20, "bytes": 1048576,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* make_trace FOLDER RANKS NUMBER: the trace of a committed snapshot, in which each rank has a message of 40 bytes from the one before it in flight. Rank r is held for 100 + r us, its channels
- * are open for 400 us, and its image is durable after 2 ms. */
+/* make_trace FOLDER RANKS NUMBER [NAME]: the trace of a committed snapshot, in which each rank has a message of 40 bytes from the one before it in flight. Rank r is held for 100 + r us, its channels
+ * are open for 400 us, and its image is durable after 2 ms.
+ * NAME: what the communicator and the call are called. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,10 @@ int main(int argc, char **argv)
 
 	if (ranks < 2 || ranks > MOST / 4 || !number)
 		return 2;
+	if (argc > 4) {
+		snprintf(comm.label, sizeof comm.label, "%s", argv[4]);
+		snprintf(call.text, sizeof call.text, "%s", argv[4]);
+	}
 	snprintf(path, sizeof path, "%s/trace", argv[1]);
 	mkdir(path, 0700);
 	snprintf(path, sizeof path, "%s/trace/%07llu.L01", argv[1], number);

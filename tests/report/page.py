@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""page.py SEAMARK MAKE_CHECKPOINTS MAKE_WORLD MAKE_TRACE CHARTS_STATUS [PICTURES]: the page of `seamark report` in a headless Chromium: it opens without an error and asks for nothing, shows the
-numbers that the command prints, and its charts answer to a mouse; with 4 ranks and with 1,024, light and dark. Pictures are left in a folder, if one is named."""
+"""page.py SEAMARK BARE MAKE_CHECKPOINTS MAKE_WORLD MAKE_TRACE CHARTS_STATUS [PICTURES]: the page of `seamark report` in a headless Chromium: it opens without an error and asks for nothing, shows the
+numbers that the command prints, and its charts answer to a mouse; with 4 ranks and with 1,024, light and dark, on a phone, by keyboard, with names
+that would break it. BARE is a command that was built without charts. Pictures are left in a folder, if one is named."""
 import json
 import os
 import subprocess
@@ -10,8 +11,8 @@ import tempfile
 import history
 from browser import Browser
 
-seamark, make_checkpoints, make_world, make_trace, charts_status = sys.argv[1:6]
-pictures = sys.argv[6] if len(sys.argv) > 6 else None
+seamark, bare, make_checkpoints, make_world, make_trace, charts_status = sys.argv[1:7]
+pictures = sys.argv[7] if len(sys.argv) > 7 else None
 with open(charts_status, encoding="utf-8") as file:
     built = file.read().strip()
 # Whoever has npm has charts; what npm gets and cannot be bundled is a mistake of ours.
@@ -24,14 +25,14 @@ def same(what, seen, wanted):
     assert seen == wanted, "%s: %s, not %s" % (what, seen, wanted)
 
 
-def write(folder, page):
-    subprocess.run([seamark, "report", folder, "-o", page], check=True, stdout=subprocess.DEVNULL)
+def write(folder, page, command=seamark):
+    subprocess.run([command, "report", folder, "-o", page], check=True, stdout=subprocess.DEVNULL)
     return json.loads(subprocess.run([seamark, "report", folder, "--json"], check=True, stdout=subprocess.PIPE).stdout)
 
 
 def opened(browser, page, **more):
     browser.open(page, **more)
-    browser.until("document.readyState === 'complete'" + (" && window.seamarkReport && seamarkReport.ready" if charts else ""), "the page")
+    browser.until("document.readyState === 'complete' && window.seamarkReport && seamarkReport.ready", "the page")
     same("complaints", browser.complaints(), [])
 
 
@@ -46,9 +47,9 @@ def check_tables(browser, data):
     newest = data["checkpoints"][-1]
     rows = len(data["checkpoints"])
     same("rows", browser.evaluate("document.querySelectorAll('#checkpoints tbody tr').length"), rows)
-    same("number", number_in(browser, "checkpoints", rows - 1, 0), str(newest["number"]))
-    same("messages", number_in(browser, "checkpoints", rows - 1, 6), str(newest["messages"]))
-    same("bytes", number_in(browser, "checkpoints", rows - 1, 8), str(newest["bytes"]))
+    same("number", number_in(browser, "checkpoints", 0, 0), str(newest["number"]))
+    same("messages", number_in(browser, "checkpoints", 0, 6), str(newest["messages"]))
+    same("bytes", number_in(browser, "checkpoints", 0, 8), str(newest["bytes"]))
     same("certificate", browser.evaluate("document.getElementById('card-certificate').innerText"), "holds")
     same("checkpoints", browser.evaluate("document.getElementById('card-checkpoints').innerText"), str(rows))
     same("ranks", browser.evaluate("document.querySelectorAll('#ranks tbody tr').length"), newest["ranks"])
@@ -117,12 +118,18 @@ def check_answers(browser, data):
     if len(data["images"]) > 1:
         choose(browser, "checkpoint", 0)
         same("other", sorted(browser.evaluate(SERIES % ("matrix", 0))), sorted([cell[1], cell[0], cell[4]] for cell in data["images"][0]["matrix"]["cells"] if cell[4]))
-    # A wheel zooms.
+    # A wheel with Ctrl held zooms; without, the page is scrolled.
     zoom = "seamarkReport.charts.ranks.getOption().dataZoom[0]"
+    x, y = place_of(browser, "ranks", "{ xAxisIndex: 0, yAxisIndex: 0 }, [%d, 0]" % (len(newest["ranks"]) // 2))
+    scrolled = browser.evaluate("scrollY")
+    browser.mouse("mouseMoved", x, y - 20)
+    browser.mouse("mouseWheel", x, y - 20, deltaX=0, deltaY=-200)
+    browser.until("scrollY < %r" % scrolled, "the page scrolled")
+    same("not nearer", browser.evaluate("%s.end - %s.start" % (zoom, zoom)), 100)
     x, y = place_of(browser, "ranks", "{ xAxisIndex: 0, yAxisIndex: 0 }, [%d, 0]" % (len(newest["ranks"]) // 2))
     before = browser.evaluate("%s.end - %s.start" % (zoom, zoom))
     browser.mouse("mouseMoved", x, y - 20)
-    browser.mouse("mouseWheel", x, y - 20, deltaX=0, deltaY=-300)
+    browser.mouse("mouseWheel", x, y - 20, deltaX=0, deltaY=-300, modifiers=2)
     browser.until("%s.end - %s.start < %r" % (zoom, zoom, before), "a nearer view")
     # Light and dark, by the button.
     back = "getComputedStyle(document.body).backgroundColor"
@@ -152,6 +159,41 @@ def check_diagram(browser, ranks):
     browser.until("%s.viewBox.baseVal.x > %r" % (box, left), "the diagram moved")
     browser.evaluate("%s.dispatchEvent(new MouseEvent('dblclick'))" % box)
     same("all of it", browser.evaluate(width), whole)
+    # The same by keyboard, and by a button.
+    browser.evaluate("%s.focus()" % box)
+    browser.key("+", text="+")
+    browser.until("%s < %r" % (width, whole * 0.8), "a nearer view by a key")
+    browser.key("ArrowRight")
+    browser.until("%s.viewBox.baseVal.x > 0.2 * %r" % (box, whole), "the diagram moved by a key")
+    browser.evaluate("[...document.querySelectorAll('#section-traces button')].find(one => one.textContent === 'all of it').click()")
+    same("all of it", browser.evaluate(width), whole)
+
+
+CONTRAST = """(() => { const style = getComputedStyle(document.documentElement), of = name => {
+    const parts = style.getPropertyValue('--' + name).trim().slice(1).match(/../g).map(part => parseInt(part, 16) / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]; };
+    return Math.min(...['text', 'soft', 'accent', 'good', 'bad'].flatMap(front => ['panel', 'back'].map(back => {
+        const [low, high] = [of(front), of(back)].sort((a, b) => a - b); return (high + 0.05) / (low + 0.05); }))) })()"""
+
+
+def check_for_all(browser, page):
+    """Words are told from what is behind them, everything has a name, and a phone is wide enough."""
+    for dark in (False, True):
+        opened(browser, page, width=400, height=800, dark=dark, phone=True)
+        assert browser.evaluate(CONTRAST) >= 4.5
+        wide = browser.evaluate("[document.documentElement.scrollWidth, [...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > 401 && !one.closest('.table, .diagram, #picked, canvas')).map(one => one.outerHTML.slice(0, 80))]")
+        same("wider than a phone", wide, [400, []])
+    same("without a name", browser.nameless(), [])
+    if pictures:
+        browser.screenshot(os.path.join(pictures, page.replace(".html", "-phone.png")))
+
+
+def check_hostile(browser, page):
+    opened(browser, page)
+    same("what names have done", browser.evaluate("[typeof hacked, document.images.length, document.querySelectorAll('script').length]"),
+         ["undefined", 0, 3 if charts else 2])
+    same("as it is", browser.evaluate("document.getElementById('folder').innerText.includes(%s)" % json.dumps(EVIL)), True)
+    assert browser.evaluate("[...document.querySelectorAll('.diagram title')].some(one => one.textContent.includes('<img src=x'))"), "the diagram lacks the name of the communicator"
 
 
 def look(browser, page, data, name):
@@ -167,11 +209,23 @@ def look(browser, page, data, name):
     opened(browser, page, dark=True)
     check_tables(browser, data)
     assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 27)", "it is not dark"
+    check_for_all(browser, page)
     for dark in (False, True) if pictures else ():
         opened(browser, page, dark=dark)
         browser.screenshot(os.path.join(pictures, "%s-%s.png" % (name, "dark" if dark else "light")))
 
 
+def check_bare(browser, page, data):
+    """Without charts: all the tables, and diagrams that zoom."""
+    opened(browser, page)
+    check_tables(browser, data)
+    same("charts", browser.evaluate("[document.getElementById('without-charts') !== null, document.querySelectorAll('canvas').length, [...document.querySelectorAll('.chart')].some(one => one.offsetHeight > 0)]"),
+         [True, 0, False])
+    check_diagram(browser, 4)
+
+
+# A folder whose name would end a script, and a communicator with such a name.
+EVIL = "</script><script>hacked=1</script><img src=x onerror=hacked=1>\"'&"
 subprocess.run([make_checkpoints, "run", "4", "4"], check=True)
 history.write("run")
 subprocess.run([make_trace, "run", "4", "4"], check=True)
@@ -180,9 +234,16 @@ with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK
     subprocess.run([make_trace, shared + "/world", "64", "1"], check=True)
     world = write(shared + "/world", "world.html")
 run = write("run", "run.html")
+write("run", "bare.html", bare)
+os.makedirs(os.path.dirname(EVIL))
+os.rename("run", EVIL)
+subprocess.run([make_trace, EVIL, "4", "4", EVIL + "\udcff"], check=True)
+write(EVIL, "evil.html")
 with Browser(patience_s=800) as chromium:
     look(chromium, "run.html", run, "4")
     look(chromium, "world.html", world, "1024")
+    check_bare(chromium, "bare.html", run)
+    check_hostile(chromium, "evil.html")
     # A page that has lost its data complains: this test would see it.
     with open("run.html", encoding="utf-8") as file:
         text = file.read()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""tables.py SEAMARK MAKE_CHECKPOINTS MAKE_WORLD MAKE_TRACE: the page of `seamark report`, read without a browser: it is well-formed, asks for nothing, and its tables and its data are what
+"""tables.py SEAMARK MAKE_CHECKPOINTS MAKE_WORLD MAKE_TRACE SLOW_READS: the page of `seamark report`, read without a browser: it is well-formed, asks for nothing, and its tables and its data are what
 list, show, messages, verify and plan print as JSON."""
 import html.parser
 import json
@@ -11,7 +11,7 @@ import tempfile
 
 import history
 
-seamark, make_checkpoints, make_world, make_trace = sys.argv[1:]
+seamark, make_checkpoints, make_world, make_trace, slow_reads = sys.argv[1:]
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
@@ -85,11 +85,22 @@ def read(folder, *more, status=0):
     with open("page.html", encoding="utf-8") as file:
         text = file.read()
     page = Page(text)
-    assert all(link.startswith("data:") for link in page.links), page.links
+    assert all(link.startswith("data:") or link[:1] == "#" and link[1:] in page.ids for link in page.links), page.links
     assert not re.search(r"@import|url\(", page.styles)
     data = [script for kind, script in page.scripts if kind == "application/json"]
     assert len(data) == 1
     return page, json.loads(data[0])
+
+
+def open_files(process):
+    """Their names; some may be closed meanwhile."""
+    names = []
+    for number in os.listdir("/proc/%d/fd" % process):
+        try:
+            names.append(os.readlink("/proc/%d/fd/%s" % (process, number)))
+        except FileNotFoundError:
+            pass
+    return names
 
 
 def same(what, seen, wanted):
@@ -105,7 +116,7 @@ def check(folder, *more, status=0):
     listed = json.loads(ask("list", "--json", "--dir", folder))["checkpoints"]
     same("checkpoints", data["checkpoints"], listed)
     whole = [entry for entry in listed if "error" not in entry]
-    for row, entry in zip(page.rows("checkpoints"), listed):
+    for row, entry in zip(page.rows("checkpoints"), reversed(listed)):
         if "error" in entry:
             same("a garbled one", row, [str(entry["number"]), str(entry["life"]), entry["problem"]])
             continue
@@ -181,8 +192,9 @@ so_far = json.loads(ask("plan", "run", "--json"))["so_far"]
 same("so far", {name: data["so_far"][name] for name in so_far}, so_far)
 same("lives", [so_far["lives"], so_far["failures"], so_far["stops"], so_far["checkpoints"], so_far["lost_failures_s"]], [history.LIVES, history.FAILURES, history.STOPS, history.COMMITS, history.LOST_S])
 same("rows of lives", [[row[0], row[4], row[5], row[6], row[7], row[8], row[9]] for row in page.rows("lives")],
-     [["1", "n</script>", "-", "-", "2", "failed", "3600"], ["2", "n</script>", "2", "200", "1", "stopped", "3600"], ["3", "n</script>", "3", "300", "1", "open", "-"]])
-same("rows of commits", [[row[0], row[2], row[4]] for row in page.rows("commits")], [["4", "400", "1"], ["3", "300", "0.75"], ["2", "200", "0.5"], ["1", "100", "0.25"]])
+     [["1", history.HOST, "-", "-", "2", "failed", "3600"], ["2", history.HOST, "2", "200", "1", "stopped", "3600"], ["3", history.HOST, "3", "300", "1", "open", "-"]])
+same("rows of commits", [[*row[:3], row[4], *row[7:]] for row in page.rows("commits")],
+     [["4", "3", "400", "1", "9", "504", "1048576"], ["3", "2", "300", "0.75", "8", "503", "1048576"], ["2", "1", "200", "0.5", "-", "-", "1048576"], ["1", "1", "100", "0.25", "6", "501", "1048576"]])
 same("certificate", page.ids["card-certificate"], "holds")
 same("lives", page.ids["card-lives"], "3")
 same("of the run", page.ids["run"], data["checkpoints"][0]["run"])
@@ -195,7 +207,10 @@ os.rename("run", "a <script> <b> & 'c'")
 page, data = check("a <script> <b> & 'c'", "--verify", "all")
 same("folder", page.ids["folder"], os.path.abspath("a <script> <b> & 'c'"))
 same("all", len(data["certificates"]), 4)
-os.rename("a <script> <b> & 'c'", "run")
+os.rename("a <script> <b> & 'c'", b"no \xff text\n")
+page, data = read(b"no \xff text\n")
+assert page.ids["folder"].endswith("/no \ufffd text?") or page.ids["folder"].endswith("/no ? text?"), page.ids["folder"]
+os.rename(b"no \xff text\n", "run")
 subprocess.run([make_checkpoints, "chain", "3", "5", "chain"], check=True)
 check("chain", "--verify", "all")
 subprocess.run([make_checkpoints, "strange", "2", "1", "strange"], check=True)
@@ -219,8 +234,19 @@ same("not asked for", read("run", "--verify", "none")[1]["certificates"], [])
 ask("report", "nowhere", status=3)
 ask("report", "run", "-o", "nowhere/page.html", status=3)
 ask("report", "run", "--verify", "some", status=2)
+# A checkpoint that the program retires while it is read is no damage.
+if slow_reads != "-":
+    subprocess.run([make_checkpoints, "goes", "2", "2"], check=True)
+    with subprocess.Popen([seamark, "report", "goes", "--json"], stdout=subprocess.PIPE, env={**os.environ, "LD_PRELOAD": slow_reads, "SLOW_READS_MS": "100"}) as reading:
+        while not any("/0000001.L01/rank-" in name for name in open_files(reading.pid)):
+            assert reading.poll() is None, "it reads nothing of checkpoint 1"
+        os.remove("goes/0000001.L01/manifest.json")
+        for name in os.listdir("goes/0000001.L01"):
+            os.remove("goes/0000001.L01/" + name)
+        data = json.load(reading.stdout)
+    same("what is told of it", [reading.returncode, [images["number"] for images in data["images"]], [images["problems"] for images in data["images"]], data.get("said", [])], [0, [2], [[]], []])
 # A trace: its facts, its diagram, and what of it is damaged.
-assert "without-traces" in page.ids
+assert "without-traces" in page.ids and not data["traces_left_out"]
 subprocess.run([make_trace, "run", "4", "4"], check=True)
 page, data = check("run")
 same("traced", [[one["number"], one["ranks_in_all"], one["read"], one["committed"], one["void"], one["messages"], one["late"], one["late_bytes"], one["orphans"], one["markers"]] for one in data["traces"]],
@@ -233,12 +259,16 @@ same("rows of traces", page.rows("traces"), [["4", "committed", "4 of 4", "4", "
 with open("page.html", encoding="utf-8") as file:
     assert file.read().count("<svg ") == 1
 os.truncate("run/trace/0000004.L01/rank-00002.trace", 100)
-_, data = read("run")
+page, data = read("run")
 same("read", data["traces"][0]["read"], 3)
+same("not read", [problem["rank"] for problem in data["traces"][0]["problems"]], [2])
+assert "without 1 of its ranks" in page.ids["section-traces"] and data["traces"][0]["problems"][0]["text"] in page.ids["section-traces"]
 for rank in range(4):
     os.truncate("run/trace/0000004.L01/rank-%05d.trace" % rank, 0)
-_, data = read("run")
-same("nothing of it", data["traces"], [])
+page, data = read("run")
+same("nothing of it", [data["traces"], [one["number"] for one in data["traces_left_out"]]], [[], [4]])
+# That is not told as if nothing had been traced.
+assert data["traces_left_out"][0]["text"] in page.ids["section-traces"] and "without-traces" not in page.ids
 # Ranks that share a row of the matrix. There are many files, and nothing of a disk is tried here.
 with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else ".") as folder:
     subprocess.run([make_world, folder + "/world", "150", "1"], check=True)

@@ -29,7 +29,6 @@
 
 	const count = value => value.toLocaleString("en");
 	const utc = ms => new Date(ms).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
-	const escaped = text => String(text).replace(/[&<>"']/g, c => "&#" + c.charCodeAt(0) + ";");
 	const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
 	// --- light and dark -------------------------------------------------------------------------------------------------
@@ -52,21 +51,49 @@
 		});
 	}
 
-	// --- the diagrams: a wheel zooms, dragging moves, a double click shows all -------------------------------------------
+	// --- the diagrams -----------------------------------------------------------------------------------------------------
 
+	function button(text, act) {
+		const made = document.createElement("button");
+		made.type = "button";
+		made.textContent = text;
+		made.addEventListener("click", act);
+		return made;
+	}
+
+	// A wheel with Ctrl, + and - zoom, dragging and the arrows move, 0 and a double click show all; and there are buttons.
 	document.querySelectorAll(".diagram svg").forEach(svg => {
 		const whole = svg.viewBox.baseVal, all = [whole.x, whole.y, whole.width, whole.height];
 		let view = all.slice(), from = null;
 		const show = () => svg.setAttribute("viewBox", view.join(" "));
 		const scale = () => Math.min(svg.clientWidth / view[2], svg.clientHeight / view[3]);
+		const reset = () => { view = all.slice(); show(); };
+		const zoomBy = (by, across, down) => {
+			const width = Math.min(all[2], Math.max(all[2] / 200, view[2] * by)), height = width * all[3] / all[2];
+			view = [view[0] + (view[2] - width) * across, view[1] + (view[3] - height) * down, width, height];
+			show();
+		};
+		const moveBy = (across, down) => { view[0] += across * view[2]; view[1] += down * view[3]; show(); };
+		const keys = { "+": () => zoomBy(0.7, 0.5, 0.5), "=": () => zoomBy(0.7, 0.5, 0.5), "-": () => zoomBy(1 / 0.7, 0.5, 0.5), "0": reset,
+			ArrowLeft: () => moveBy(-0.15, 0), ArrowRight: () => moveBy(0.15, 0), ArrowUp: () => moveBy(0, -0.15), ArrowDown: () => moveBy(0, 0.15) };
+		const bar = document.createElement("p"), words = document.createElement("span");
+		bar.className = "controls";
+		words.textContent = "A wheel with Ctrl held zooms, dragging moves, a double click shows all; on the keyboard + - 0 and the arrows.";
+		bar.append(button("nearer", keys["+"]), button("farther", keys["-"]), button("all of it", reset), words);
+		svg.parentElement.before(bar);
+		svg.tabIndex = 0;
+		svg.addEventListener("keydown", event => {
+			if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey)
+				return;
+			event.preventDefault();
+			keys[event.key]();
+		});
 		svg.addEventListener("wheel", event => {
 			if (!event.ctrlKey)
 				return;
 			event.preventDefault();
-			const frame = svg.getBoundingClientRect(), by = Math.exp(event.deltaY / 400), width = Math.min(all[2], Math.max(all[2] / 200, view[2] * by));
-			const across = (event.clientX - frame.left) / frame.width, down = (event.clientY - frame.top) / frame.height, height = width * all[3] / all[2];
-			view = [view[0] + (view[2] - width) * across, view[1] + (view[3] - height) * down, width, height];
-			show();
+			const frame = svg.getBoundingClientRect();
+			zoomBy(Math.exp(event.deltaY / 400), (event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height);
 		}, { passive: false });
 		svg.addEventListener("pointerdown", event => { from = [event.clientX, event.clientY, view[0], view[1]]; svg.setPointerCapture(event.pointerId); });
 		svg.addEventListener("pointermove", event => {
@@ -76,8 +103,8 @@
 			view[1] = from[3] - (event.clientY - from[1]) / scale();
 			show();
 		});
-		svg.addEventListener("pointerup", () => { from = null; });
-		svg.addEventListener("dblclick", () => { view = all.slice(); show(); });
+		["pointerup", "pointercancel"].forEach(kind => svg.addEventListener(kind, () => { from = null; }));
+		svg.addEventListener("dblclick", reset);
 	});
 
 	if (!library) {
@@ -109,8 +136,15 @@
 			tooltip: { trigger: "item", confine: true, backgroundColor: colour("panel"), borderColor: colour("line"), textStyle: { color: colour("text") } } }, more);
 	}
 
-	const zoom = more => [{ type: "inside", filterMode: "none", ...more }, { type: "slider", height: 16, bottom: 8, filterMode: "none", borderColor: colour("line"),
-		textStyle: { color: colour("soft") }, ...more }];
+	// A wheel alone, and a finger, scroll the page: whoever reads on is not to be held by a chart. The library would stop every wheel, so it sees only those with Ctrl held.
+	const touched = matchMedia("(pointer: coarse)").matches;
+	const inside = more => ({ type: "inside", filterMode: "none", disabled: touched, ...more });
+	const scrolled = event => { if (!event.ctrlKey) event.stopPropagation(); };
+	const slider = more => ({ type: "slider", filterMode: "none", borderColor: colour("line"), textStyle: { color: colour("soft") }, ...more });
+	const zoom = more => [inside(more), slider({ height: 16, bottom: 8, ...more })];
+
+	// Many points are a line without them.
+	const few = list => list.length <= 150;
 
 	// null: there is nothing to draw.
 	function put(name, option, picked) {
@@ -121,6 +155,7 @@
 		if (!option)
 			return;
 		if (!report.charts[name]) {
+			["wheel", "mousewheel"].forEach(kind => box.addEventListener(kind, scrolled, { capture: true, passive: true }));
 			report.charts[name] = library.init(box);
 			if (picked)
 				report.charts[name].on("click", picked);
@@ -183,10 +218,11 @@
 		return [...all.values()].sort((a, b) => a.number - b.number);
 	}
 
-	function perCheckpoint(list, more) {
+	// newest: so many are shown at first, and the slider has the others.
+	function perCheckpoint(list, newest, more) {
 		return basis(Object.assign({
 			xAxis: axis("checkpoint", { type: "category", data: list.map(one => String(one.number)), nameLocation: "middle", nameGap: 24 }),
-			dataZoom: zoom({ xAxisIndex: 0 }),
+			dataZoom: zoom({ xAxisIndex: 0, ...(list.length > newest ? { startValue: list.length - newest, endValue: list.length - 1 } : {}) }),
 		}, more));
 	}
 
@@ -194,12 +230,12 @@
 		const list = checkpoints(), colours = palette(), above = value => value > 0 ? value : null;
 		if (!list.length)
 			return null;
-		return perCheckpoint(list, {
+		return perCheckpoint(list, 2000, {
 			yAxis: axis("", { type: "log", axisLabel: { color: colour("soft"), formatter: time } }),
 			tooltip: Object.assign(basis().tooltip, { trigger: "axis", valueFormatter: value => value == null ? "-" : time(value) }),
 			series: [
-				{ name: "held, the longest of a rank", type: "line", data: list.map(one => above(one.held_s)), symbolSize: 6, itemStyle: { color: colours.orange }, lineStyle: { width: 1.5 } },
-				{ name: "until durable", type: "line", data: list.map(one => above(one.durable_s)), symbolSize: 6, itemStyle: { color: colours.blue }, lineStyle: { width: 1.5 } },
+				{ name: "held, the longest of a rank", type: "line", data: list.map(one => above(one.held_s)), symbolSize: 6, showSymbol: few(list), itemStyle: { color: colours.orange }, lineStyle: { width: 1.5 } },
+				{ name: "until durable", type: "line", data: list.map(one => above(one.durable_s)), symbolSize: 6, showSymbol: few(list), itemStyle: { color: colours.blue }, lineStyle: { width: 1.5 } },
 			],
 		});
 	}
@@ -208,13 +244,13 @@
 		const list = checkpoints().filter(one => one.messages != null), colours = palette();
 		if (!list.length)
 			return null;
-		return perCheckpoint(list, {
+		return perCheckpoint(list, 100, {
 			yAxis: [byteAxis("in flight", largest(list.map(one => one.message_bytes))),
 				axis("messages", { type: "value", splitLine: { show: false }, minInterval: 1 })],
 			tooltip: Object.assign(basis().tooltip, { trigger: "axis" }), grid: { left: 70, right: 60, top: 46, bottom: 62 },
 			series: [
 				{ name: "bytes in flight", type: "bar", barMaxWidth: 46, data: list.map(one => one.message_bytes), itemStyle: { color: colours.violet }, tooltip: { valueFormatter: bytes } },
-				{ name: "messages", type: "line", yAxisIndex: 1, data: list.map(one => one.messages), itemStyle: { color: colours.orange }, symbolSize: 8, tooltip: { valueFormatter: count } },
+				{ name: "messages", type: "line", yAxisIndex: 1, data: list.map(one => one.messages), itemStyle: { color: colours.orange }, symbolSize: 8, showSymbol: few(list), tooltip: { valueFormatter: count } },
 			],
 		});
 	}
@@ -223,7 +259,7 @@
 		const list = checkpoints(), colours = palette(), kept = new Set(data.checkpoints.map(entry => entry.number));
 		if (!list.length)
 			return null;
-		return perCheckpoint(list, {
+		return perCheckpoint(list, 100, {
 			yAxis: byteAxis("", largest(list.map(one => one.bytes + (one.referred_bytes || 0)))),
 			tooltip: Object.assign(basis().tooltip, { trigger: "axis", valueFormatter: value => value == null ? "-" : bytes(value) }),
 			series: [
@@ -256,12 +292,15 @@
 			return null;
 		const names = Array.from({ length: Math.ceil(own.ranks_in_all / each) }, (_, i) => group(i, each, own.ranks_in_all));
 		const cells = own.matrix.cells.filter(cell => cell[column] > 0).map(cell => [cell[1], cell[0], cell[column]]);
-		const most = largest(cells.map(cell => cell[2]));
+		const most = largest(cells.map(cell => cell[2])), many = names.length > 32;
+		at("matrix-words").textContent = (cells.length ? name + ": " + words(most) + " at most in a cell, " + count(cells.length) + " of " + count(names.length * names.length) + " cells have some." :
+			name + ": none.") + (each > 1 ? " " + each + " ranks share a row and a column." : "") + (cells.length ? " A click on a cell tells its channels." : "");
 		return basis({
-			legend: { show: false }, grid: { left: 74, right: 20, top: 30, bottom: 104 },
+			legend: { show: false }, grid: { left: 74, right: many ? 40 : 20, top: 20, bottom: many ? 146 : 104 },
 			xAxis: axis("to rank", { type: "category", data: names, nameLocation: "middle", nameGap: 26 }),
 			yAxis: axis("from rank", { type: "category", data: names, inverse: true, nameLocation: "middle", nameGap: 52 }),
-			dataZoom: [{ type: "inside", xAxisIndex: 0, filterMode: "none" }, { type: "inside", yAxisIndex: 0, filterMode: "none" }],
+			dataZoom: [inside({ xAxisIndex: 0 }), inside({ yAxisIndex: 0 }), slider({ show: many, xAxisIndex: 0, height: 14, bottom: 90 }),
+				slider({ show: many, yAxisIndex: 0, width: 14, right: 6 })],
 			visualMap: { min: 0, max: most || 1, calculable: true, orient: "horizontal", left: "center", bottom: 8, itemHeight: 220, formatter: words, textStyle: { color: colour("soft") },
 				inRange: { color: isDark() ? ["#22303f", "#1f6fb2", "#56b4e9", "#f0e442"] : ["#e8f1f8", "#7fb8dd", "#0072b2", "#1b2a63"] } },
 			tooltip: Object.assign(basis().tooltip, { formatter: shown => "rank " + names[shown.value[1]] + " \u2192 rank " + names[shown.value[0]] + "<br><b>" + words(shown.value[2]) + "</b> " + name }),
@@ -315,13 +354,14 @@
 	}
 
 	function controls() {
-		const box = at("inside-controls"), sort = document.createElement("button");
+		const box = at("inside-controls"), sort = button("sort the ranks", () => {
+			state.sorted = !state.sorted;
+			sort.textContent = state.sorted ? "ranks in order" : "sort the ranks";
+			draw();
+		});
 		if (!box || !data.images.length)
 			return;
-		sort.type = "button";
 		sort.id = "sort";
-		sort.textContent = "sort the ranks";
-		sort.addEventListener("click", () => { state.sorted = !state.sorted; sort.textContent = state.sorted ? "ranks in order" : "sort the ranks"; draw(); });
 		box.append(choice("checkpoint", "checkpoint", data.images.map((one, i) => [i, one.number]).reverse(), state.checkpoint, value => { state.checkpoint = Number(value); }),
 			choice("measure", "between ranks", Object.entries(measures).map(([key, one]) => [key, one[0]]), state.measure, value => { state.measure = value; }),
 			choice("spread", "of each rank", Object.entries(spreads).map(([key, one]) => [key, one[0]]), state.spread, value => { state.spread = value; }), sort);
