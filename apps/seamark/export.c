@@ -203,11 +203,18 @@ static int export(struct export_target *target, const struct export_format *form
 
 static const struct export_format *format_of(const char *name)
 {
-	for (size_t i = 0; name && i < sizeof formats / sizeof formats[0]; i++)
-		if (!strcmp(name, formats[i]->name))
-			return formats[i];
-	command_complain(name ? "there is no format '%s': hdf5, npy, vtk and raw" : "a format is needed: --format hdf5, npy, vtk or raw", name);
-	return NULL;
+	enum { FORMATS = sizeof formats / sizeof formats[0] };
+	const char *names[FORMATS];
+	int choice;
+
+	for (size_t i = 0; i < FORMATS; i++)
+		names[i] = formats[i]->name;
+	if (!name) {
+		command_complain("a format is needed: --format hdf5, npy, vtk or raw");
+		return NULL;
+	}
+	choice = command_choice("format", name, names, FORMATS);
+	return choice < 0 ? NULL : formats[choice];
 }
 
 int command_export(int argc, char **argv)

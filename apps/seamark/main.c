@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "terminal.h"
 
 static const struct command commands[] = {
 	{ "run", command_run, "run a program, and restart it from its checkpoints when it fails" },
@@ -27,13 +28,30 @@ static const struct command commands[] = {
 	{ "settings", command_settings, "the settings that a run reads from its environment" },
 };
 
-static void help(FILE *to)
+static const char usage[] = "usage: seamark COMMAND [OPTIONS]\n\nLooks after checkpoints.\n\n";
+static const char *const others[] = { "  -h, --help     this text; after a command, its options; with --json for programs", "  --version      the version" };
+static const char statuses[] = "Exit status: 0 fine, 1 problems were found, 2 wrong usage, 3 something could not be read or written.";
+enum { INDENT = 17 };
+
+static void help(void)
 {
-	fputs("usage: seamark COMMAND [OPTIONS]\n\nLooks after checkpoints.\n\n", to);
+	fputs(usage, stdout);
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-		fprintf(to, "  %-12s  %s\n", commands[i].name, commands[i].summary);
-	fputs("\n  -h, --help     this text; after a command, its options; with --json for programs\n  --version      the version\n\n"
-	      "Exit status: 0 fine, 1 problems were found, 2 wrong usage, 3 something could not be read or written.\n", to);
+		terminal_print_filled(INDENT - 1, TERMINAL_PLAIN, NULL, "  %-12s  %s", commands[i].name, commands[i].summary);
+	putchar('\n');
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		terminal_print_filled(INDENT, TERMINAL_PLAIN, NULL, "%s", others[i]);
+	putchar('\n');
+	terminal_print_filled(0, TERMINAL_PLAIN, NULL, "%s", statuses);
+}
+
+/* To somebody who has mistyped. */
+static void complain(void)
+{
+	fputs(usage, stderr);
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		fprintf(stderr, "  %-12s  %s\n", commands[i].name, commands[i].summary);
+	fprintf(stderr, "\n%s\n%s\n\n%s\n", others[0], others[1], statuses);
 }
 
 static int help_json(void)
@@ -65,7 +83,7 @@ int main(int argc, char **argv)
 	if (!strcmp(name, "-h") || !strcmp(name, "--help")) {
 		if (command_is_json(argc, argv))
 			return help_json();
-		help(stdout);
+		help();
 		return EXIT_FINE;
 	}
 	if (!strcmp(name, "--version")) {
@@ -79,6 +97,6 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc > 1)
 		command_complain("there is no command '%s'", name);
-	help(stderr);
+	complain();
 	return EXIT_USAGE;
 }

@@ -417,13 +417,11 @@ static bool number_of(const char *text, const char *option, int64_t *number)
 
 static bool by_of(const char *text, enum by *by)
 {
-	if (!text)
-		return true;
-	for (*by = BY_CHANNEL; *by <= BY_COMMUNICATOR; (*by)++)
-		if (!strcmp(text, by_names[*by]))
-			return true;
-	command_complain("--by takes channel, rank, tag or communicator, not '%s'", text);
-	return false;
+	int choice = text ? command_choice("by", text, by_names + BY_CHANNEL, BY_COMMUNICATOR - BY_CHANNEL + 1) : 0;
+
+	if (text && choice >= 0)
+		*by = (enum by)(BY_CHANNEL + choice);
+	return choice >= 0;
 }
 
 int command_messages(int argc, char **argv)

@@ -65,11 +65,22 @@ static void print_paragraphs(const char *text)
 	}
 }
 
+static void print_synopsis(const char *synopsis)
+{
+	enum { INDENT = sizeof "usage: seamark " - 1 };
+	char *copy = strdup(synopsis), *rest = copy;
+
+	for (char *line; rest && (line = strsep(&rest, "\n"));)
+		terminal_print_filled(INDENT, TERMINAL_PLAIN, NULL, "%s%s", line == copy ? "usage: seamark " : "", line);
+	free(copy);
+	putchar('\n');
+}
+
 static void help_lines(const struct command_usage *usage)
 {
 	int width = 18;
 
-	printf("usage: seamark %s\n\n", usage->synopsis);
+	print_synopsis(usage->synopsis);
 	print_paragraphs(usage->description);
 	for (const struct command_option *option = usage->options; option->name; option++)
 		if ((int)strlen(heading_of(option).text) > width)

@@ -9,25 +9,20 @@
 #include "base/shape.h"
 #include "command.h"
 
-enum { LINE = 16, TEXT_LINE = 64, ELEMENT = 64 };
+enum { LINE = 16, TEXT_LINE = 64, ELEMENT = 64, WAYS = 32 };
 
 bool payload_parse(const char *text, struct payload_way *way)
 {
-	char names[256] = "";
+	const char *names[WAYS] = { "hex", "text" };
+	size_t count = 2;
+	int choice;
 
-	*way = (struct payload_way){ strcmp(text, "text") ? PAYLOAD_HEX : PAYLOAD_TEXT, 0 };
-	if (!strcmp(text, "hex") || !strcmp(text, "text"))
-		return true;
 	/* Type 0 is bytes without a type. */
-	for (uint32_t type = 1; shape_type_name(type); type++) {
-		way->type = type;
-		way->kind = PAYLOAD_ELEMENTS;
-		if (!strcmp(text, shape_type_name(type)))
-			return true;
-		snprintf(names + strlen(names), sizeof names - strlen(names), ", %s", shape_type_name(type));
-	}
-	command_complain("'%s' is none of hex, text%s", text, names);
-	return false;
+	for (uint32_t type = 1; count < WAYS && shape_type_name(type); type++)
+		names[count++] = shape_type_name(type);
+	choice = command_choice("payload", text, names, count);
+	*way = (struct payload_way){ choice < 2 ? choice ? PAYLOAD_TEXT : PAYLOAD_HEX : PAYLOAD_ELEMENTS, choice < 2 ? 0 : (uint32_t)choice - 1 };
+	return choice >= 0;
 }
 
 /* --- one element --------------------------------------------------------------------------------------------------------- */

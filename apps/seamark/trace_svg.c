@@ -348,15 +348,11 @@ static bool select_ranks(const char *list, uint32_t ranks, bool *selected)
 static bool by_of(const char *text, enum diagram_by *by)
 {
 	static const char *const names[] = { [DIAGRAM_BY_TIME] = "time", [DIAGRAM_BY_ORDER] = "order", [DIAGRAM_BY_CUT] = "cut" };
+	int choice = text ? command_choice("by", text, names, sizeof names / sizeof names[0]) : 0;
 
-	for (size_t i = 0; text && i < sizeof names / sizeof names[0]; i++)
-		if (!strcmp(text, names[i])) {
-			*by = (enum diagram_by)i;
-			return true;
-		}
-	if (text)
-		command_complain("--by takes time, order or cut, not '%s'", text);
-	return !text;
+	if (text && choice >= 0)
+		*by = (enum diagram_by)choice;
+	return choice >= 0;
 }
 
 static int save(const struct trace_model *model, const char *path, const struct diagram_options *options)

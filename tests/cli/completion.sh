@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# completion.sh SEAMARK MAKE_CHECKPOINTS SOURCE: what bash completes is what the command has.
+# completion.sh SEAMARK MAKE_CHECKPOINTS SOURCE: what bash completes, and zsh where it is there, is what the command has.
 set -u
 "$2" seamark 2 3
 mkdir bin
@@ -33,6 +33,10 @@ expect seamark export --f = --force --format
 expect seamark export --format h = hdf5
 expect seamark plan sea = seamark
 expect seamark messages --by c = channel communicator
+expect seamark report --verify n = newest none
+expect seamark watch sea = seamark
+touch page.html
+expect seamark report -o pa = page.html
 expect seamark show --x =
 # Every command that the help names has a help of its own, and all its options are completed.
 commands=$("$1" -h | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
@@ -41,4 +45,6 @@ for command in $commands; do
 	# shellcheck disable=SC2046 # words
 	expect seamark "$command" -- = $("$1" "$command" -h | grep -o -e '^  .*--[a-z][a-z-]*' | grep -o -e '--[a-z-]*' | sort -u)
 done
+command -v zsh >/dev/null || { echo "there is no zsh"; exit "$bad"; }
+zsh -f "$3/tests/cli/completion.zsh" "$3/apps/seamark/completion/_seamark" || bad=1
 exit "$bad"

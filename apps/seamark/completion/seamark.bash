@@ -22,7 +22,11 @@ _seamark() {
 	--dir | --other)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		return ;;
+	-o | --output | --svg | --perfetto | --shiviz)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return ;;
 	--format) words='hdf5 npy vtk raw' ;;
+	--verify) words='newest all none' ;;
 	--by)
 		words='channel rank tag communicator'
 		[ "${COMP_WORDS[1]}" != trace ] || words='time order cut' ;;
@@ -30,7 +34,7 @@ _seamark() {
 	*)
 		if [[ $word == -* ]]; then
 			words=$("$seamark" "${COMP_WORDS[1]}" -h 2>/dev/null | sed -n 's/^  \(-., \)\{0,1\}\(--[a-z][a-z-]*\).*/\2/p' | sort -u)
-		elif [[ ${COMP_WORDS[1]} == @(plan|report) ]]; then
+		elif [[ ${COMP_WORDS[1]} == @(plan|report|watch|snapshot|explain) ]]; then
 			mapfile -t COMPREPLY < <(compgen -d -- "$word")
 			return
 		else
