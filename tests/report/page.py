@@ -176,11 +176,13 @@ CONTRAST = """(() => { const style = getComputedStyle(document.documentElement),
         const [low, high] = [of(front), of(back)].sort((a, b) => a - b); return (high + 0.05) / (low + 0.05); }))) })()"""
 
 
-def check_for_all(browser, page):
-    """Words are told from what is behind them, everything has a name, and a phone is wide enough."""
-    for dark in (False, True):
+def check_for_all(browser, page, data):
+    """Words are told from what is behind them, light and dark; everything has a name, and a phone is wide enough."""
+    for dark in (False, True) if data["lives"] else (True,):
         opened(browser, page, width=400, height=800, dark=dark, phone=True)
         assert browser.evaluate(CONTRAST) >= 4.5
+        same("dark", browser.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(18, 22, 27)" if dark else "rgb(246, 247, 249)")
+        check_tables(browser, data)
         wide = browser.evaluate("[document.documentElement.scrollWidth, [...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > 401 && !one.closest('.table, .diagram, #picked, canvas')).map(one => one.outerHTML.slice(0, 80))]")
         same("wider than a phone", wide, [400, []])
     same("without a name", browser.nameless(), [])
@@ -206,10 +208,7 @@ def look(browser, page, data, name):
         assert browser.evaluate("document.getElementById('without-charts') !== null")
     if data["traces"]:
         check_diagram(browser, data["traces"][0]["ranks_in_all"])
-    opened(browser, page, dark=True)
-    check_tables(browser, data)
-    assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 27)", "it is not dark"
-    check_for_all(browser, page)
+    check_for_all(browser, page, data)
     for dark in (False, True) if pictures else ():
         opened(browser, page, dark=dark)
         browser.screenshot(os.path.join(pictures, "%s-%s.png" % (name, "dark" if dark else "light")))
