@@ -296,7 +296,7 @@ static int look_whether_there(struct asking *asking)
 		snprintf(text, sizeof text, "no program has used '%s' yet%s", asking->folder, hint);
 	else if (asking->heard_s > 0 && asking->state == LIVE_UNSURE)
 		snprintf(text, sizeof text, "nothing is heard of the program that uses '%s' any more (%s), for %s", asking->folder, asking->by.text,
-			 live_span(now_s - asking->heard_s).text);
+			 command_span(now_s - asking->heard_s).text);
 	else
 		snprintf(text, sizeof text, "no program uses '%s' (the last was %s)%s", asking->folder, asking->by.text, hint);
 	return not_there(asking, text);
