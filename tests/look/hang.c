@@ -331,6 +331,102 @@ static void tests(void)
 		MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
 }
 
+/* One after the other computes for a while, and all others wait for it, in another way each time: so that looks find most ranks in their calls. It goes on for ever. */
+static void compute_for(double seconds)
+{
+	const double until = MPI_Wtime() + seconds;
+
+	while (MPI_Wtime() < until)
+		;
+}
+
+static void to_all(int tag)
+{
+	for (int to = 0; to < ranks; to++)
+		if (to != rank)
+			MPI_Send(&one, 1, MPI_INT, to, tag, MPI_COMM_WORLD);
+}
+
+static void from_all(int count, int tag)
+{
+	for (int from = 0; from < ranks; from++)
+		if (from != rank)
+			MPI_Recv(large, count, MPI_CHAR, from, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
+static void wait_for_one_of_two(int worker)
+{
+	MPI_Request requests[2];
+	int which, to[2];
+
+	MPI_Irecv(&to[0], 1, MPI_INT, worker, 7, MPI_COMM_WORLD, &requests[0]);
+	MPI_Irecv(&to[1], 1, MPI_INT, MPI_ANY_SOURCE, 8, MPI_COMM_WORLD, &requests[1]);
+	MPI_Waitany(2, requests, &which, MPI_STATUS_IGNORE);
+	MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
+}
+
+static void relay_once(int way, int worker, MPI_Comm copy)
+{
+	const int next = (rank + 1) % ranks, previous = (rank + ranks - 1) % ranks;
+	int sum;
+
+	if (rank == worker)
+		compute_for(0.6);
+	switch (way) {
+	case 0:
+		MPI_Barrier(MPI_COMM_WORLD);
+		break;
+	case 1:
+		MPI_Allreduce(&one, &sum, 1, MPI_INT, MPI_SUM, copy);
+		break;
+	case 2: /* large sends */
+		if (rank == worker)
+			from_all(1 << 20, 7);
+		else
+			MPI_Send(large, 1 << 20, MPI_CHAR, worker, 7, MPI_COMM_WORLD);
+		break;
+	case 3:
+		if (rank == worker)
+			from_all(4, 7);
+		else
+			MPI_Ssend(&one, 1, MPI_INT, worker, 7, MPI_COMM_WORLD);
+		break;
+	case 4:
+		if (rank == worker) {
+			to_all(7);
+			to_all(8);
+		} else {
+			wait_for_one_of_two(worker);
+		}
+		break;
+	case 5: /* one after the other */
+		if (rank != worker)
+			receive(previous, 7);
+		if (next != worker)
+			MPI_Send(&one, 1, MPI_INT, next, 7, MPI_COMM_WORLD);
+		break;
+	case 6:
+		if (rank == worker)
+			to_all(7);
+		else
+			MPI_Probe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+		if (rank != worker)
+			receive(worker, 7);
+		break;
+	default:
+		MPI_Sendrecv(large, 1 << 20, MPI_CHAR, next, 7, large + LARGE / 2, 1 << 20, MPI_CHAR, previous, 7, copy, MPI_STATUS_IGNORE);
+	}
+}
+
+static void relay(void)
+{
+	MPI_Comm copy;
+
+	MPI_Comm_dup(MPI_COMM_WORLD, &copy);
+	for (int round = 0;; round++)
+		relay_once(round % 8, round % ranks, copy);
+}
+
 /* Tag 9 is never received. */
 static void leak(void)
 {
@@ -353,7 +449,7 @@ int main(int argc, char **argv)
 		{"receives", receives}, {"sends", sends}, {"ssends", ssends}, {"issends", issends}, {"tag", tag}, {"missed", missed}, {"different", different},
 		{"exchange", exchange}, {"order", order}, {"comm", comm}, {"between", between}, {"mprobe", mprobe}, {"later", later}, {"maybe", maybe}, {"hidden", hidden},
 		{"root", root}, {"waits", waits}, {"waitany", waitany}, {"probe", probe}, {"any", any}, {"finalize", finalize}, {"part", part},
-		{"ibarrier", ibarrier}, {"isends", isends}, {"threads", threads}, {"quiet", quiet}, {"slow", slow}, {"tests", tests}, {"leak", leak},
+		{"ibarrier", ibarrier}, {"isends", isends}, {"threads", threads}, {"quiet", quiet}, {"slow", slow}, {"tests", tests}, {"leak", leak}, {"relay", relay},
 	};
 	int level;
 

@@ -69,7 +69,7 @@ def run(number):
     environment = {**os.environ, "SEAMARK_LOG": "quiet", "SEAMARK_DIR": os.path.abspath("checkpoints")}
     with open("log", "w", encoding="utf-8") as log:
         launcher = subprocess.Popen([os.environ["MPIEXEC"], "-n", str(programs.RANKS), "env", "LD_PRELOAD=%s/lib/libseamark.so" % os.environ["TEST_BUILD"], player,
-                                     os.path.abspath("program"), "finalize" if finalizes else "compute"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+                                     os.path.abspath("program"), "finalize" if finalizes else "compute"], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment)
     try:
         return (*follow(launcher, "log", must, may, held, program.is_exact()), held)
     except Wrong:
@@ -82,10 +82,12 @@ def run(number):
         try:
             launcher.wait(30)
         except subprocess.TimeoutExpired:
-            os.killpg(launcher.pid, signal.SIGKILL)
+            launcher.kill()
             launcher.wait()
 
 
+# So that nothing is left running.
+signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
 print("seed %d" % seed, flush=True)
 looks, verdicts = 0, {}
 for number in range(seed, seed + count):
