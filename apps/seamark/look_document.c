@@ -46,7 +46,7 @@ bool look_same(const struct look_pair *pair, size_t at)
 	if (!pair->second.steady[at])
 		return false;
 	if (second->call != LOOK_Nothing)
-		return first->turn == second->turn && first->call == second->call && second->base == (uint32_t)pair->second.block.base;
+		return first->since_ns == second->since_ns && first->call == second->call && second->base == (uint32_t)pair->second.block.base;
 	if (key)
 		return key == sending_of(first, &as_then) && as == as_then && same_stream(pair, key);
 	return second->inside && second->inside == first->inside && same_collective(pair, second->inside);

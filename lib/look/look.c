@@ -124,14 +124,19 @@ void look_base_moved(void)
 
 /* --- waiting ---------------------------------------------------------------------------------------------------------- */
 
-void look_wait_begin(struct look_slot *slot, enum look_call call)
+void look_wait_again(struct look_slot *slot)
 {
 	__atomic_store_n(&slot->turn, slot->turn + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	slot->call = (uint16_t)call;
 	slot->count = 0;
 	slot->more = 0;
 	slot->base = (uint32_t)look_here.base;
+}
+
+void look_wait_begin(struct look_slot *slot, enum look_call call)
+{
+	look_wait_again(slot);
+	slot->call = (uint16_t)call;
 	slot->since_ns = now_ns();
 	slot->beats = 0;
 }

@@ -56,14 +56,14 @@ enum look_send { LOOK_AS_Send, LOOK_AS_Bsend, LOOK_AS_Rsend, LOOK_AS_Ssend, LOOK
 struct look_slot {
 	uint64_t sending[LOOK_SENDS]; /* the key of a blocking send's stream, while it is inside MPI */
 	uint64_t inside;              /* look_inside, of a call that blocks inside MPI; 0: none */
-	/* A waiting loop. `turn` is odd while this is written, and another for each that is noted. */
+	/* A waiting loop. `turn` is odd while this is written, and another each time. */
 	uint32_t turn;
 	uint16_t call;                /* enum look_call; LOOK_Nothing: none */
 	uint16_t count;               /* of `awaited` */
 	uint32_t more;                /* awaited, for which there was no room */
 	uint32_t base;                /* look_block.base when it was noted: its numbers are those of that base */
 	uint64_t beats;               /* turns of the loop since it was noted: what was awaited was asked about so often, in vain */
-	int64_t since_ns;             /* CLOCK_REALTIME when it was noted */
+	int64_t since_ns;             /* CLOCK_REALTIME when it was first noted: no two waits of a thread have the same */
 	struct look_awaited awaited[LOOK_AWAITED];
 };
 
@@ -169,6 +169,8 @@ void look_close(void);
 
 /* A waiting loop is noted in a slot: begin, then each thing that it waits for, then end. */
 void look_wait_begin(struct look_slot *slot, enum look_call call);
+/* ... of the same wait, whose numbers are others: the base has moved. */
+void look_wait_again(struct look_slot *slot);
 void look_wait_for(struct look_slot *slot, enum look_kind kind, uint64_t key, uint8_t flags, int64_t number, enum look_call call);
 void look_wait_noted(struct look_slot *slot);
 void look_wait_over(struct look_slot *slot);

@@ -168,10 +168,18 @@ static void note_message(struct look_slot *slot, uint64_t key, int64_t wildcards
 	look_wait_for(slot, key ? LOOK_PROBE : LOOK_UNKNOWN, key, flags, 0, LOOK_Nothing);
 }
 
+static bool is_noted(enum look_call call, enum session_wait what, uint64_t which)
+{
+	return waiting.noted && waiting.call == call && waiting.what == what && waiting.which == which;
+}
+
 static void note(struct look_slot *slot, enum look_call call, enum session_wait what, uint64_t which, int64_t many)
 {
 	const MPI_Request *requests = (const MPI_Request *)(uintptr_t)which;
-	look_wait_begin(slot, call);
+	if (is_noted(call, what, which))
+		look_wait_again(slot);
+	else
+		look_wait_begin(slot, call);
 	switch (what) {
 	case SESSION_AWAITS_REQUEST:
 		note_request(slot, which);
@@ -201,7 +209,7 @@ static void note(struct look_slot *slot, enum look_call call, enum session_wait 
 
 void looking_note(enum look_call call, enum session_wait what, uint64_t which, int64_t many)
 {
-	if (waiting.noted && waiting.call == call && waiting.what == what && waiting.which == which && waiting.base == look_here.base)
+	if (is_noted(call, what, which) && waiting.base == look_here.base)
 		return;
 	struct look_slot *slot = looking_slot();
 	if (slot == NULL)

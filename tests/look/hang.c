@@ -9,6 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "seamark.h"
+
+/* There if the library is preloaded. */
+#pragma weak seamark_protect
+#pragma weak seamark_restore
+#pragma weak seamark_safepoint
+
 enum { LARGE = 32 << 20 };
 
 static int rank, ranks;
@@ -269,6 +276,22 @@ static void threads(void)
 	receive((rank + 1) % ranks, 7);
 }
 
+/* Checkpoints are committed meanwhile, and with each the base of the counts moves. */
+static void moved(void)
+{
+	int64_t step;
+	int got;
+
+	if (!seamark_protect || !seamark_restore || !seamark_safepoint)
+		return;
+	seamark_protect("rank", &rank, sizeof rank);
+	seamark_restore(&step);
+	for (int i = 0; i < 1000; i++)
+		MPI_Sendrecv(&rank, 1, MPI_INT, (rank + ranks - 1) % ranks, 7, &got, 1, MPI_INT, (rank + 1) % ranks, 7, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	seamark_safepoint(SEAMARK_ANY_STEP);
+	receive((rank + 1) % ranks, 7);
+}
+
 /* --- none --------------------------------------------------------------------------------------------------------------- */
 
 static void quiet(void)
@@ -449,7 +472,7 @@ int main(int argc, char **argv)
 		{"receives", receives}, {"sends", sends}, {"ssends", ssends}, {"issends", issends}, {"tag", tag}, {"missed", missed}, {"different", different},
 		{"exchange", exchange}, {"order", order}, {"comm", comm}, {"between", between}, {"mprobe", mprobe}, {"later", later}, {"maybe", maybe}, {"hidden", hidden},
 		{"root", root}, {"waits", waits}, {"waitany", waitany}, {"probe", probe}, {"any", any}, {"finalize", finalize}, {"part", part},
-		{"ibarrier", ibarrier}, {"isends", isends}, {"threads", threads}, {"quiet", quiet}, {"slow", slow}, {"tests", tests}, {"leak", leak}, {"relay", relay},
+		{"ibarrier", ibarrier}, {"isends", isends}, {"threads", threads}, {"quiet", quiet}, {"slow", slow}, {"tests", tests}, {"leak", leak}, {"moved", moved}, {"relay", relay},
 	};
 	int level;
 

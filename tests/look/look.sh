@@ -34,7 +34,7 @@ stop() {
 	launcher=
 }
 
-mkdir checkpoints looks two
+mkdir checkpoints looks
 start receives
 until "$seamark" explain "$launcher" >said 2>&1; [ $? -eq 1 ]; do
 	in_time
@@ -53,6 +53,28 @@ done
 "$seamark" snapshot --look -o - checkpoints/nowhere >said 2>&1
 [ $? -eq 3 ] || fail "a look at nothing"
 stop
+
+# While ranks wait the base of their counts moves: what is told is of the new one.
+export SEAMARK_EVERY=50ms SEAMARK_RESTART=none
+start moved
+until "$seamark" snapshot --look -o moved "$launcher" >said 2>&1 && python3 - "$ranks" <<'END'
+import json, sys
+processes = {process["rank"]: process for process in json.load(open("moved", encoding="utf-8"))["processes"]}
+if len(processes) < int(sys.argv[1]) or any(process["base"] == 0 or not process["calls"] or not process["calls"][0]["same"] for process in processes.values()):
+    sys.exit(1)
+for rank, process in processes.items():
+    awaited = process["calls"][0]["awaits"][0]
+    sent = sum(stream[3] for stream in processes[awaited["peer"]]["sent"] if stream[:3] == ["world", rank, 7])
+    if awaited["number"] != sent + 1:
+        sys.exit("rank %d waits for message %d of which %d were sent" % (rank, awaited["number"], sent))
+END
+do
+	in_time
+done
+"$seamark" explain moved >said 2>&1
+[ $? -eq 1 ] || fail "no deadlock in a look after the base has moved"
+stop
+unset SEAMARK_EVERY
 
 start leak
 # All of them must have come.
