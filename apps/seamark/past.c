@@ -160,18 +160,19 @@ const char *past_end_name(enum past_end end)
 /* --- sums ------------------------------------------------------------------------------------------------------------------- */
 
 /* What a life lost by checkpoints, but for those that were taken in vain: the failure has cost these. */
-static void sum_commits(const struct past *past, size_t index, struct past_sums *sums, struct interval_meter *meter, struct interval_meter *holds)
+static void sum_commits(const struct past *past, size_t index, struct past_sums *sums, struct interval_told *told, struct interval_meter *holds)
 {
 	const struct past_life *life = &past->lives[index];
 	uint64_t last = index + 1 < past->life_count ? life[1].from : UINT64_MAX;
 
+	interval_told_life(told);
 	for (size_t i = 0; i < life->commit_count; i++) {
 		const struct past_commit *commit = &life->commits[i];
 
 		sums->commits++;
 		if (commit->number <= last)
 			sums->lost_checkpoints_s += commit->cost_s;
-		interval_meter_over(meter, -1, 0, commit->cost_s, commit->durable_s);
+		interval_told_over(told, commit->held_s, commit->cost_s, commit->durable_s);
 		interval_meter_over(holds, -1, 0, commit->held_s, commit->durable_s);
 	}
 }
@@ -194,7 +195,8 @@ static double between_cuts_s(const struct past *past)
 
 void past_sum_up(const struct past *past, struct past_sums *sums)
 {
-	struct interval_meter meter = { .cut = false }, holds = { .cut = false };
+	struct interval_told told = { .begins = true };
+	struct interval_meter holds = { .cut = false };
 
 	*sums = (struct past_sums){ .lives = past->lives_before + past->life_count, .failures = past->failures_before, .lived_s = past->lived_before_s,
 		.restart_s = NAN, .every_s = between_cuts_s(past) };
@@ -203,7 +205,7 @@ void past_sum_up(const struct past *past, struct past_sums *sums)
 		double gap_s = i + 1 < past->life_count ? fmax((double)(life[1].began_ns - life->last_ns) / 1e9, 0) : 0;
 
 		sums->lived_s += fmax((double)(life->last_ns - life->began_ns) / 1e9, 0);
-		sum_commits(past, i, sums, &meter, &holds);
+		sum_commits(past, i, sums, &told, &holds);
 		if (life->end == PAST_FAILED) {
 			sums->failures++;
 			sums->restart_s = fmin(sums->restart_s, gap_s);
@@ -217,7 +219,8 @@ void past_sum_up(const struct past *past, struct past_sums *sums)
 		sums->lost_failures_s = NAN;
 	if (past->life_count)
 		sums->elapsed_s = fmax((double)(past->lives[past->life_count - 1].last_ns - past->lives[0].began_ns) / 1e9, 0);
-	sums->cost_s = meter.held_s;
-	sums->durable_s = meter.durable_s;
+	sums->cost_s = told.cost_s;
+	sums->by_steps = told.by_steps;
+	sums->durable_s = told.durable_s;
 	sums->held_s = holds.held_s;
 }

@@ -57,7 +57,8 @@ struct past_sums {
 	uint64_t stops;          /* lives that ended otherwise, and were followed by another */
 	double lived_s;
 	double elapsed_s;        /* from the first begin to the last that is known */
-	double cost_s, durable_s, held_s; /* of a checkpoint: moving means, as the running program has them */
+	double cost_s, durable_s, held_s; /* of a checkpoint: the first two as a life that begins has them; the longest time that a rank was held, a moving mean */
+	bool by_steps;           /* the cost is what its steps lose while one is written */
 	double restart_s;        /* the shortest time from the last that is known of a life that failed to the next one's begin; NaN */
 	double every_s;          /* between two cuts, on average; NaN */
 	/* What was lost so far: by checkpoints that were not taken in vain, by failures (NaN: of some it is not known), between a stop and the next begin. */

@@ -40,7 +40,7 @@ static bool time_of(const char *given, const char *option, bool zero, double *se
 
 static bool find_cost(struct asked *asked, struct interval_terms *terms)
 {
-	snprintf(asked->cost_from, sizeof asked->cost_from, asked->cost ? "as given" : "moving mean of %" PRIu64 " checkpoints", asked->sums.commits);
+	snprintf(asked->cost_from, sizeof asked->cost_from, asked->cost ? "as given" : asked->sums.by_steps ? "its steps lose that; of %" PRIu64 " checkpoints" : "moving mean of %" PRIu64 " checkpoints", asked->sums.commits);
 	snprintf(asked->durable_from, sizeof asked->durable_from, "%s", asked->durable ? "as given" : asked->sums.commits ? "moving mean of the same" : "as long");
 	if (asked->cost && !time_of(asked->cost, "cost", false, &terms->cost_s))
 		return false;

@@ -105,3 +105,27 @@ double interval_meter_cost(const struct interval_meter *meter, bool *by_steps)
 	*by_steps = true;
 	return mean;
 }
+
+/* --- what the history tells of that ------------------------------------------------------------------------------------- */
+
+/* Times are written with nine digits. */
+#define ROUNDED (1 + 1e-6)
+
+void interval_told_life(struct interval_told *told)
+{
+	told->begins = true;
+}
+
+void interval_told_over(struct interval_told *told, double held_s, double thought_s, double durable_s)
+{
+	bool thinks = thought_s > 0 && thought_s != held_s;
+
+	/* It had that from the life before. */
+	if (thinks && told->begins)
+		told->held_s = thought_s;
+	told->by_steps = thinks && thought_s > told->held_s * ROUNDED;
+	told->held_s = moved(told->held_s, held_s);
+	told->durable_s = moved(told->durable_s, durable_s);
+	told->cost_s = told->by_steps ? fmax(thought_s, told->held_s) : told->held_s;
+	told->begins = false;
+}

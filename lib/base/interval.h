@@ -59,4 +59,15 @@ void interval_meter_disturbed(struct interval_meter *meter);
 /* What the program loses by one; *by_steps: more than it is held for. 0: not known yet. */
 double interval_meter_cost(const struct interval_meter *meter, bool *by_steps);
 
+/* The same from what the history tells of a run's checkpoints, in their order: what a life that begins then knows. */
+struct interval_told {
+	double held_s, durable_s;     /* moving means; 0: none yet */
+	double cost_s;                /* what the program is thought to lose by one; 0: not known */
+	bool by_steps;                /* ... which is more than it is held for */
+	bool begins;                  /* the next is the first of its life */
+};
+void interval_told_life(struct interval_told *told);
+/* thought_s: what the program was thought to lose by one until then; held_s itself if it thought nothing. */
+void interval_told_over(struct interval_told *told, double held_s, double thought_s, double durable_s);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interval.h"
 #include "base/list.h"
 #include "base/moment.h"
 #include "store/history.h"
@@ -16,7 +17,7 @@ struct life {
 	bool of_other_run;
 	bool over;             /* it ended, or was to be stopped and its checkpoint for that was the last */
 	int64_t began_ns, last_ns;
-	double held_s, cost_s, durable_s; /* of its last commit */
+	struct interval_told told; /* what was known at its end */
 	unsigned commits_kept;
 };
 
@@ -233,11 +234,23 @@ static void read_before(struct reading *reading, const struct event *event)
 	reading->lived_before_s += get_number(event, "lived_s");
 }
 
+/* The newest life but one is the one before. */
+static struct interval_told known_before(const struct reading *reading)
+{
+	struct interval_told told = { .begins = true };
+
+	for (size_t i = reading->life_count - 1; i--;)
+		if (!reading->lives[i].of_other_run) {
+			told = reading->lives[i].told;
+			break;
+		}
+	interval_told_life(&told);
+	return told;
+}
+
 static void read_commit(struct life *life, const struct event *event)
 {
-	life->held_s = get_number(event, "held_s");
-	life->cost_s = get_number(event, "cost_s");
-	life->durable_s = get_number(event, "durable_s");
+	interval_told_over(&life->told, get_number(event, "held_s"), get_number(event, "cost_s"), get_number(event, "durable_s"));
 	life->over = is_true(event, "stop");
 }
 
@@ -257,6 +270,7 @@ static int read_event(struct reading *reading, const struct event *event, struct
 		if (!life)
 			return LINE_OTHER;
 		life->of_other_run = !is_of_run(reading, event);
+		life->told = known_before(reading);
 		life->began_ns = life->last_ns = ns;
 		kept->life = reading->life_count - 1;
 		return LINE_BEGIN;
@@ -349,11 +363,8 @@ static void sum_up(const struct reading *reading, uint32_t below, struct store_p
 		past->lives++;
 		past->failures += !life->over;
 		past->lived_s += lived_s(life);
-		if (life->durable_s > 0) {
-			past->held_s = life->held_s;
-			past->cost_s = life->cost_s;
-			past->durable_s = life->durable_s;
-		}
+		past->cost_s = life->told.cost_s;
+		past->durable_s = life->told.durable_s;
 	}
 }
 

@@ -141,7 +141,7 @@ struct store_past {
 	uint64_t lives;        /* that began to compute */
 	uint64_t failures;     /* of these, ended by one: they say of no end, and another followed */
 	double lived_s;        /* all of them together, as far as is known */
-	double held_s, cost_s, durable_s; /* of the newest commit; 0: not known */
+	double cost_s, durable_s; /* what a checkpoint is thought to cost the program, and to take (base/interval.h); 0: not known */
 };
 /* Rank 0, in its life. All 0: nothing is known. */
 void store_past(const struct store *store, struct store_past *past);

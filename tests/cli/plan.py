@@ -34,7 +34,7 @@ class Played:
 
     def __init__(self, dice):
         self.now, self.lines, self.saved = 1.7e9, [], {0: 0.0}
-        self.kept, self.number, self.cost, self.durable = [0], 0, None, None
+        self.kept, self.number, self.cost, self.durable, self.mean = [0], 0, None, None, None
         self.lives = self.failures = self.stops = self.commits = 0
         self.lost = self.paid = self.between = self.lived = 0.0
         self.shortest, self.gaps, computed = math.inf, [], 0.0
@@ -59,13 +59,24 @@ class Played:
         self.lines.append(json.dumps(members))
         self.last = self.now
 
+    def measure(self, dice, measures, first, held):
+        """What is thought to be lost by a checkpoint when it is taken: nothing but how long it held, if nobody measures; else what is known from before, or what steps were seen to lose."""
+        if measures and first and self.cost is not None:
+            self.mean = self.cost
+        steps = self.mean * dice.uniform(1.5, 3) if measures and not first and dice.random() < 0.3 else None
+        thought = held if not measures or self.mean is None else steps or self.mean
+        self.mean = moved(self.mean, held)
+        self.cost = max(steps or 0, self.mean)
+        return thought
+
     def live(self, dice, life, origin, computed, costs):
         """Whether it ended by a failure."""
-        begun, cut = self.now, None
+        begun, cut, measures = self.now, None, dice.random() < 0.6
         self.lives += 1
         self.line(event="begin", life=life, time=moment(self.now), run=RUN, host="n1", process=1, owner="", ranks=4, **{"from": origin}, step=-1)
-        for _ in range(dice.randint(0, 5)):
-            wait, durable, cost = dice.randint(10, 5000), dice.randint(1, 40) / 4, dice.randint(1, 99) / 64
+        for taken in range(dice.randint(0, 5)):
+            wait, durable, held = dice.randint(10, 5000), dice.randint(1, 40) / 4, dice.randint(1, 99) / 64
+            cost = self.measure(dice, measures, taken == 0, held)
             self.now += wait
             if cut is not None:
                 self.gaps.append(self.now - cut)
@@ -74,10 +85,10 @@ class Played:
             self.saved[self.number] = computed + cut - begun
             self.kept.append(self.number)
             self.now += durable
-            self.cost, self.durable = moved(self.cost, cost), moved(self.durable, durable)
+            self.durable = moved(self.durable, durable)
             self.commits += 1
             costs.append((self.number, cost))
-            self.line(event="commit", life=life, time=moment(self.now), number=self.number, step=-1, held_s=cost / 2, cost_s=cost, durable_s=durable, bytes=1000, stop=False)
+            self.line(event="commit", life=life, time=moment(self.now), number=self.number, step=-1, held_s=held, cost_s=cost, durable_s=durable, bytes=1000, stop=False)
         end = dice.choice(["killed", "killed", "killed", "stopped", "ended", "finalized"])
         if end != "killed":
             self.now += 10

@@ -38,9 +38,9 @@ seconds_after() {
 		awk '{ print $1 * ($2 == "us" ? 1e-6 : $2 == "ms" ? 1e-3 : $2 == "min" ? 60 : $2 == "h" ? 3600 : 1) }'
 }
 
-# What is told first in a life is what the one before it has left.
+# What is told first in a life is what those before it have left, in so many commits.
 is_dalys() {
-	durable=$(sed -n 's/.*"durable_s": \([0-9.e-]*\),.*/\1/p' "$SEAMARK_DIR/history" | sed -n "$1p")
+	durable=$(sed -n 's/.*"durable_s": \([0-9.e-]*\),.*/\1/p' "$SEAMARK_DIR/history" | head -n "$1" | awk '{ mean = NR == 1 ? $1 : mean + ($1 - mean) / 8 } END { print mean }')
 	awk -v interval="$(seconds_after "a checkpoint every")" -v cost="$(seconds_after "one costs the program")" -v mtbf="$(seconds_after "is to be expected every")" -v durable="$durable" '
 		BEGIN {
 			part = cost / 2 / mtbf
@@ -82,10 +82,14 @@ says 'is to be expected every 4.8 h (this run has had 1 in'
 wait "$life" || fail "it ended with $?"
 says 'checkpoint .* committed in'
 
-# The stop was no failure. Given a mean time, it takes many; each is counted in the history.
+# The stop was no failure. What `seamark plan` says now is what the next life begins with.
+planned=$("$TEST_BUILD/apps/seamark" plan "$SEAMARK_DIR" --mtbf 20s --json | sed -n 's/.*"best_s": \([0-9.e-]*\),.*/\1/p')
+# Given a mean time, it takes many; each is counted in the history.
 live SEAMARK_EVERY=auto SEAMARK_MTBF=20s
 until_line 1 'a checkpoint every'
 says 'is to be expected every 20.00 s (SEAMARK_MTBF)'
+awk -v begun="$(seconds_after "a checkpoint every")" -v planned="$planned" 'BEGIN { exit !(planned > 0 && begun > 0.99 * planned && begun < 1.01 * planned) }' ||
+	fail "seamark plan says $planned s, and the life begins with $(seconds_after "a checkpoint every") s"
 is_dalys "$(sed '/"life": 3/,$d' "$SEAMARK_DIR/history" | grep -c '"commit"')"
 wait "$life" || fail "it ended with $?"
 cmp -s field.raw undisturbed.raw || fail "another result"

@@ -197,6 +197,35 @@ static void what_was_disturbed_is_not_compared_with(void)
 	CU_ASSERT_EQUAL(interval_meter_cost(&meter, &by_steps), 0.002);
 }
 
+/* Lives that measure, one after the other: what a history tells of them is what the last one knew. */
+static void what_is_told_is_what_was_measured(void)
+{
+	struct interval_told told = { .begins = true };
+	uint64_t seed = 8;
+
+	for (int life = 0; life < 40; life++) {
+		struct interval_meter meter = { .held_s = told.cost_s, .durable_s = told.durable_s };
+
+		interval_told_life(&told);
+		for (uint64_t i = 0, count = mix64(seed++) % 20; i < count; i++) {
+			double held_s = (double)(1 + mix64(seed++) % 1000) / 1e4, durable_s = (double)(1 + mix64(seed++) % 1000) / 1e2;
+			bool by_steps;
+			double thought_s = interval_meter_cost(&meter, &by_steps);
+
+			interval_meter_over(&meter, -1, 0, held_s, durable_s);
+			interval_told_over(&told, held_s, thought_s > 0 ? thought_s : held_s, durable_s);
+			NEAR(told.cost_s, interval_meter_cost(&meter, &by_steps), 1e-12);
+			NEAR(told.durable_s, meter.durable_s, 1e-12);
+			CU_ASSERT_FALSE(told.by_steps);
+		}
+	}
+	/* What steps lose is more; and counts as long as it is told of. */
+	interval_told_over(&told, 0.01, 3, 1);
+	CU_ASSERT_TRUE(told.by_steps && told.cost_s == 3);
+	interval_told_over(&told, 0.01, told.held_s, 1);
+	CU_ASSERT_TRUE(!told.by_steps && told.cost_s == told.held_s && told.cost_s < 0.2);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -205,6 +234,7 @@ int main(void)
 		{ "Daly's interval is the best of his model", dalys_interval_is_the_best_of_his_model },
 		{ "waste is that of the full model in the first order", waste_is_that_of_the_full_model_in_the_first_order },
 		{ "what a failure costs has the time until durable in it", what_a_failure_costs_has_the_time_until_durable_in_it },
+		{ "what is told is what was measured", what_is_told_is_what_was_measured },
 		{ "what is written beside the program is taken as often as its cost says", what_is_written_beside_the_program_is_taken_as_often_as_its_cost_says },
 		{ "failures that were seen outweigh what was assumed", failures_that_were_seen_outweigh_what_was_assumed },
 		CU_TEST_INFO_NULL,
