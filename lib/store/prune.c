@@ -108,13 +108,15 @@ static int find_spared(struct pruning *pruning, const char *folder, struct fault
 
 	for (size_t i = code ? 0 : count; !code && i-- && !whole;) {
 		struct fault why = FAULT_NONE;
+		bool readable;
 
-		if (!list[i].committed || catalogue_read(folder, &list[i], found, NULL))
+		if (!list[i].committed)
 			continue;
-		whole = !look_at(found, &why);
+		readable = !catalogue_read(folder, &list[i], found, &why);
+		whole = readable && !look_at(found, &why);
 		if (!whole && !is_proof(why.code))
 			code = doubt(pruning, found, &why, fault);
-		if (whole || !pruning->spared) {
+		if (whole || (readable && !pruning->spared)) {
 			pruning->spared = found->number;
 			pruning->spared_life = found->life;
 		}

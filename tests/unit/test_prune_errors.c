@@ -21,8 +21,13 @@ static bool uring_refused(void)
 /* What meets the call besides a fault: the end of this process, or somebody else's doings. */
 static void (*instead)(void);
 
+/* Whose name cannot be changed; null: nobody's. */
+static const char *refused;
+
 static long call_begin(const struct call *call)
 {
+	if (refused && call->kind == CALL_RENAME && calls_below(call->path) && strstr(call->path, refused))
+		return -EIO;
 	if (!instead)
 		return plan_fate(call);
 	if (!spared && meets(call) && atomic_load(&plan.calls) == plan.at) {
@@ -293,6 +298,70 @@ static void interrupted_calls_fail_nothing(void)
 	over();
 }
 
+/* Whatever cannot be read: nothing goes, and it is said why. */
+static bool meet_a_fault_and_name_the_newest(bool must_go_on)
+{
+	static const uint64_t newest = TAKEN;
+	const struct seamark_files_wish wish = { .numbers = &newest, .count = 1 };
+	struct fault fault = FAULT_NONE;
+	bool met;
+	int code;
+
+	(void)must_go_on;
+	make_folder();
+	arm();
+	told_count = 0;
+	code = prune_folder(folder, &wish, hear, NULL, &fault);
+	met = disarm();
+	if (!code || told_count || !fault.text[0])
+		complain("the newest may go", NULL);
+	for (uint64_t number = 1; number <= TAKEN; number++)
+		if (!is_there(number, "manifest.json"))
+			complain("something has gone", at(folder, number, NULL).text);
+	trials++;
+	return met;
+}
+
+static void the_newest_stays_though_it_is_named(void)
+{
+	stride = 1;
+	at_each_call(meet_a_fault_and_name_the_newest, WAY_FAIL, EIO, false, false);
+	plan.of = OF_MEMORY;
+	at_each_call(meet_a_fault_and_name_the_newest, WAY_FAIL, ENOMEM, false, false);
+	over();
+}
+
+/* The third rests on the second, and that on the first. By a run's own clearing up, which goes on after a failure. */
+static void what_cannot_be_taken_off_the_list_keeps_what_it_needs(void)
+{
+	static struct fixture_part part;
+	static uint8_t a[WORLD_STILL], b[WORLD_STILL];
+	struct fixture fixture;
+
+	fixture_remove(folder);
+	fixture_begin(&fixture, folder, 1);
+	fixture_chain(&fixture, 8, NULL);
+	part.regions[0] = (struct store_region){ .name = "a", .data = a, .bytes = sizeof a };
+	part.regions[1] = (struct store_region){ .name = "b", .data = b, .bytes = sizeof b };
+	part.region_count = 2;
+	world_fill(a, sizeof a, 1);
+	world_fill(b, sizeof b, 2);
+	fixture_take(&fixture, fixture.next++, &part, 0);
+	world_fill(b, sizeof b, 3);
+	fixture_take(&fixture, fixture.next++, &part, 0);
+	world_fill(a, sizeof a, 4);
+	refused = "0000002.L01/manifest.json";
+	fixture_take(&fixture, fixture.next++, &part, 1);
+	world_wait_for_retention(&fixture);
+	CU_ASSERT_TRUE(is_there(1, "manifest.held") && is_there(1, "rank-00000.smk") && is_there(2, "manifest.json") && is_there(3, "manifest.json"));
+	refused = NULL;
+	world_fill(b, sizeof b, 5);
+	fixture_take(&fixture, fixture.next++, &part, 2);
+	world_wait_for_retention(&fixture);
+	CU_ASSERT_TRUE(!is_there(1, NULL) && is_there(2, "manifest.held") && is_there(3, "manifest.json") && is_there(4, "manifest.json"));
+	fixture_end(&fixture);
+}
+
 /* --- death ------------------------------------------------------------------------------------------------------------------- */
 
 static void die(void)
@@ -523,6 +592,8 @@ int main(int argc, char **argv)
 		{ "it meets an error that lasts", it_meets_an_error_that_lasts },
 		{ "what is done may be said to have failed", what_is_done_may_be_said_to_have_failed },
 		{ "it gets no memory", it_gets_no_memory },
+		{ "the newest stays though it is named", the_newest_stays_though_it_is_named },
+		{ "what cannot be taken off the list keeps what it needs", what_cannot_be_taken_off_the_list_keeps_what_it_needs },
 		{ "interrupted calls fail nothing", interrupted_calls_fail_nothing },
 		{ "it is killed at each call", it_is_killed_at_each_call },
 		{ "two prune", two_prune },
