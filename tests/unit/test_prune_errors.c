@@ -327,6 +327,7 @@ static void the_newest_stays_though_it_is_named(void)
 	stride = 1;
 	at_each_call(meet_a_fault_and_name_the_newest, WAY_FAIL, EIO, false, false);
 	plan.of = OF_MEMORY;
+	stride = deep ? 1 : 9;
 	at_each_call(meet_a_fault_and_name_the_newest, WAY_FAIL, ENOMEM, false, false);
 	over();
 }
