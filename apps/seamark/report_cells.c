@@ -87,7 +87,7 @@ void report_begin_table(FILE *to, const char *id, const char *label, const struc
 {
 	fprintf(to, "<div class=\"table\" role=\"region\" tabindex=\"0\" aria-label=\"%s\"><table id=\"%s\"><thead><tr>", label, id);
 	for (; columns->head; columns++)
-		fprintf(to, "<th scope=\"col\">%s</th>", columns->head);
+		fprintf(to, "<th scope=\"col\"%s>%s</th>", columns->as == REPORT_TEXT ? " class=\"text\"" : "", columns->head);
 	fputs("</tr></thead><tbody>\n", to);
 }
 

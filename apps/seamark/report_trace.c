@@ -6,7 +6,7 @@
 #include "report.h"
 #include "trace_svg.h"
 
-/* An event takes some ten bytes of a file, and more than twenty times that in memory: of traces with more than this the page has no diagram. */
+/* In memory they take some thirty times as much. Of snapshots whose traces have more than this the page has no diagram. */
 enum { BYTES_MOST = 48 << 20 };
 
 /* Null: one of them is not in the trace. */
@@ -90,7 +90,7 @@ static bool is_too_large(const char *folder, const struct trace_model_entry *ent
 	used = report_disk_of(path);
 	if (used.bytes <= BYTES_MOST)
 		return false;
-	snprintf(why, room, "its %lld files have %s, too much for a page; seamark trace %llu tells of it", (long long)used.files, command_size((uint64_t)used.bytes).text,
+	snprintf(why, room, "its %lld files have %s, too much for a page (seamark trace %llu tells of it; a run with SEAMARK_TRACE=256KiB keeps less)", (long long)used.files, command_size((uint64_t)used.bytes).text,
 		 (unsigned long long)entry->number);
 	return true;
 }

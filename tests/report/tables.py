@@ -258,6 +258,10 @@ for rank in data["traces"][0]["ranks"]:
 same("rows of traces", page.rows("traces"), [["4", "committed", "4 of 4", "4", "4", "160", "0", "12", "1", ""]])
 with open("page.html", encoding="utf-8") as file:
     assert file.read().count("<svg ") == 1
+os.truncate("run/trace/0000004.L01/rank-00002.trace", 49 << 20)
+page, data = read("run")
+same("too large", [data["traces"], [one["number"] for one in data["traces_left_out"]]], [[], [4]])
+assert "too much for a page" in page.ids["section-traces"]
 os.truncate("run/trace/0000004.L01/rank-00002.trace", 100)
 page, data = read("run")
 same("read", data["traces"][0]["read"], 3)
