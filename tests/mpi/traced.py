@@ -59,7 +59,7 @@ def check_messages(model):
             sides = (event_of(model, message["sent"])["after_cut"], event_of(model, message["told"])["after_cut"])
             if model["of"][message["from"]]["cut"] is not None and model["of"][message["to"]]["cut"] is not None:
                 assert message["place"] == {(False, False): "before", (False, True): "late", (True, True): "new", (True, False): "orphan"}[sides], message
-    # Since a snapshot begins, nothing that was told is without its sending, unless that came after the end of the sender's trace.
+    # Since a snapshot begins, nothing that was told is without its sending, unless that came after the end of the sender's trace, or its position was not known yet when this one ended.
     for rank in model["of"]:
         alert = next(i for i, event in enumerate(rank["events"]) if event["kind"] == "alert" and event["value"] == model["epoch"])
         for event in rank["events"][alert:]:
@@ -67,7 +67,7 @@ def check_messages(model):
                 message = model["messages"][event["message"]]
                 sender = model["of"][message["from"]]
                 left_out = any(other["kind"] == "left-out" for other in sender["events"])
-                assert message["sent"] or sender["lost"] or left_out or event["ns"] > sender["events"][-1]["ns"], (rank["rank"], event)
+                assert message["sent"] or message["position"] is None or sender["lost"] or left_out or event["ns"] > sender["events"][-1]["ns"], (rank["rank"], event)
 
 
 def check_in_flight(model):
