@@ -19,6 +19,8 @@ enum {
 /* How much there is to see of a rank. */
 static void weigh(const struct diagram *diagram, uint64_t *weight)
 {
+	size_t voids = 0;
+
 	for (size_t i = 0; i < diagram->arrow_count; i++) {
 		const struct diagram_arrow *arrow = &diagram->arrows[i];
 
@@ -28,8 +30,11 @@ static void weigh(const struct diagram *diagram, uint64_t *weight)
 		}
 	}
 	for (size_t i = 0; i < diagram->point_count; i++)
+		voids += diagram->points[i].mark == DIAGRAM_VOID_CUT;
+	/* Where all cuts are void there is nothing to a void cut. */
+	for (size_t i = 0; i < diagram->point_count; i++)
 		if (diagram->points[i].mark == DIAGRAM_VOID_CUT || diagram->points[i].mark == DIAGRAM_START)
-			weight[diagram->spots[diagram->points[i].spot].rank] += UINT32_MAX;
+			weight[diagram->spots[diagram->points[i].spot].rank] += diagram->points[i].mark == DIAGRAM_VOID_CUT && voids > ROWS_MOST ? 1 : UINT32_MAX;
 }
 
 static int down(const void *a, const void *b)
@@ -53,8 +58,13 @@ static bool choose(const struct diagram *diagram, bool *own)
 	qsort(sorted, diagram->ranks, sizeof *sorted, down);
 	if (diagram->ranks > ROWS_MOST && sorted[ROWS_MOST] >= least)
 		least = sorted[ROWS_MOST - 1];
-	for (uint32_t rank = 0; rank < diagram->ranks; rank++)
-		if (weight[rank] >= least && count < ROWS_MOST) {
+	/* Of those that are alike, the first: after all that have more. */
+	for (uint32_t rank = 0; rank < diagram->ranks; rank++) {
+		own[rank] = weight[rank] > least;
+		count += own[rank];
+	}
+	for (uint32_t rank = 0; rank < diagram->ranks && count < ROWS_MOST; rank++)
+		if (weight[rank] == least) {
 			own[rank] = true;
 			count++;
 		}
