@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Traces of real runs, against what their checkpoints hold and what is known of the runs.
 add_executable(told ${CMAKE_CURRENT_LIST_DIR}/told.c)
-target_link_libraries(told PRIVATE seamark_warnings Seamark::seamark MPI::MPI_C)
+target_link_libraries(told PRIVATE seamark_warnings seamark_sanitize Seamark::seamark MPI::MPI_C)
 target_compile_definitions(told PRIVATE _GNU_SOURCE)
 if(TARGET seamark_command)
 	set(here ${CMAKE_CURRENT_LIST_DIR})
