@@ -42,7 +42,8 @@ assert traces
 for entry in traces:
     if what == "overtaken":
         assert entry["ranks"] == int(ranks), entry
-        run(str(entry["number"]), "--json")
+        if found % 8 == 0:  # and they can be read
+            run(str(entry["number"]))
         found += 1
         continue
     model = json.loads(run(str(entry["number"]), "--json"))

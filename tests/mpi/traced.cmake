@@ -14,7 +14,7 @@ if(TARGET seamark_command)
 		seamark_test(${name} COMMAND sh ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/in_flight.sh $<TARGET_FILE:storm> $<TARGET_FILE:threads> ${RUNS_UNPARSED_ARGUMENTS} ${RUNS_OPTIONS})
 	endfunction()
 	if(SEAMARK_APPS)
-		in_flight(traces-have-what-is-in-flight threads:2:400 storm:3:3:300 OPTIONS LABELS mpi mpich TIMEOUT 240 PROCESSORS 2)
+		in_flight(traces-have-what-is-in-flight threads:2:150 storm:3:3:200 OPTIONS LABELS mpi mpich TIMEOUT 240 PROCESSORS 2)
 		in_flight(traces-have-what-is-in-flight-on-1-deep threads:1:1500 storm:1:1:1000 storm:1:2:1000 storm:1:3:1000 storm:1:4:1000 OPTIONS LABELS mpi mpich deep TIMEOUT 3600 SERIAL)
 		foreach(ranks 2 3 4 8)
 			in_flight(traces-have-what-is-in-flight-on-${ranks}-deep threads:${ranks}:1500 storm:${ranks}:1:1000 storm:${ranks}:2:1000 storm:${ranks}:3:1000 storm:${ranks}:4:1000 bank:${ranks}:3000
