@@ -26,6 +26,8 @@ enum live_found { LIVE_FOUND, LIVE_UNKNOWN, LIVE_NOT_RUNNING };
 /* The folder of the run that `target` names; null: the usual one. */
 enum live_found live_find(const char *target, enum live_kind kind, struct live_folder *folder);
 
+/* false: nothing can be known of it, as of another's folder; that was said. */
+bool live_may_be_looked_at(const char *folder);
 /* Whether the program that uses the folder is there, as far as can be known. LIVE_UNSURE: nobody has the lock, but its host is another, and locks may not be seen from here. */
 enum live_state { LIVE_GONE, LIVE_UNSURE, LIVE_THERE };
 /* by: who it is or was, in words. */

@@ -320,6 +320,17 @@ enum live_found live_find(const char *target, enum live_kind kind, struct live_f
 
 /* --- whether it is there ----------------------------------------------------------------------------------------------------- */
 
+bool live_may_be_looked_at(const char *folder)
+{
+	struct seamark_files_life life;
+	int code = seamark_files_newest_life(folder, &life);
+
+	if (!code || code == SEAMARK_E_NOT_FOUND || code == SEAMARK_E_DAMAGED)
+		return true;
+	command_complain("%s", seamark_files_error());
+	return false;
+}
+
 enum live_state live_state(const char *folder, struct command_text *by)
 {
 	struct seamark_files_life life;

@@ -328,6 +328,8 @@ static int snapshot(const struct live_folder *folder, double timeout_s, int stop
 				 .json = json, .timeout_s = timeout_s, .began_s = live_now_s() };
 	int status;
 
+	if (!live_may_be_looked_at(folder->path))
+		return EXIT_CANNOT_READ;
 	catch_signals();
 	status = wait_for_it(&asking);
 	if (caught) {

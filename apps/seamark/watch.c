@@ -336,6 +336,8 @@ static int watch(struct watching *watching)
 {
 	struct timespec pause = { .tv_nsec = LOOK_NS };
 
+	if (!live_may_be_looked_at(watching->folder))
+		return EXIT_CANNOT_READ;
 	for (;;) {
 		bool changed = look(watching), moved = look_whether_there(watching);
 

@@ -153,3 +153,7 @@ for number in sys.argv[2:]:
 # Daly 2006, figures 3, 4 and 5: dumps of 5 minutes.
 for hours, minutes in [("24h", 117), ("6h", 57), ("15min", 9.1)]:
     near(hours, ask("nowhere", "--cost", "5min", "--mtbf", hours)["daly_s"] / 60, minutes, 0.01)
+# A checkpoint that costs more than there is time between failures, one that costs next to nothing, and one that takes longer to be durable than the best interval.
+for given in [("48h", "24h", None), ("24h", "12h", None), ("1ms", "24h", None), ("1ms", "1ms", None), ("1s", "1min", "10min"), ("10000h", "1s", "0s")]:
+    options = ["--cost", given[0], "--mtbf", given[1]] + (["--durable", given[2]] if given[2] else [])
+    check_terms(ask("nowhere", *options), {"restart": 0})

@@ -23,9 +23,19 @@ run watch
 echo >>seamark/status
 run watch --once
 run snapshot --timeout 1s
+# nothing can be known of it
+echo '{"format": 2}' >seamark/run.json
+run snapshot
+run watch
+rm seamark/run.json
 run snapshot --timeout soon
 run snapshot --job --pid 1
 run snapshot --pid none
 run snapshot nowhere
 run snapshot --look --stop
 run snapshot -o looks
+# jobs, of arrays and steps; what is no job
+run snapshot --pid 17_3
+run snapshot --job 17_
+run watch --job 17.x
+run snapshot 17_3x
