@@ -211,7 +211,7 @@ def spoiled(value):
 
 
 for number, document in enumerate(spoiled(base)):
-    if number % 7:
+    if number % 11:
         continue
     counted += 1
     write("spoiled.json", document)

@@ -35,4 +35,10 @@ run plan --cost soon
 run plan --svg plan.svg --json --mtbf 12h >printed.json
 grep -c '<path class="again"' plan.svg
 run plan --svg nowhere/plan.svg
+# A pipe is written to, and stays one.
+mkfifo pipe
+cat pipe >from-pipe.svg &
+run plan --svg pipe --json --mtbf 12h >printed.json
+wait
+cmp plan.svg from-pipe.svg && [ -p pipe ] && echo "the same through a pipe"
 run plan a b
