@@ -83,6 +83,11 @@ static json_t *image_json(seamark_files_image *image, uint32_t rank)
 
 /* --- for people ---------------------------------------------------------------------------------------------------- */
 
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 static void print_checkpoint(const struct seamark_files_entry *entry)
 {
 	char run[33];
@@ -99,21 +104,21 @@ static void print_checkpoint(const struct seamark_files_entry *entry)
 	command_print("  size       %s", command_size(entry->bytes).text);
 	if (entry->parent_count)
 		command_print("  elsewhere  %s", command_elsewhere(entry).text);
-	command_print("  in flight  %" PRIu64 " messages (%s)", entry->messages, command_size(entry->message_bytes).text);
+	command_print("  in flight  %" PRIu64 " message%s (%s)", entry->messages, plural(entry->messages), command_size(entry->message_bytes).text);
 }
 
 static void print_summary(seamark_files_image *image, uint32_t rank)
 {
 	struct seamark_files_region region;
 	uint64_t bytes = 0;
-	size_t messages = 0;
+	size_t messages = 0, regions = seamark_files_region_count(image), streams = seamark_files_stream_count(image);
 
 	for (size_t i = 0; !seamark_files_region_at(image, i, &region); i++)
 		bytes += region.bytes;
 	if (seamark_files_message_count(image, &messages))
 		command_complain("%s", seamark_files_error());
-	command_print("  rank %-5" PRIu32 " %zu regions (%s), %zu messages in flight, %zu streams", rank, seamark_files_region_count(image),
-		      command_size(bytes).text, messages, seamark_files_stream_count(image));
+	command_print("  rank %-5" PRIu32 " %zu region%s (%s), %zu message%s in flight, %zu stream%s", rank, regions, plural(regions), command_size(bytes).text,
+		      messages, plural(messages), streams, plural(streams));
 }
 
 static void print_streams(const seamark_files_image *image)
