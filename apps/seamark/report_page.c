@@ -53,8 +53,8 @@ void report_write(FILE *to, const json_t *document, const json_t *diagrams)
 	bool charts = report_charts_size > 0;
 
 	put_head(to, document);
-	fputs(charts ? "<noscript><p class=\"note\">The charts need scripts; all numbers are in the tables.</p></noscript>\n" :
-		       "<p class=\"note\" id=\"without-charts\">This seamark was built without charts (they need npm when it is built); all numbers are in the tables.</p>\n", to);
+	fputs(charts ? "<noscript><p class=\"note\">The charts need scripts; the numbers are in the tables.</p></noscript>\n" :
+		       "<p class=\"note\" id=\"without-charts\">This seamark was built without charts (they need npm when it is built); the numbers are in the tables.</p>\n", to);
 	report_tables(to, document, diagrams);
 	fprintf(to, "</main>\n<footer><p>Seamark, BSD 3-clause licence.%s%s%s</p></footer>\n", charts ? " " : "", charts ? CHARTS : "", charts ? "." : "");
 	put_data(to, document);

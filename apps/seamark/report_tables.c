@@ -391,6 +391,19 @@ static void put_unread(FILE *to, const json_t *traces, const json_t *left_out)
 	}
 }
 
+/* Of the newest snapshot that was traced. */
+static void put_traced_ranks(FILE *to, const json_t *trace)
+{
+	static const struct report_column columns[] = {
+		{ "rank", "rank", REPORT_WHOLE, NULL }, { "held", "held_s", REPORT_SECONDS, NULL }, { "from its cut until its channels were closed", "open_s", REPORT_SECONDS, NULL },
+		{ "from its cut until its image was durable", "durable_s", REPORT_SECONDS, NULL }, { NULL, NULL, REPORT_WHOLE, NULL },
+	};
+
+	fprintf(to, "<details><summary>Snapshot %lld rank by rank</summary>\n", (long long)report_whole(trace, "number"));
+	report_table(to, "traced-ranks", "Ranks of the snapshot", columns, json_object_get(trace, "ranks"));
+	fputs("</details>\n", to);
+}
+
 static void put_diagrams(FILE *to, const json_t *traces, const json_t *diagrams)
 {
 	for (size_t i = json_array_size(traces); i--;) {
@@ -418,6 +431,7 @@ static void put_traces(FILE *to, const json_t *document, const json_t *diagrams)
 		for (size_t i = json_array_size(traces); i--;)
 			report_row(to, columns, json_array_get(traces, i));
 		report_end_table(to);
+		put_traced_ranks(to, json_array_get(traces, json_array_size(traces) - 1));
 		put_diagrams(to, traces, diagrams);
 	} else if (!json_array_size(left_out)) {
 		fputs("<p id=\"without-traces\">No snapshot of this run was traced. With <code>SEAMARK_TRACE=1</code> a run keeps what happened around its snapshots, and a report has the newest three "

@@ -255,6 +255,11 @@ for rank in data["traces"][0]["ranks"]:
     close(rank["held_s"], (100 + rank["rank"]) * 1e-6)
     close(rank["open_s"], 400e-6)
     close(rank["durable_s"], 2e-3)
+for row, rank in zip(page.rows("traced-ranks"), data["traces"][0]["ranks"]):
+    same("a traced rank", row[0], str(rank["rank"]))
+    for seen, name in zip(row[1:], ("held_s", "open_s", "durable_s")):
+        close(seen, rank[name])
+same("traced ranks", len(page.rows("traced-ranks")), 4)
 same("rows of traces", page.rows("traces"), [["4", "committed", "4 of 4", "4", "4", "160", "0", "12", "1", ""]])
 with open("page.html", encoding="utf-8") as file:
     assert file.read().count("<svg ") == 1
