@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs that never were, with one true time: random ranks that send, receive, and take one snapshot, each event at a nanosecond of its own; and their traces, as clocks would have noted them that are wrong by as much as
+/* Runs that never were, with one true time: random ranks that send, receive, and take a few snapshots, each event at a nanosecond of its own; and their traces of the last of these, as clocks would have noted them that are wrong by as much as
  * one likes. What is true of such a run is known, whatever the traces say. */
 #ifndef TRACE_WORLDS_H
 #define TRACE_WORLDS_H
@@ -14,15 +14,15 @@
 #include "base/mix.h"
 #include "trace/format.h"
 
-enum { WORLD_RANKS = 16, WORLD_EVENTS = 2048, WORLD_MESSAGES = 4096, WORLD_TAGS = 2 };
+enum { WORLD_RANKS = 16, WORLD_EVENTS = 4096, WORLD_MESSAGES = 8192, WORLD_TAGS = 2, WORLD_EPOCHS = 3 };
 
 struct world_letter {
 	int from, to;
 	uint32_t tag;
-	int64_t position;
-	int64_t sent_ns, told_ns;       /* true times; told -1: never */
-	bool sent_after, told_after;    /* the cuts of its ends */
-	bool drained, recorded;
+	int64_t position;       /* since the beginning */
+	int64_t sent_ns, told_ns; /* true times; told -1: never */
+	bool drained;
+	int recorded;           /* for this snapshot, the last */
 };
 
 struct world_rank {
@@ -30,9 +30,10 @@ struct world_rank {
 	size_t count;
 	int64_t sent[WORLD_RANKS][WORLD_TAGS];
 	uint64_t turn;
+	int epoch;              /* of the snapshot that it takes, or takes next; from 1 */
+	int rebased;            /* of the one at whose cut its base is; 0: none */
 	int phase;              /* 0: nothing; 1: alert; 2: cut; 3: in the barrier; 4: out of it; 5: closed; 6: in the verdict; 7: over */
 	uint32_t heads;         /* whose markers have come */
-	uint32_t ordered;
 };
 
 struct world {
@@ -40,8 +41,9 @@ struct world {
 	int ranks, nodes, root;
 	int node[WORLD_RANKS];
 	int64_t now;
-	int64_t cut_ns[WORLD_RANKS];
-	int64_t sent_at_cut[WORLD_RANKS][WORLD_RANKS][WORLD_TAGS];
+	int epochs;             /* snapshots */
+	int64_t cut_ns[WORLD_EPOCHS + 1][WORLD_RANKS];
+	int64_t sent_at_cut[WORLD_EPOCHS + 1][WORLD_RANKS][WORLD_RANKS][WORLD_TAGS];
 	struct world_letter letters[WORLD_MESSAGES];
 	size_t letter_count;
 	struct world_rank of[WORLD_RANKS];
@@ -84,7 +86,8 @@ static inline struct trace_event *world_add(struct world *world, int rank, enum 
 
 static inline struct trace_event *world_add_letter(struct world *world, int rank, enum trace_kind kind, const struct world_letter *letter)
 {
-	struct trace_event *event = world_add(world, rank, kind, kind == TRACE_SEND ? letter->to : letter->from, letter->position, 100 + letter->tag);
+	const int64_t base = world->sent_at_cut[world->of[rank].rebased][letter->from][letter->to][letter->tag];
+	struct trace_event *event = world_add(world, rank, kind, kind == TRACE_SEND ? letter->to : letter->from, letter->position - base, 100 + letter->tag);
 
 	event->comm = 0;
 	event->tag = letter->tag;
@@ -103,12 +106,26 @@ static inline void world_send(struct world *world, int rank)
 	*letter = (struct world_letter){ .from = rank, .to = (int)world_draw(world, (uint64_t)world->ranks), .tag = (uint32_t)world_draw(world, WORLD_TAGS), .told_ns = -1 };
 	letter->position = ++world->of[rank].sent[letter->to][letter->tag];
 	letter->sent_ns = world_add_letter(world, rank, TRACE_SEND, letter)->ns;
-	letter->sent_after = world->cut_ns[rank] != 0;
 }
 
-static inline bool world_is_late(const struct world *world, const struct world_letter *letter)
+/* Whether something is after a rank's cut of a snapshot. */
+static inline bool world_is_after(const struct world *world, int epoch, int rank, int64_t ns)
 {
-	return !letter->sent_after && world->cut_ns[letter->to] && (letter->told_ns < 0 || letter->told_after);
+	return world->cut_ns[epoch][rank] && ns > world->cut_ns[epoch][rank];
+}
+
+static inline bool world_is_late(const struct world *world, int epoch, const struct world_letter *letter)
+{
+	return !world_is_after(world, epoch, letter->from, letter->sent_ns) && world->cut_ns[epoch][letter->to] &&
+	       (letter->told_ns < 0 || world_is_after(world, epoch, letter->to, letter->told_ns));
+}
+
+static inline bool world_makes_orphan(const struct world *world, const struct world_letter *letter)
+{
+	for (int epoch = 1; epoch <= world->epochs; epoch++)
+		if (world_is_after(world, epoch, letter->from, letter->sent_ns) && !world->cut_ns[epoch][letter->to])
+			return true;
+	return false;
 }
 
 /* One that has been on the way, of those for this rank that nobody has received. */
@@ -119,7 +136,7 @@ static inline struct world_letter *world_find(struct world *world, int rank)
 	for (size_t i = 0; i < world->letter_count; i++) {
 		struct world_letter *letter = &world->letters[(start + i) % world->letter_count];
 
-		if (letter->to == rank && letter->told_ns < 0 && !(world->waits && letter->sent_after && !world->cut_ns[rank]))
+		if (letter->to == rank && letter->told_ns < 0 && !(world->waits && world_makes_orphan(world, letter)))
 			return letter;
 	}
 	return NULL;
@@ -127,10 +144,12 @@ static inline struct world_letter *world_find(struct world *world, int rank)
 
 static inline void world_record(struct world *world, struct world_letter *letter, uint64_t turn)
 {
-	if (letter->recorded)
+	const int epoch = world->of[letter->to].epoch;
+
+	if (letter->recorded == epoch)
 		return;
 	world_add_letter(world, letter->to, TRACE_RECORDED, letter)->turn = turn;
-	letter->recorded = true;
+	letter->recorded = epoch;
 }
 
 static inline void world_receive(struct world *world, int rank)
@@ -144,9 +163,8 @@ static inline void world_receive(struct world *world, int rank)
 	event->turn = ++world->of[rank].turn;
 	event->flags = letter->drained ? TRACE_MAIL : 0;
 	letter->told_ns = event->ns;
-	letter->told_after = world->cut_ns[rank] != 0;
 	/* Recorded when the marker is here: whether it is late is known then. */
-	if (world_is_late(world, letter) && world->of[rank].phase < 5 && (world->of[rank].heads >> letter->from & 1))
+	if (world_is_late(world, world->of[rank].epoch, letter) && world->of[rank].phase < 5 && (world->of[rank].heads >> letter->from & 1))
 		world_record(world, letter, event->turn);
 }
 
@@ -157,45 +175,52 @@ static inline uint32_t world_all_but(const struct world *world, int rank)
 	return ((1u << world->ranks) - 1) & ~(1u << rank);
 }
 
-static inline bool world_all_reached(const struct world *world, int phase)
+static inline bool world_all_reached(const struct world *world, int epoch, int phase)
 {
 	for (int rank = 0; rank < world->ranks; rank++)
-		if (world->of[rank].phase < phase)
+		if (world->of[rank].epoch < epoch || (world->of[rank].epoch == epoch && world->of[rank].phase < phase))
 			return false;
 	return true;
 }
 
 static inline void world_alert(struct world *world, int rank)
 {
+	const struct world_rank *root = &world->of[world->root];
+	const uint64_t epoch = (uint64_t)world->of[rank].epoch;
+
 	if (rank != world->root) {
-		if (!world->of[world->root].phase)
+		if (root->epoch < (int)epoch || (root->epoch == (int)epoch && !root->phase))
 			return;
-		world_add(world, rank, TRACE_ORDER_CAME, world->root, 0, TRACE_ORDER_ANNOUNCE)->turn = 1;
+		world_add(world, rank, TRACE_ORDER_CAME, world->root, 0, TRACE_ORDER_ANNOUNCE)->turn = epoch;
 	}
-	world_add(world, rank, TRACE_ALERT, -1, 0, 1)->turn = 1;
+	world_add(world, rank, TRACE_ALERT, -1, 0, epoch)->turn = epoch;
 	for (int other = 0; rank == world->root && other < world->ranks; other++)
 		if (other != rank)
-			world_add(world, rank, TRACE_ORDER_SENT, other, 0, TRACE_ORDER_ANNOUNCE)->turn = 1;
+			world_add(world, rank, TRACE_ORDER_SENT, other, 0, TRACE_ORDER_ANNOUNCE)->turn = epoch;
 	world->of[rank].phase = 1;
 }
 
 static inline void world_cut(struct world *world, int rank)
 {
+	const int epoch = world->of[rank].epoch;
+
 	world_add(world, rank, TRACE_CAPTURE, -1, 0, 0);
 	world_add(world, rank, TRACE_CAPTURED, -1, 0, 0);
-	world->cut_ns[rank] = world_add(world, rank, TRACE_CUT, -1, -1, 1)->ns;
-	memcpy(world->sent_at_cut[rank], world->of[rank].sent, sizeof world->sent_at_cut[rank]);
+	world->cut_ns[epoch][rank] = world_add(world, rank, TRACE_CUT, -1, -1, (uint64_t)epoch)->ns;
+	memcpy(world->sent_at_cut[epoch][rank], world->of[rank].sent, sizeof world->sent_at_cut[epoch][rank]);
 	for (int to = 0; to < world->ranks; to++)
-		for (uint32_t tag = 0; tag < WORLD_TAGS; tag++)
-			if (world->of[rank].sent[to][tag]) {
-				struct trace_event *event = world_add(world, rank, TRACE_MARKED, to, world->of[rank].sent[to][tag], 0);
+		for (uint32_t tag = 0; tag < WORLD_TAGS; tag++) {
+			const int64_t sent = world->of[rank].sent[to][tag] - world->sent_at_cut[world->of[rank].rebased][rank][to][tag];
+			struct trace_event *event = sent ? world_add(world, rank, TRACE_MARKED, to, sent, 0) : NULL;
 
+			if (event) {
 				event->comm = 0;
 				event->tag = tag;
 			}
+		}
 	for (int to = 0; to < world->ranks; to++)
 		if (to != rank)
-			world_add(world, rank, TRACE_MARKER_SENT, to, 0, 1);
+			world_add(world, rank, TRACE_MARKER_SENT, to, 0, (uint64_t)epoch);
 	world_add(world, rank, TRACE_GOES_ON, -1, 0, 0);
 	world->of[rank].phase = 2;
 }
@@ -205,10 +230,10 @@ static inline void world_take_marker(struct world *world, int rank)
 	struct world_rank *of = &world->of[rank];
 	int from = (int)world_draw(world, (uint64_t)world->ranks);
 
-	if (from == rank || world->of[from].phase < 2 || (of->heads >> from & 1))
+	if (from == rank || !world->cut_ns[of->epoch][from] || (of->heads >> from & 1))
 		return;
-	world_add(world, rank, TRACE_HEAD_CAME, from, 0, 1);
-	world_add(world, rank, TRACE_COUNTS_CAME, from, 0, 1);
+	world_add(world, rank, TRACE_HEAD_CAME, from, 0, (uint64_t)of->epoch);
+	world_add(world, rank, TRACE_COUNTS_CAME, from, 0, (uint64_t)of->epoch);
 	of->heads |= 1u << from;
 }
 
@@ -218,7 +243,7 @@ static inline void world_close(struct world *world, int rank)
 	for (size_t i = 0; i < world->letter_count; i++) {
 		struct world_letter *letter = &world->letters[i];
 
-		if (letter->to != rank || !world_is_late(world, letter))
+		if (letter->to != rank || !world_is_late(world, world->of[rank].epoch, letter))
 			continue;
 		if (letter->told_ns < 0 && !letter->drained) {
 			world_add_letter(world, rank, TRACE_DRAINED, letter)->turn = ++world->of[rank].turn;
@@ -232,9 +257,15 @@ static inline void world_close(struct world *world, int rank)
 
 static inline void world_end(struct world *world, int rank)
 {
+	struct world_rank *of = &world->of[rank];
+
 	world_add(world, rank, TRACE_VERDICT_DONE, -1, 0, 0);
-	world_add(world, rank, TRACE_OUTCOME, -1, 0, 1);
-	world->of[rank].phase = 7;
+	world_add(world, rank, TRACE_REBASED, -1, 0, (uint64_t)of->epoch);
+	of->rebased = of->epoch;
+	world_add(world, rank, TRACE_OUTCOME, -1, 0, (uint64_t)of->epoch);
+	of->phase = of->epoch < world->epochs ? 0 : 7;
+	of->heads = of->phase ? of->heads : 0;
+	of->epoch += !of->phase;
 }
 
 static inline void world_go_on(struct world *world, int rank)
@@ -250,7 +281,7 @@ static inline void world_go_on(struct world *world, int rank)
 	else if (of->phase == 2 && of->heads == world_all_but(world, rank)) {
 		world_add(world, rank, TRACE_BARRIER, -1, 0, 0);
 		of->phase = 3;
-	} else if (of->phase == 3 && world_all_reached(world, 3)) {
+	} else if (of->phase == 3 && world_all_reached(world, of->epoch, 3)) {
 		world_add(world, rank, TRACE_BARRIER_DONE, -1, 0, 0);
 		of->phase = 4;
 	} else if (of->phase == 4) {
@@ -258,7 +289,7 @@ static inline void world_go_on(struct world *world, int rank)
 	} else if (of->phase == 5) {
 		world_add(world, rank, TRACE_VERDICT, -1, 0, 0);
 		of->phase = 6;
-	} else if (of->phase == 6 && world_all_reached(world, 6)) {
+	} else if (of->phase == 6 && world_all_reached(world, of->epoch, 6)) {
 		world_end(world, rank);
 	}
 }
@@ -284,8 +315,9 @@ static inline void world_count(struct world *world)
 	for (size_t i = 0; i < world->letter_count; i++) {
 		const struct world_letter *letter = &world->letters[i];
 
-		world->late += world_is_late(world, letter);
-		world->orphans += letter->sent_after && letter->told_ns >= 0 && !letter->told_after;
+		world->late += world_is_late(world, world->epochs, letter);
+		world->orphans += world_is_after(world, world->epochs, letter->from, letter->sent_ns) && letter->told_ns >= 0 &&
+				  !world_is_after(world, world->epochs, letter->to, letter->told_ns);
 	}
 	world->is_void = world->orphans > 0;
 	for (int rank = 0; rank < world->ranks; rank++)
@@ -302,12 +334,15 @@ static inline void world_run(struct world *world, uint64_t seed)
 	world->root = (int)world_draw(world, (uint64_t)world->ranks);
 	world->now = 1;
 	world->waits = seed % 4 > 0;
-	for (int rank = 0; rank < world->ranks; rank++)
+	world->epochs = 1 + (int)world_draw(world, WORLD_EPOCHS);
+	for (int rank = 0; rank < world->ranks; rank++) {
+		world->of[rank].epoch = 1;
 		world->node[rank] = (int)world_draw(world, (uint64_t)world->nodes);
+	}
 	for (int turn = 20 * world->ranks; turn--;)
 		world_turn(world, (int)world_draw(world, (uint64_t)world->ranks), 0);
 	/* It goes quickly or slowly. */
-	for (unsigned snapshot = 10 + (unsigned)world_draw(world, 60); !world_all_reached(world, 7);)
+	for (unsigned snapshot = 10 + (unsigned)world_draw(world, 60); !world_all_reached(world, world->epochs, 7);)
 		world_turn(world, (int)world_draw(world, (uint64_t)world->ranks), snapshot);
 	world_count(world);
 }
@@ -327,7 +362,7 @@ static inline struct trace_file world_file(const struct world *world, int rank, 
 	const struct world_clock *clock = &clocks[world->node[rank]];
 	const struct world_rank *of = &world->of[rank];
 	struct trace_file file = {
-		.run = { 7 }, .number = 1, .nonce = 5, .epoch = 1, .life = 1, .rank = (uint32_t)rank, .ranks = (uint32_t)world->ranks, .clock = (uint64_t)world->node[rank] + 1,
+		.run = { 7 }, .number = 1, .nonce = 5, .epoch = (uint64_t)world->epochs, .life = 1, .rank = (uint32_t)rank, .ranks = (uint32_t)world->ranks, .clock = (uint64_t)world->node[rank] + 1,
 		.comms = &comm, .comm_count = 1, .texts = &call, .text_count = 1, .events = events, .event_count = of->count,
 	};
 
