@@ -143,9 +143,12 @@ static long double part_apart(long double a, long double b)
 	return a == b || (isnan(a) && isnan(b)) ? 0 : fabsl(a - b);
 }
 
+/* Most numbers have no imaginary part, and hypotl takes its time. */
 static long double size_of(long double real, long double imaginary)
 {
-	return hypotl(isnan(real) ? 0 : real, isnan(imaginary) ? 0 : imaginary);
+	if (imaginary == 0 || isnan(imaginary))
+		return isnan(real) ? 0 : fabsl(real);
+	return hypotl(isnan(real) ? 0 : real, imaginary);
 }
 
 /* Whether two elements, of which some bits differ, count as different. */
@@ -154,7 +157,7 @@ static bool measure(const struct comparing *comparing, const void *a, const void
 	struct diff_found *found = comparing->found;
 	const struct diff_tolerance *tolerance = comparing->tolerance;
 	long double ai, bi, ar = value_of(comparing->type, a, &ai), br = value_of(comparing->type, b, &bi), real = part_apart(ar, br),
-		    imaginary = part_apart(ai, bi), apart = hypotl(real, imaginary), larger = fmaxl(size_of(ar, ai), size_of(br, bi));
+		    imaginary = part_apart(ai, bi), apart = size_of(real, imaginary), larger = fmaxl(size_of(ar, ai), size_of(br, bi));
 
 	/* Bytes may be parts of anything. */
 	if (comparing->type == SEAMARK_BYTE)
