@@ -5,10 +5,12 @@
 #include "../fault/uring.h"
 #include <sys/wait.h>
 
+#include "base/moment.h"
 #include "seamark_files.h"
 #include "suites.h"
 #include "store/manifest.h"
 #include "store/prune.h"
+#include "store/run_file.h"
 #include "test_plan.h"
 
 enum { TAKEN = 6, PINNED = 2, TOLD_MOST = 16, DIED = 77 };
@@ -363,6 +365,39 @@ static void what_cannot_be_taken_off_the_list_keeps_what_it_needs(void)
 	fixture_end(&fixture);
 }
 
+/* Its lock cannot be seen, and its clock is a day ahead: what counts is when it has written, by the clock of the files. */
+static void a_run_elsewhere_is_known_by_what_it_writes(void)
+{
+	static char text[STATUS_SIZE_MOST];
+	const struct status_now now = { .from_step = -1 };
+	struct status_facts facts = { .now = &now, .host = "elsewhere", .process = 4711, .ranks = 2, .step = -1, .space = -1, .now_ns = 1,
+		.realtime_ns = moment_now_ns() + INT64_C(86400000000000) };
+	const struct timespec long_ago[2] = { { .tv_sec = time(NULL) - 200 }, { .tv_sec = time(NULL) - 200 } };
+	struct io_path path;
+	struct run_file newest;
+	struct fault fault = FAULT_NONE;
+	size_t size;
+	int fd;
+
+	make_folder();
+	path = io_path("%s/status", folder);
+	CU_ASSERT_EQUAL_FATAL(run_file_read(folder, &newest, &fault), 0);
+	strcpy(newest.host, "elsewhere");
+	CU_ASSERT_EQUAL_FATAL(run_file_write(folder, &newest, &fault), 0);
+	memcpy(facts.run, newest.run, sizeof facts.run);
+	facts.life = newest.life;
+	size = status_text(&facts, text, sizeof text);
+	fd = open(path.text, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	CU_ASSERT_TRUE_FATAL(size && fd >= 0 && write(fd, text, size) == (ssize_t)size);
+	close(fd);
+	CU_ASSERT_EQUAL(prune_one(&fault), SEAMARK_E_BUSY);
+	CU_ASSERT_TRUE(is_there(5, "manifest.json") && is_there(7, NULL));
+	CU_ASSERT_EQUAL(utimensat(AT_FDCWD, path.text, long_ago, 0), 0);
+	CU_ASSERT_EQUAL(prune_one(&fault), 0);
+	check_done();
+	over();
+}
+
 /* --- death ------------------------------------------------------------------------------------------------------------------- */
 
 static void die(void)
@@ -595,6 +630,7 @@ int main(int argc, char **argv)
 		{ "it gets no memory", it_gets_no_memory },
 		{ "the newest stays though it is named", the_newest_stays_though_it_is_named },
 		{ "what cannot be taken off the list keeps what it needs", what_cannot_be_taken_off_the_list_keeps_what_it_needs },
+		{ "a run elsewhere is known by what it writes", a_run_elsewhere_is_known_by_what_it_writes },
 		{ "interrupted calls fail nothing", interrupted_calls_fail_nothing },
 		{ "it is killed at each call", it_is_killed_at_each_call },
 		{ "two prune", two_prune },
