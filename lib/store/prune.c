@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/prune.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -372,15 +373,24 @@ static int prune(struct pruning *pruning, struct store *store, struct fault *fau
 	return fault->code;
 }
 
-static bool has_any(const char *folder)
+/* Before a lock is made beside something else. */
+static int look_for_any(const char *folder, struct fault *fault)
 {
+	struct io_path path = io_path("%s/run.json", folder);
 	struct catalogue_entry *list;
+	struct stat about;
 	size_t count;
+	int code;
 
-	if (catalogue_list(folder, &list, &count, NULL))
-		return false;
+	if (!stat(path.text, &about))
+		return 0;
+	if (errno != ENOENT)
+		return fault_errno(fault, "cannot look at '%s'", path.text);
+	code = catalogue_list(folder, &list, &count, fault);
+	if (code)
+		return code;
 	free(list);
-	return count;
+	return count ? 0 : fault_set(fault, SEAMARK_E_NOT_FOUND, "there is no checkpoint in '%s'", folder);
 }
 
 int prune_folder(const char *folder, const struct seamark_files_wish *wish, void (*told)(const struct seamark_files_pruned *pruned, void *context), void *context,
@@ -393,9 +403,9 @@ int prune_folder(const char *folder, const struct seamark_files_wish *wish, void
 
 	if (stat(folder, &about))
 		return fault_errno(fault, "cannot look at folder '%s'", folder);
-	/* Before a lock is made beside something else. */
-	if (stat(io_path("%s/run.json", folder).text, &about) && !has_any(folder))
-		return fault_set(fault, SEAMARK_E_NOT_FOUND, "there is no checkpoint in '%s'", folder);
+	code = look_for_any(folder, fault);
+	if (code)
+		return code;
 	code = store_open(&store, folder, 0, 1, fault);
 	if (code)
 		return code;
