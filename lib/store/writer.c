@@ -732,7 +732,8 @@ void store_note_end(struct store *store, bool stopped)
 
 void store_write_trace(struct store *store, const struct store_trace *trace)
 {
-	enum { WAITING_MOST = 4 };
+	/* An attempt that is void again and again is given up after eight times. */
+	enum { WAITING_MOST = 10 };
 	struct job *job = store->writer && atomic_load(&store->traces_waiting) < WAITING_MOST ? calloc(1, sizeof *job) : NULL;
 
 	if (!job) {

@@ -26,12 +26,12 @@ SEAMARK_DIR=scenario "$MPIEXEC" -n 4 "$bank" --script "$TEST_SOURCE/docs/algorit
 check scenario 1
 # Few enough messages for all of them to be in the trace.
 for ranks; do
-	SEAMARK_DIR=trade$ranks SEAMARK_KEEP=9 "$MPIEXEC" -n "$ranks" "$bank" --transfers 2000 --every 1000 --seed 3
+	SEAMARK_DIR=trade$ranks SEAMARK_KEEP=9 "$MPIEXEC" -n "$ranks" "$bank" --transfers 2000 --every 1000 --seed 3 2>err || { cat err; exit 1; }
 	for number in $(ls "trade$ranks/trace" | sed -E 's/^0*([0-9]+)\..*/\1/'); do
 		if "$command" show --dir "trade$ranks" "$number" >/dev/null 2>&1; then
 			check "trade$ranks" "$number"
-		else # void: all ranks tell why
-			"$command" trace --dir "trade$ranks" --svg void.svg "$number"
+		else # void: all ranks tell why, unless the disk was too slow for all traces, which is said
+			"$command" trace --dir "trade$ranks" --svg void.svg "$number" || grep "a trace is not kept" err
 			python3 "$here/crosses.py" void.svg time
 		fi
 	done

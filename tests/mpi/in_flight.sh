@@ -31,6 +31,8 @@ once() {
 
 # enough: there is something to compare.
 enough() {
+	# A disk may be too slow for all traces; that is said.
+	grep -q "a trace is not kept" "$folder.err" && return 1
 	for found in "$folder"/[0-9]*.L*/manifest.json "$folder"/trace/[0-9]*; do
 		[ "$least" -eq 1 ] && [ "${found%manifest.json}" = "$found" ] && continue
 		[ -e "$found" ] && return

@@ -11,7 +11,11 @@ while :; do
 	"$MPIEXEC" -n "$ranks" "$program" "$what" >out 2>err </dev/null || { echo "FAILED: it ended with $?"; tail -n 20 out err; exit 1; }
 	python3 "$here/told.py" "$TEST_BUILD/apps/seamark" "$what" folder "$ranks"
 	status=$?
-	[ "$status" -eq 75 ] || exit "$status"
+	case $status in
+	0) exit 0 ;;
+	75) ;;
+	*) grep -q "a trace is not kept" err || exit "$status" ;; # a disk may be too slow for all of them; that is said
+	esac
 	try=$((try + 1))
-	[ "$try" -lt 20 ] || { echo "FAILED: no orphan in 20 runs"; exit 1; }
+	[ "$try" -lt 20 ] || { echo "FAILED: nothing to be told in 20 runs"; exit 1; }
 done

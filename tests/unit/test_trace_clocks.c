@@ -5,7 +5,7 @@
 #include "trace_holds.h"
 #include "trace_worlds.h"
 
-enum { WORLDS = 80, MANGLED = 200 };
+enum { WORLDS = 50, MANGLED = 120 };
 
 static struct world world;
 static struct world_clock clocks[WORLD_RANKS];
