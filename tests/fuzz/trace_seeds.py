@@ -41,7 +41,7 @@ if len(sys.argv) == 2:
     bases = [part for epoch in (2, 3, 4, 5, 6, 7, 8) for part in (event(CUT, value=epoch), event(MARKED, 1, HUGE), event(REBASED, value=epoch))]
     made_up("counts", [alert, event(CUT, value=1), event(MARKED, 1, HUGE), event(SEND, 1, -HUGE)] + bases + [event(SEND, 1, HUGE), end],
             [alert, event(TOLD, 0, HUGE), event(CUT, value=1), event(RECORDED, 0, HUGE), event(TOLD, 0, -HUGE), end])
-    far = 2**60 - 1
+    far = 2**60 - 10**6
     made_up("times", [event(ALERT, value=1, ns=far), event(SEND, 1, 1), event(CUT, value=1), event(TOLD, 1, 1), end],
             [event(ALERT, value=1, ns=-far), event(SEND, 0, 1), event(CUT, value=1), event(TOLD, 0, 1), end])
     sys.exit(0)
