@@ -233,7 +233,16 @@ static void mark_comms(const struct ledger_table *table, bool *needed)
 			needed[ledger_key_comm(table->slots[i].key)] = true;
 }
 
-void ledger_sweep(struct ledger *ledger)
+/* A rank that is far behind the others may send on a communicator that they have freed, and no two sweeps prove that there is none: the proof is waited for. But
+ * there are not places enough to wait for ever. */
+static bool is_over(struct ledger *ledger, struct ledger_comm *comm)
+{
+	enum { SWEEPS = 2, SWEEPS_WITHOUT_PROOF = 6, MANY = LEDGER_COMMS_MAX / 8 };
+	comm->sweeps++;
+	return comm->sweeps >= (comm->freed_by_all || ledger->freed > MANY ? SWEEPS : SWEEPS_WITHOUT_PROOF);
+}
+
+void ledger_sweep(struct ledger *ledger, bool together)
 {
 	table_sweep(&ledger->sent, false);
 	table_sweep(&ledger->seen, true);
@@ -244,7 +253,8 @@ void ledger_sweep(struct ledger *ledger)
 		struct ledger_comm *comm = &ledger->comms[i];
 		needed[i] |= comm->held;
 		comm->held = false;
-		if (comm->state == LEDGER_COMM_FREED && !needed[i] && ++comm->sweeps > 1) {
+		comm->freed_by_all |= together && comm->freed_early;
+		if (comm->state == LEDGER_COMM_FREED && !needed[i] && is_over(ledger, comm)) {
 			free(comm->world);
 			memset(comm, 0, sizeof *comm);
 			ledger->freed--;

@@ -96,6 +96,7 @@ struct ledger_comm {
 	bool freed_early;    /* freed before the cut of the snapshot under way */
 	bool held;           /* something pending still names its index: cleared by every sweep */
 	uint8_t sweeps;      /* since it was freed: its peers may have freed it later, and still count messages on it */
+	bool freed_by_all;   /* a snapshot has proved: before their cuts */
 	bool nameless;       /* made after the first safepoint: it cannot be found again after a restart */
 	bool first;          /* this rank adds the members' sum (below); on an intercommunicator one rank of both groups */
 	uint64_t name;       /* hash of its name: the same on every member */
@@ -164,7 +165,8 @@ static inline void ledger_rebase(struct ledger_stream *stream, int64_t count, bo
 		stream->seen -= count;
 	stream->high -= count;
 }
-/* Drops the streams that are at zero, and the tombstones that no stream needs. */
-void ledger_sweep(struct ledger *ledger);
+/* The base has moved: streams that say nothing go, and freed communicators on which nobody can count any more. `together`: at the cuts of the snapshot all ranks had
+ * freed the same ones (ledger_collective_sum). Without that proof a peer may still be where it sends on one, so it stays for more sweeps, unless there are many. */
+void ledger_sweep(struct ledger *ledger, bool together);
 
 #endif

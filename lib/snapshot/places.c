@@ -554,7 +554,7 @@ void snapshot_rebased(struct snapshot *snapshot)
 		ledger_rebase(sent, stream->total, false);
 		sent->seen -= stream->seen; /* the synchronous ones from before the base are all recorded: they stand in no draining's way */
 	}
-	ledger_sweep(ledger);
+	ledger_sweep(ledger, snapshot->outcome.verdict.collectives == 0);
 	snapshot->moved = false;
 }
 

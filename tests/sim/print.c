@@ -186,7 +186,7 @@ static uint64_t of_comms(const struct rank *rank)
 	print = of_bytes(print, rank->begun, comms * sizeof *rank->begun);
 	for (size_t i = 0; i < rank->ledger.comm_room; i++) {
 		const struct ledger_comm *comm = &rank->ledger.comms[i];
-		print = mix64_pair(print, (uint64_t)comm->state << 8 | (uint64_t)comm->freed_early << 4 | (uint64_t)comm->held << 5 | comm->sweeps);
+		print = mix64_pair(print, (uint64_t)comm->state << 8 | (uint64_t)comm->freed_early << 4 | (uint64_t)comm->held << 5 | (uint64_t)comm->freed_by_all << 6 | (uint64_t)comm->sweeps << 10);
 		print = mix64_pair(mix64_pair(print, comm->begun), comm->ahead);
 	}
 	return mix64_pair(print, rank->ledger.balance);

@@ -60,7 +60,7 @@ static void test_tables_count_like_a_list(void)
 				sent[at] = seen[at] = 0;
 			}
 		}
-		ledger_sweep(&ledger);
+		ledger_sweep(&ledger, true);
 		size_t left = 0;
 		for (unsigned at = 0; at < KEYS; at++)
 			left += (sent[at] != 0) + (size_t)(seen[at] != 0);
@@ -82,11 +82,11 @@ static void test_a_stream_that_owes_is_not_swept(void)
 	stream->total = 3;
 	stream->seen = 2;
 	ledger_rebase(stream, 3, true);
-	ledger_sweep(&ledger);
+	ledger_sweep(&ledger, true);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(ledger_find(&ledger.seen, key));
 	CU_ASSERT_EQUAL(ledger_find(&ledger.seen, key)->seen, -1);
 	ledger_find(&ledger.seen, key)->seen++;
-	ledger_sweep(&ledger);
+	ledger_sweep(&ledger, true);
 	CU_ASSERT_PTR_NULL(ledger_find(&ledger.seen, key));
 	ledger_close(&ledger);
 }
@@ -104,14 +104,34 @@ static void test_communicators_end_as_tombstones(void)
 	ledger_stream(&ledger.sent, key)->total = 1;
 	ledger_free_comm(&ledger, pair);
 	for (int i = 0; i < 5; i++)
-		ledger_sweep(&ledger);
+		ledger_sweep(&ledger, true);
 	CU_ASSERT_EQUAL(ledger_comm_named(&ledger, 2), pair); /* it has a count still */
 	ledger_rebase(ledger_find(&ledger.sent, key), 1, false);
-	ledger_sweep(&ledger);
+	for (int i = 0; i < 3; i++)
+		ledger_sweep(&ledger, false);
 	CU_ASSERT_EQUAL(ledger_comm_named(&ledger, 2), pair); /* its peers may have freed it later, and count on it */
-	for (int i = 0; i < 5; i++)
-		ledger_sweep(&ledger);
+	ledger_sweep(&ledger, true);
+	CU_ASSERT_EQUAL(ledger_comm_named(&ledger, 2), pair); /* that all had freed the same says nothing of one that was freed since */
+	ledger.comms[pair].freed_early = true;
+	ledger_sweep(&ledger, true);
 	CU_ASSERT_EQUAL(ledger_comm_named(&ledger, 2), LEDGER_NO_COMM);
+	/* Nor does one without proof stay for ever, and where there are many it goes at the second. */
+	pair = ledger_add_comm(&ledger, LEDGER_COMM_INTRA, 2, 0, 2, 2, members, true);
+	ledger_free_comm(&ledger, pair);
+	for (int i = 0; i < 6; i++) {
+		CU_ASSERT_EQUAL(ledger_comm_named(&ledger, 2), pair);
+		ledger_sweep(&ledger, false);
+	}
+	CU_ASSERT_EQUAL(ledger_comm_named(&ledger, 2), LEDGER_NO_COMM);
+	for (int i = 0; i < LEDGER_COMMS_MAX / 4; i++)
+		ledger_free_comm(&ledger, ledger_add_comm(&ledger, LEDGER_COMM_INTRA, 4, 0, 2, 2, NULL, true));
+	ledger_sweep(&ledger, false);
+	CU_ASSERT_EQUAL(ledger.freed, LEDGER_COMMS_MAX / 4);
+	ledger_sweep(&ledger, false);
+	CU_ASSERT_TRUE(ledger.freed <= LEDGER_COMMS_MAX / 8);
+	for (int i = 0; i < 4; i++)
+		ledger_sweep(&ledger, false);
+	CU_ASSERT_EQUAL(ledger.freed, 0);
 	/* Of two with one name, the live one. */
 	int again = ledger_add_comm(&ledger, LEDGER_COMM_INTRA, 3, 0, 2, 2, NULL, true);
 	ledger_free_comm(&ledger, again);

@@ -282,7 +282,7 @@ static void rebase(void)
 		ledger_rebase(ledger_stream(&model.ledger.seen, key_of(i)), model.move[i], true);
 		model.base[i] += model.move[i];
 	}
-	ledger_sweep(&model.ledger);
+	ledger_sweep(&model.ledger, true);
 }
 
 static void finish(void)
