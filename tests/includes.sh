@@ -43,6 +43,20 @@ check() {
 	}'
 }
 
+# The command's rooms: each may use `command`, which uses none, and those that are named here.
+check_command() {
+	(cd "$1" && grep -HoE '^#include "[^"]*"' ./*/*.[ch]) | sed 's|^\./||; s|#include "||; s|"$||' | while IFS=: read -r file include; do
+		room=${file%%/*} other=${include%/*}
+		[ "$other" != "$include" ] || [ "$include" = seamark_files.h ] || [ "$include" = seamark.h ] || echo "$file: $include: not a path from apps/seamark/ or lib/"
+		[ -d "$1/$other" ] || continue
+		case $room-$other in
+		"$room-$room" | *-command) ;;
+		checkpoints-tracing | live-looking | live-slurm | report-plan | report-tracing | run-slurm | tracing-diagram) ;;
+		*) echo "apps/seamark/$file: $include: $room may not know this" ;;
+		esac
+	done
+}
+
 # Prints "file: line" for each place, but the one, that asks at compile time which MPI library this is.
 family() {
 	find "$@" -name '*.[ch]' ! -path '*/session/family.h' -exec grep -HnE \
@@ -113,6 +127,14 @@ self() {
 		echo "$line" >"$tree/snapshot/step.c"
 		[ -n "$(family "$tree")" ] || { echo "not noticed: $line"; status=1; }
 	done
+	rm -rf "$tree" && mkdir -p "$tree/plan" "$tree/tracing" "$tree/command"
+	for line in 'plan/plan.c "tracing/model.h"' 'command/options.c "plan/plan.h"' 'plan/plan.c "plan.h"'; do
+		echo "#include ${line#* }" >"$tree/${line%% *}"
+		[ -n "$(check_command "$tree")" ] || { echo "not noticed in the command: $line"; status=1; }
+		echo '#include "command/command.h"' >"$tree/${line%% *}"
+	done
+	[ -z "$(check_command "$tree")" ] || { echo "wrongly noticed in the command"; status=1; }
+	mkdir -p "$tree/snapshot" && echo '#ifdef OPEN_MPI' >"$tree/snapshot/step.c"
 	mkdir -p "$tree/session" && mv "$tree/snapshot/step.c" "$tree/session/family.h"
 	[ -z "$(family "$tree")" ] || { echo "wrongly noticed: session/family.h"; status=1; }
 	return $status
@@ -125,7 +147,7 @@ case ${1-} in
 *)
 	lib=${1-$(dirname "$0")/../lib}
 	[ -d "$lib/base" ] || { echo "includes.sh: '$lib' is not the library's folder" >&2; exit 2; }
-	wrong=$(check "$lib"; family "$lib" "$lib"/../apps "$lib"/../tests "$lib"/../bench)
+	wrong=$(check "$lib"; check_command "$lib/../apps/seamark"; family "$lib" "$lib"/../apps "$lib"/../tests "$lib"/../bench)
 	[ -z "$wrong" ] || { printf '%s\n' "$wrong"; exit 1; }
 	;;
 esac

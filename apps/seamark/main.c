@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "terminal.h"
+#include "command/command.h"
+#include "command/terminal.h"
 
 static const struct command commands[] = {
 	{ "run", command_run, "run a program, and restart it from its checkpoints when it fails" },

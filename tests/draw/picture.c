@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diagram.h"
+#include "diagram/diagram.h"
 
 enum { KEY_BY = 256, KEY_TITLE, KEY_SUBTITLE, KEY_EPOCH, KEY_RANKS, KEY_EVERY, KEY_ORDERS, KEY_MOST, KEY_WHOLE };
 

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "command.h"
+#include "command/command.h"
 #include "fuzz.h"
 #include "test_store_fixture.h"
-#include "trace.h"
+#include "tracing/trace.h"
 #include "trace_holds.h"
-#include "trace_svg.h"
+#include "tracing/svg.h"
 
 size_t fuzz_accepted;
 

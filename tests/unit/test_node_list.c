@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../apps/seamark/node_list.h"
+#include "slurm/node_list.h"
 #include "suites.h"
 
 static struct node_list list;

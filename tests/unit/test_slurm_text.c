@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../apps/seamark/slurm_text.h"
+#include "slurm/text.h"
 #include "suites.h"
 
 static char printed[1 << 17];

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trace_inside.h"
+#include "tracing/inside.h"
 
 static inline bool trace_holds_end(const struct trace_model *model, struct trace_model_end end)
 {
