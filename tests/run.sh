@@ -50,7 +50,7 @@ jobs=$(nproc 2>/dev/null || echo 2)
 
 sh cmake/packages.sh build-essential gfortran cmake ninja-build pkg-config libopenmpi-dev openmpi-bin mpich libmpich-dev libhwloc-dev \
 	libjansson-dev libxxhash-dev liburing-dev liblz4-dev libzstd-dev libcunit1-dev patch spin python3 python3-mpi4py python3-numpy python3-h5py python3-jsonschema libhdf5-dev \
-	slurmctld slurmd slurm-client munge iproute2 util-linux procps shellcheck groff-base chromium || give_up "packages are missing"
+	slurmctld slurmd slurm-client munge iproute2 util-linux procps shellcheck groff-base chromium zsh || give_up "packages are missing"
 
 build ci
 if [ "${TEST_DEEP-0}" = 1 ]; then
