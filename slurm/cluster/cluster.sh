@@ -12,6 +12,7 @@
 #     CLUSTER_MODE     spaces or plain, instead of what is possible
 #     CLUSTER_CPUS     of each node (4); they need not be there
 #     CLUSTER_CONFIG   a file of lines that are added to slurm.conf
+#     CLUSTER_FIRST    the number of the first job (1): processes of several clusters on this host are told apart by it
 #     CLUSTER_WITH     the number of a process; when that has ended, the cluster is taken down
 set -u
 tool=cluster
@@ -98,6 +99,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 MpiDefault=pmix
 ReturnToService=2
+FirstJobId=${CLUSTER_FIRST:-1}
 SlurmctldTimeout=10
 SlurmdTimeout=10
 MessageTimeout=5

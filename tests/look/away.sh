@@ -75,9 +75,9 @@ grep -q '^It cannot be said: the counts of ranks 0 to 2' said || fail "nothing i
 if [ "$(id -u)" -eq 0 ]; then
 	# Nobody may be able to reach the build.
 	place=$(mktemp -d /tmp/seamark-other.XXXXXX)
-	cp "$seamark" "$place/seamark"
-	chmod 755 "$place" "$place/seamark"
-	setpriv --reuid=65534 --regid=65534 --clear-groups "$place/seamark" explain "$launcher" >said 2>&1
+	cp "$seamark" "$TEST_BUILD"/lib/libseamark-files.so* "$place"
+	chmod -R a+rX "$place"
+	setpriv --reuid=65534 --regid=65534 --clear-groups env LD_LIBRARY_PATH="$place" "$place/seamark" explain "$launcher" >said 2>&1
 	status=$?
 	rm -rf "$place"
 	[ $status -eq 3 ] || fail "another user: exit status $status"

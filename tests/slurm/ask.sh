@@ -87,7 +87,7 @@ ask 0 '^checkpoint 1 at step [0-9]* is committed' login "${array}_3"
 until_state 60 "$without" RUNNING
 until_state 60 "$off" RUNNING
 ask 5 "job $later does not run yet: it is PENDING (BeginTime)" login "$later"
-ask 3 'Slurm tells of no such job: .*Invalid job id' login 999999
+ask 3 'Slurm tells of no such job: .*Invalid job id' login 66000000
 ask 3 "the folder of job $without is not known from here: no.* name the folder" login "$without"
 ask 3 "the folder of job $without is not known from here: none of its processes on this host is a program with Seamark" on_node "$without" "$without"
 looks=100

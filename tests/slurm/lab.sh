@@ -45,7 +45,8 @@ fail() {
 # Under /tmp: daemons have sockets in it, and their paths are short.
 lab_make() {
 	lab_state=$(mktemp -d /tmp/seamark-lab.XXXXXX) || fail "no folder in /tmp"
-	export CLUSTER_STATE="$lab_state" CLUSTER_WITH=$$
+	# A job is found by the environment of its processes, and other tests may have jobs of the same number on this host.
+	export CLUSTER_STATE="$lab_state" CLUSTER_WITH=$$ CLUSTER_FIRST=$(($$ % 600000 * 100 + 1001))
 }
 
 lab_up() {

@@ -75,8 +75,11 @@ static int64_t number_in(const struct started_with *with, const char *name)
 /* A task of an array has a number of its own, and one of them that of the array: which is meant by that, the task knows alone. */
 static bool is_of_job(const struct started_with *with, const struct live_job *job)
 {
+	const char *cluster = started_with_value(with, "SLURM_CLUSTER_NAME"), *here = getenv("SLURM_CLUSTER_NAME");
 	int64_t own = number_in(with, "SLURM_JOB_ID"), array = number_in(with, "SLURM_ARRAY_JOB_ID"), number = (int64_t)job->number;
 
+	if (cluster && here && strcmp(cluster, here))
+		return false;
 	if (job->step >= 0 && number_in(with, "SLURM_STEP_ID") != job->step)
 		return false;
 	if (job->task >= 0)
