@@ -171,25 +171,35 @@ static bool folder_by_lock(int process, struct path *folder)
 	return found;
 }
 
+static bool is_same_place(const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return !stat(one, &a) && !stat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* In a container the process may have another root, where the same name is another folder, or none. */
 static bool folder_by_start(int process, const struct started_with *with, struct path *folder)
 {
 	const char *given = started_with_value(with, "SEAMARK_DIR"), *name = given && given[0] ? given : "seamark";
-	ssize_t length = 0;
+	struct path where = proc_path(process, name[0] == '/' ? "root" : "cwd");
+	ssize_t length = readlink(where.text, folder->text, sizeof folder->text / 2);
 
-	if (name[0] != '/')
-		length = readlink(proc_path(process, "cwd").text, folder->text, sizeof folder->text / 2);
-	if (length >= 0 && (size_t)length + strlen(name) + 2 < sizeof folder->text)
-		sprintf(folder->text + length, "%s%s", length ? "/" : "", name);
-	else
-		length = -1;
-	return length >= 0;
+	if (length < 0)
+		return false;
+	folder->text[length] = 0;
+	if (!is_same_place(folder->text, where.text) || (name[0] == '/' && !is_same_place("/", where.text)))
+		return false;
+	length = name[0] == '/' ? 0 : length;
+	if ((size_t)length + strlen(name) + 2 >= sizeof folder->text)
+		return false;
+	sprintf(folder->text + length, "%s%s", length ? "/" : "", name);
+	return true;
 }
 
 void found_take(struct found *found, const struct path *folder)
 {
-	struct stat a, b;
-	bool same = found->count && (!strcmp(found->folder.text, folder->text) ||
-				     (!stat(found->folder.text, &a) && !stat(folder->text, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino));
+	bool same = found->count && (!strcmp(found->folder.text, folder->text) || is_same_place(found->folder.text, folder->text));
 
 	if (!found->count)
 		found->folder = *folder;
