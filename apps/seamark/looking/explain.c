@@ -313,6 +313,20 @@ static void find_slowest(struct finding *finding)
 			finding->slow.list[finding->slow.count++] = i;
 }
 
+static bool have_one_base(const struct explain_look *look)
+{
+	int64_t base = -1;
+	for (int rank = 0; rank < look->ranks; rank++) {
+		const struct explain_rank *one = &look->rank[rank];
+		if (!one->present || !one->readable)
+			continue;
+		if (base >= 0 && one->base != base)
+			return false;
+		base = one->base;
+	}
+	return true;
+}
+
 static void judge(struct finding *finding)
 {
 	struct explain_look *look = &finding->look;
@@ -330,7 +344,7 @@ static void judge(struct finding *finding)
 	finding->circle = circle_of(look, &finding->stuck, finding->supposed);
 	find_slowest(finding);
 	struct explain_waits unread = those(look, could_not_be_read);
-	if (finding->verdict == SOUND && (unread.count || (finding->missing.count && finding->running.count == 0)))
+	if (finding->verdict == SOUND && (unread.count || (finding->running.count == 0 && (finding->missing.count || !have_one_base(look)))))
 		finding->verdict = UNKNOWN;
 	if (finding->verdict >= SUSPECTED)
 		say_stuck(finding);
@@ -339,6 +353,8 @@ static void judge(struct finding *finding)
 	else if (unread.count)
 		snprintf(finding->sentence, sizeof finding->sentence, "It cannot be said: the counts of %s could not be read: %s",
 			 explain_ranks_text(unread.list, unread.count).text, look->rank[unread.list[0]].unreadable);
+	else if (!finding->missing.count)
+		snprintf(finding->sentence, sizeof finding->sentence, "It cannot be said: a snapshot moved the base of the counts meanwhile, and they cannot be compared: look again");
 	else
 		snprintf(finding->sentence, sizeof finding->sentence, "It cannot be said: %s %s not looked at",
 			 explain_ranks_text(finding->missing.list, finding->missing.count).text, finding->missing.count == 1 ? "was" : "were");
