@@ -92,6 +92,8 @@ const struct explain_stream *explain_stream(const struct explain_streams *stream
 /* Where those of a communicator with a peer begin. */
 size_t explain_streams_with(const struct explain_streams *streams, int comm, int peer);
 const struct explain_call *explain_blocked_call(const struct explain_rank *rank);
+/* Whether the counts of two ranks can be compared: both were read, and their bases moved equally often. */
+bool explain_comparable(const struct explain_look *look, int a, int b);
 
 /* --- the graph -------------------------------------------------------------------------------------------------------- */
 

@@ -29,14 +29,6 @@ static bool from(struct graph *graph, int rank)
 
 /* --- messages --------------------------------------------------------------------------------------------------------- */
 
-/* Whether the counts of two ranks can be compared. */
-static bool are_comparable(const struct explain_look *look, int a, int b)
-{
-	const struct explain_rank *x = &look->rank[a], *y = &look->rank[b];
-
-	return x->readable && y->readable && x->base == y->base;
-}
-
 static bool fits(int wanted, int is)
 {
 	return wanted == EXPLAIN_ANY || wanted == is;
@@ -82,7 +74,7 @@ static bool from_source(struct graph *graph, int rank, int source, const struct 
 		from(graph, source);
 		return false;
 	}
-	if (!look->rank[source].present || !are_comparable(look, rank, source) || is_on_its_way(look, rank, source, await))
+	if (!explain_comparable(look, rank, source) || is_on_its_way(look, rank, source, await))
 		return true;
 	return from(graph, source);
 }
@@ -134,7 +126,7 @@ static bool send_can_end(struct graph *graph, int rank, const struct explain_awa
 		from(graph, await->peer);
 		return false;
 	}
-	if (!look->rank[await->peer].present || !are_comparable(look, rank, await->peer) || is_taken(look, rank, await->peer, await))
+	if (!explain_comparable(look, rank, await->peer) || is_taken(look, rank, await->peer, await))
 		return true;
 	return from(graph, await->peer);
 }
@@ -150,7 +142,7 @@ static bool some_send_can_end(struct graph *graph, int rank)
 		const struct explain_stream *stream = &sent->list[i];
 		const struct explain_await one = {.comm = stream->comm, .peer = stream->peer, .tag = stream->tag, .number = stream->total};
 
-		if (look->rank[stream->peer].present && are_comparable(look, rank, stream->peer) && is_taken(look, rank, stream->peer, &one))
+		if (explain_comparable(look, rank, stream->peer) && is_taken(look, rank, stream->peer, &one))
 			continue;
 		some = true;
 		any |= send_can_end(graph, rank, &one);

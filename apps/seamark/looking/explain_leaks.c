@@ -9,11 +9,6 @@
 /* A stream must have grown by so much while its receiver took so many others, before anybody is told: in one look messages are always on their way. */
 enum { GROWN = 8, OTHERS = 8 };
 
-static bool comparable(const struct explain_look *look, int a, int b)
-{
-	return look->rank[a].present && look->rank[b].present && look->rank[a].readable && look->rank[b].readable && look->rank[a].base == look->rank[b].base;
-}
-
 static int64_t taken_of(const struct explain_look *look, int source, const struct explain_stream *sent)
 {
 	const struct explain_stream *taken = explain_stream(&look->rank[sent->peer].taken, sent->comm, source, sent->tag);
@@ -40,7 +35,7 @@ void explain_unreceived(const struct explain_look *look, int to, json_t *list)
 		for (size_t i = 0; i < look->rank[source].sent.count; i++) {
 			const struct explain_stream *sent = &look->rank[source].sent.list[i];
 
-			if ((to >= 0 && sent->peer != to) || !comparable(look, source, sent->peer) || sent->total <= taken_of(look, source, sent))
+			if ((to >= 0 && sent->peer != to) || !explain_comparable(look, source, sent->peer) || sent->total <= taken_of(look, source, sent))
 				continue;
 			if (list || lines++ < LINES)
 				tell(look, source, sent, sent->total - taken_of(look, source, sent), list, "no receive is posted for it");
@@ -66,7 +61,7 @@ size_t explain_leaks(const struct explain_look *before, const struct explain_loo
 			struct explain_stream old = *sent;
 			const int to = sent->peer;
 
-			if (!comparable(after, source, to) || !comparable(before, source, to) || before->rank[to].base != after->rank[to].base)
+			if (!explain_comparable(after, source, to) || !explain_comparable(before, source, to) || before->rank[to].base != after->rank[to].base)
 				continue;
 			/* The numbers of communicators are those of a look. */
 			for (old.comm = 0; old.comm < (int)before->comm_count && strcmp(before->comms[old.comm].name, after->comms[sent->comm].name);)

@@ -239,6 +239,13 @@ static bool add_calls(const struct explain_look *look, struct explain_rank *rank
 	return true;
 }
 
+bool explain_comparable(const struct explain_look *look, int a, int b)
+{
+	const struct explain_rank *x = &look->rank[a], *y = &look->rank[b];
+
+	return x->present && y->present && x->readable && y->readable && x->base == y->base;
+}
+
 const struct explain_call *explain_blocked_call(const struct explain_rank *rank)
 {
 	for (size_t i = 0; i < rank->call_count; i++)

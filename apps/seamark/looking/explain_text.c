@@ -133,17 +133,12 @@ struct explain_text explain_call_text(const struct explain_look *look, int rank,
 
 /* --- why -------------------------------------------------------------------------------------------------------------- */
 
-static bool comparable(const struct explain_look *look, int a, int b)
-{
-	return look->rank[a].present && look->rank[b].present && look->rank[a].readable && look->rank[b].readable && look->rank[a].base == look->rank[b].base;
-}
-
 static void why_message(struct explain_text *text, const struct explain_look *look, int rank, const struct explain_await *await)
 {
 	const struct explain_stream *sent;
 	int64_t beyond;
 
-	if (await->peer < 0 || await->tag < 0 || await->comm < 0 || !comparable(look, rank, await->peer))
+	if (await->peer < 0 || await->tag < 0 || await->comm < 0 || !explain_comparable(look, rank, await->peer))
 		return;
 	if (await->peer == rank) {
 		add(text, "it is itself the rank that would have to send");
@@ -161,7 +156,7 @@ static void why_send(struct explain_text *text, const struct explain_look *look,
 {
 	const struct explain_stream *taken;
 
-	if (await->peer < 0 || await->comm < 0 || !comparable(look, rank, await->peer))
+	if (await->peer < 0 || await->comm < 0 || !explain_comparable(look, rank, await->peer))
 		return;
 	taken = explain_stream(&look->rank[await->peer].taken, await->comm, rank, await->tag);
 	if (await->number != EXPLAIN_NO_NUMBER && taken && taken->total >= await->number)
