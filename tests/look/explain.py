@@ -57,7 +57,7 @@ expect("one-runs", "No deadlock: rank 1 runs, and 1 waits.", look(rank(0, call(r
        lines=["  rank 1 runs"])
 expect("stopped", "No deadlock: all ranks are in calls that can end.",
        look(rank(0, call(recv, receive(1))), rank(1, call(recv, receive(0)), state="stopped")), lines=["  rank 1 is stopped by a signal"])
-expect("other-bases", "No deadlock: all ranks are in calls that can end.", look(rank(0, call(recv, receive(1))), rank(1, call(recv, receive(0)), base=1)))
+expect("other-bases", "It cannot be said: a snapshot moved the base of the counts meanwhile, and they cannot be compared: look again.", look(rank(0, call(recv, receive(1))), rank(1, call(recv, receive(0)), base=1)))
 
 # --- one of several ---------------------------------------------------------------------------------------------------------------
 anyone = call(recv, receive("any"))
